@@ -1,0 +1,1 @@
+"""Weights on disk: our own file, and the mapping from the official layouts."""

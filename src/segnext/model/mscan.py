@@ -1,0 +1,173 @@
+"""MSCAN, the encoder of SegNeXt (Guo et al., 2022, section 3.1): an image becomes four feature maps.
+
+Shapes: B batch, C channels, H x W positions of the current stage (1/4, 1/8, 1/16, 1/32 of the image).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from segnext.model.layers import ChannelNorm, DropPath, LayerScale
+
+STRIPS = (7, 11, 21)
+
+
+def depthwise(channels: int, kernel: int | tuple[int, int]) -> nn.Conv2d:
+    """A depthwise convolution that keeps height and width."""
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = (height // 2, width // 2)
+    return nn.Conv2d(channels, channels, (height, width), padding=padding, groups=channels)
+
+
+class MSCA(nn.Module):
+    """Multi-scale convolutional attention (section 3.1, equations 1 and 2).
+
+    A depthwise 5x5 gathers the neighbourhood; three pairs of depthwise strips (1xk, then kx1) look
+    further; the identity and the three scales are summed; a 1x1 convolution mixes the channels into
+    an attention map that multiplies the input. (B, C, H, W) -> (B, C, H, W).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.local = depthwise(channels, 5)
+        self.strips = nn.ModuleList(
+            nn.Sequential(depthwise(channels, (1, k)), depthwise(channels, (k, 1))) for k in STRIPS
+        )
+        self.mix = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        local = self.local(x)
+        scales: Tensor = sum((strip(local) for strip in self.strips), start=local)
+        attention = self.mix(scales)
+        return attention * x  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """1x1, GELU, MSCA, 1x1 with an inner shortcut, which the released code has and figure 2 does not show."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.proj_in = nn.Conv2d(channels, channels, 1)
+        self.gelu = nn.GELU()
+        self.msca = MSCA(channels)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.proj_out(self.msca(self.gelu(self.proj_in(x))))  # type: ignore[no-any-return]
+
+
+class FFN(nn.Module):
+    """1x1 expansion, depthwise 3x3, GELU, 1x1 projection. (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        self.expand = nn.Conv2d(channels, hidden, 1)
+        self.depthwise = depthwise(hidden, 3)
+        self.gelu = nn.GELU()
+        self.project = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(self.gelu(self.depthwise(self.expand(x))))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Attention and FFN, each behind BatchNorm and before layer scale, drop path and the residual sum."""
+
+    def __init__(self, channels: int, expansion: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.attention = Attention(channels)
+        self.scale1 = LayerScale(channels)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.ffn = FFN(channels, expansion)
+        self.scale2 = LayerScale(channels)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
+        x = x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))
+        return x
+
+
+def stem(in_channels: int, channels: int) -> nn.Sequential:
+    """Image to the first stage: two stride-2 3x3 convolutions with BatchNorm, GELU between."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
+        nn.BatchNorm2d(channels // 2),
+        nn.GELU(),
+        nn.Conv2d(channels // 2, channels, 3, stride=2, padding=1),
+        nn.BatchNorm2d(channels),
+    )
+
+
+def downsampling(in_channels: int, channels: int) -> nn.Sequential:
+    """Between stages: a stride-2 3x3 convolution and BatchNorm."""
+    return nn.Sequential(nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels))
+
+
+class Stage(nn.Module):
+    """Smaller map, blocks, LayerNorm over channels; the result is the stage map and feeds the next stage."""
+
+    def __init__(self, embed: nn.Module, blocks: Sequence[Block], channels: int) -> None:
+        super().__init__()
+        self.embed = embed
+        self.blocks = nn.Sequential(*blocks)
+        self.norm = ChannelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.blocks(self.embed(x)))  # type: ignore[no-any-return]
+
+
+class MSCAN(nn.Module):
+    """The multi-scale convolutional attention network (section 3.1, table 2).
+
+    Args:
+        in_channels: bands of the image.
+        channels: width of each stage.
+        depths: blocks in each stage.
+        expansions: FFN expansion of each stage.
+        drop_path: drop path probability of the last block; it grows linearly from 0 over the blocks.
+
+    Forward: image (B, in_channels, H, W) -> four maps (B, channels[i], H / 2**(i + 2), W / 2**(i + 2)),
+    sizes rounded up.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        channels: Sequence[int] = (32, 64, 160, 256),
+        depths: Sequence[int] = (3, 3, 5, 2),
+        expansions: Sequence[int] = (8, 8, 4, 4),
+        drop_path: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.channels = tuple(channels)
+        rates = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        embeds = [stem(in_channels, channels[0])]
+        embeds += [downsampling(*pair) for pair in zip(channels[:-1], channels[1:], strict=True)]
+        self.stages = nn.ModuleList(
+            Stage(embed, [Block(width, expansion, next(rates)) for _ in range(depth)], width)
+            for embed, width, depth, expansion in zip(embeds, channels, depths, expansions, strict=True)
+        )
+        self.apply(init_encoder_weights)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        maps = []
+        x = image
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+def init_encoder_weights(module: nn.Module) -> None:
+    """The released encoder's initialisation: convolutions normal with variance 2 / fan-out, biases zero."""
+    if isinstance(module, nn.Conv2d):
+        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,38 @@
+"""From an image in memory to the network's input: the one source for training, evaluation and prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # H x W x 3, RGB
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How pictures are prepared; stored with the weights.
+
+    Attributes:
+        mean: per band, in units of an 8-bit image (0..255).
+        std: per band, in the same units.
+        short_side: pixels; before the network, pictures are resized so that their short side has this
+            length and their long side at most four times it. None leaves the size as it is.
+    """
+
+    mean: tuple[float, ...] = (123.675, 116.28, 103.53)
+    std: tuple[float, ...] = (58.395, 57.12, 57.375)
+    short_side: int | None = None
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width at which a picture of this size enters the network."""
+        if self.short_side is None:
+            return height, width
+        scale = min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def normalise(self, image: Image) -> NDArray[np.float32]:
+        """(H, W, bands) in 0..255 -> (bands, H, W), zero mean and unit variance on the training data."""
+        mean = np.asarray(self.mean, np.float32)
+        std = np.asarray(self.std, np.float32)
+        normal: NDArray[np.float32] = ((image.astype(np.float32) - mean) / std).transpose(2, 0, 1)
+        return normal
