@@ -11,7 +11,10 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Labels:
-    """Label i means `classes[i]`, painted in `colors[i]` (RGB); `ignore` counts neither in loss nor in metrics."""
+    """Label i means `classes[i]`, painted in `colors[i]` (RGB).
+
+    Pixels labelled `ignore` count neither in the loss nor in the metrics.
+    """
 
     name: str
     classes: tuple[str, ...]

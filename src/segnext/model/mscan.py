@@ -3,10 +3,11 @@
 Shapes: B batch, C channels, H x W positions of the current stage (1/4, 1/8, 1/16, 1/32 of the image).
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 
 from segnext.model.layers import ChannelNorm, DropPath, LayerScale
@@ -88,8 +89,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
-        x = x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))
-        return x
+        return x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))
 
 
 def stem(in_channels: int, channels: int) -> nn.Sequential:
@@ -146,9 +146,9 @@ class MSCAN(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = tuple(channels)
-        rates = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
         embeds = [stem(in_channels, channels[0])]
-        embeds += [downsampling(*pair) for pair in zip(channels[:-1], channels[1:], strict=True)]
+        embeds += [downsampling(*pair) for pair in itertools.pairwise(channels)]
         self.stages = nn.ModuleList(
             Stage(embed, [Block(width, expansion, next(rates)) for _ in range(depth)], width)
             for embed, width, depth, expansion in zip(embeds, channels, depths, expansions, strict=True)
