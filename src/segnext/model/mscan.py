@@ -10,16 +10,23 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
+from segnext.kernels.depthwise import depthwise_conv2d
 from segnext.model.layers import ChannelNorm, DropPath, LayerScale
 
 STRIPS = (7, 11, 21)
 
 
-def depthwise(channels: int, kernel: int | tuple[int, int]) -> nn.Conv2d:
+class Depthwise(nn.Conv2d):
     """A depthwise convolution that keeps height and width."""
-    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
-    padding = (height // 2, width // 2)
-    return nn.Conv2d(channels, channels, (height, width), padding=padding, groups=channels)
+
+    bias: Tensor
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        padding = (height // 2, width // 2)
+        super().__init__(channels, channels, (height, width), padding=padding, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return depthwise_conv2d(x, self.weight, self.bias)
 
 
 class MSCA(nn.Module):
@@ -32,9 +39,9 @@ class MSCA(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.local = depthwise(channels, 5)
+        self.local = Depthwise(channels, 5, 5)
         self.strips = nn.ModuleList(
-            nn.Sequential(depthwise(channels, (1, k)), depthwise(channels, (k, 1))) for k in STRIPS
+            nn.Sequential(Depthwise(channels, 1, k), Depthwise(channels, k, 1)) for k in STRIPS
         )
         self.mix = nn.Conv2d(channels, channels, 1)
 
@@ -66,7 +73,7 @@ class FFN(nn.Module):
         super().__init__()
         hidden = channels * expansion
         self.expand = nn.Conv2d(channels, hidden, 1)
-        self.depthwise = depthwise(hidden, 3)
+        self.depthwise = Depthwise(hidden, 3, 3)
         self.gelu = nn.GELU()
         self.project = nn.Conv2d(hidden, channels, 1)
 
