@@ -1,0 +1,105 @@
+"""A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its mask."""
+
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A data set's folder and what its labels mean."""
+
+    path: Path
+    labels: Labels
+
+    @classmethod
+    def open(cls, path: Path) -> "Folder":
+        """Read `path`/dataset.yaml.
+
+        Raises:
+            SegNextError: when the folder or its dataset.yaml is missing or wrong.
+        """
+        file = path / "dataset.yaml"
+        if not path.is_dir():
+            raise SegNextError(
+                f"{path}: no such data set folder; give the folder that holds images/ and masks/"
+            )
+        if not file.is_file():
+            raise SegNextError(
+                f"{path}: there is no dataset.yaml; 'segnext data init {path} --like camvid' writes that of "
+                "a known label set"
+            )
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            problem = " ".join(str(error).split())
+            raise SegNextError(f"{file}: not valid YAML ({problem}); mend the line it names") from error
+        return cls(path, Labels.from_dict(content, str(file)))
+
+    def splits(self) -> list[str]:
+        """Names of the folders under images/, sorted."""
+        images = self.path / "images"
+        return sorted(entry.name for entry in images.iterdir() if entry.is_dir()) if images.is_dir() else []
+
+    def pairs(self, split: str) -> list[Pair]:
+        """The pictures of a split with their masks, sorted by path.
+
+        Raises:
+            SegNextError: when the split is missing or empty, or a picture has no mask.
+        """
+        images, masks = self.path / "images" / split, self.path / "masks" / split
+        if not images.is_dir():
+            known = ", ".join(self.splits()) or "none"
+            raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
+        files = sorted(file for file in images.rglob("*") if file.is_file() and not file.name.startswith("."))
+        pairs = [Pair(file, masks / file.relative_to(images).with_suffix(".png")) for file in files]
+        if not pairs:
+            raise SegNextError(f"{images}: there is no picture in this split; put its images there")
+        missing = [pair for pair in pairs if not pair.mask.is_file()]
+        if missing:
+            raise SegNextError(
+                f"{missing[0].image}: has no mask {missing[0].mask} ({len(missing)} of {len(pairs)} pictures "
+                f"of split '{split}' have none); add the masks or remove the pictures"
+            )
+        return pairs
+
+
+def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
+    """Labels of a mask, H x W.
+
+    Raises:
+        SegNextError: when the file cannot be read, has more than one channel, or holds labels that are
+            neither a class nor the ignore label.
+    """
+    try:
+        with Image.open(path) as file:
+            if file.mode not in ("L", "P", "1"):
+                raise SegNextError(
+                    f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
+                )
+            mask = np.asarray(file if file.mode != "1" else file.convert("L"), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise SegNextError(f"{path}: cannot be read as a mask ({error}); write it again") from error
+    used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+    unknown = [int(label) for label in used if label >= len(labels) and label != labels.ignore]
+    if unknown:
+        raise SegNextError(
+            f"{path}: holds label {unknown[0]}, which is neither one of the {len(labels)} classes "
+            f"(0 to {len(labels) - 1}) nor the ignore label {labels.ignore}; mend the mask or dataset.yaml"
+        )
+    return mask

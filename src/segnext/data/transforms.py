@@ -1,0 +1,142 @@
+"""Paired augmentation of picture and mask, as in the paper's recipe (section 4, and the released configuration)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What happens to a training picture; the defaults are the paper's.
+
+    Attributes:
+        scale: range of the random resize.
+        max_class_share: a crop in which one class covers more than this share is drawn again, ten times at most.
+        flip: probability of a horizontal flip.
+        brightness: largest addition to all channels, in 8-bit units; this and the three below are each
+            applied with probability 1/2, contrast before or after the colours.
+        contrast: range of the factor on all channels.
+        saturation: range of the factor on HSV saturation.
+        hue: largest turn of the hue, in steps of two degrees.
+    """
+
+    scale: tuple[float, float] = (0.5, 2.0)
+    max_class_share: float = 0.75
+    flip: float = 0.5
+    brightness: float = 32.0
+    contrast: tuple[float, float] = (0.5, 1.5)
+    saturation: tuple[float, float] = (0.5, 1.5)
+    hue: int = 18
+
+
+def augment(
+    image: Array,
+    mask: Array,
+    *,
+    base_size: tuple[int, int],
+    crop: tuple[int, int],
+    ignore: int,
+    mean: tuple[float, ...],
+    options: Augment,
+    random: np.random.Generator,
+) -> tuple[Array, Array]:
+    """One training sample: resize, crop, flip, distort colours, pad.
+
+    Args:
+        image: H x W x 3 uint8.
+        mask: H x W labels.
+        base_size: height and width that a scale of 1 means.
+        crop: height and width of the result.
+        ignore: label of the padding.
+        mean: colour of the padding, in 8-bit units.
+        options: strengths.
+        random: where every choice comes from.
+
+    Returns:
+        Picture and mask of size `crop`.
+    """
+    scale = random.uniform(*options.scale)
+    size = tuple(max(1, round(side * scale)) for side in base_size)
+    image, mask = resize(image, size, cv2.INTER_LINEAR), resize(mask, size, cv2.INTER_NEAREST)
+    rows, columns = choose_crop(mask, crop, ignore, options.max_class_share, random)
+    image, mask = image[rows, columns], mask[rows, columns]
+    if random.random() < options.flip:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    image = distort_colors(np.ascontiguousarray(image), options, random)
+    return pad(image, crop, [round(value) for value in mean]), pad(mask, crop, [ignore])
+
+
+def resize(array: Array, size: tuple[int, ...], interpolation: int) -> Array:
+    """Resize to `size` (height, width)."""
+    resized: Array = np.asarray(cv2.resize(array, (size[1], size[0]), interpolation=interpolation), np.uint8)
+    return resized
+
+
+def choose_crop(
+    mask: Array, crop: tuple[int, int], ignore: int, max_class_share: float, random: np.random.Generator
+) -> tuple[slice, slice]:
+    """Rows and columns of a random window in which no class covers more than `max_class_share`."""
+    height, width = mask.shape
+    window = (slice(0, crop[0]), slice(0, crop[1]))
+    for _ in range(10):
+        top = int(random.integers(max(height - crop[0], 0) + 1))
+        left = int(random.integers(max(width - crop[1], 0) + 1))
+        window = (slice(top, top + crop[0]), slice(left, left + crop[1]))
+        counts = np.bincount(mask[window].ravel(), minlength=256)
+        counts[ignore] = 0
+        if np.count_nonzero(counts) > 1 and counts.max() < max_class_share * counts.sum():
+            break
+    return window
+
+
+def distort_colors(image: Array, options: Augment, random: np.random.Generator) -> Array:
+    """Photometric distortion (Liu et al., SSD, 2016): brightness, contrast, saturation, hue."""
+    contrast_first = random.random() < 0.5
+    if random.random() < 0.5:
+        image = linear(image, 1.0, random.uniform(-options.brightness, options.brightness))
+    contrast = random.uniform(*options.contrast) if random.random() < 0.5 else 1.0
+    if contrast_first:
+        image = linear(image, contrast, 0.0)
+    saturation = random.uniform(*options.saturation) if random.random() < 0.5 else 1.0
+    hue = int(random.integers(-options.hue, options.hue + 1)) if random.random() < 0.5 else 0
+    image = turn_colors(image, saturation, hue)
+    return image if contrast_first else linear(image, contrast, 0.0)
+
+
+def linear(image: Array, factor: float, offset: float) -> Array:
+    """Clip(image * factor + offset) to 8 bits."""
+    if factor == 1.0 and offset == 0.0:
+        return image
+    table = np.clip(np.rint(np.arange(256) * factor + offset), 0, 255).astype(np.uint8)
+    result: Array = np.asarray(cv2.LUT(image, table), np.uint8)
+    return result
+
+
+def turn_colors(image: Array, saturation: float, hue: int) -> Array:
+    """Multiply the saturation and turn the hue (in steps of two degrees)."""
+    if saturation == 1.0 and hue == 0:
+        return image
+    steps = np.arange(256)
+    hues = ((steps + hue) % 180).astype(np.uint8)
+    saturations = np.clip(np.rint(steps * saturation), 0, 255).astype(np.uint8)
+    table = np.stack([hues, saturations, steps.astype(np.uint8)], axis=1)[None]
+    hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table)
+    result: Array = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+    return result
+
+
+def pad(array: Array, size: tuple[int, int], value: list[int]) -> Array:
+    """Fill up at the bottom and the right to `size` (height, width)."""
+    bottom, right = size[0] - array.shape[0], size[1] - array.shape[1]
+    if bottom == 0 and right == 0:
+        return np.ascontiguousarray(array)
+    fill = value if array.ndim == 3 else value[0]
+    padded: Array = np.asarray(
+        cv2.copyMakeBorder(np.ascontiguousarray(array), 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=fill),
+        np.uint8,
+    )
+    return padded
