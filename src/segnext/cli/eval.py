@@ -1,0 +1,105 @@
+"""`segnext eval`: measure weights on a labelled split."""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segnext.errors import SegNextError
+from segnext.inference.load import DEFAULT, load
+
+if TYPE_CHECKING:
+    from segnext.evaluation.metrics import Metrics
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `segnext eval`."""
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with a dataset.yaml")
+    parser.add_argument("--split", default="val", metavar="S", help="split to measure on (default: val)")
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT,
+        metavar="W",
+        help=f"name, file or training run's folder (default: {DEFAULT})",
+    )
+    parser.add_argument("--json", type=Path, metavar="F", help="write the metrics to this file, for programs")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="F.png",
+        help="draw the confusion matrix (default: NAME.confusion.png beside --json NAME.json)",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, write the files asked for."""
+    picture = args.picture or (args.json and args.json.with_name(f"{args.json.stem}.confusion.png"))
+    _prepare_outputs(args.json, picture)
+    metrics, seconds = _measure(args)
+
+    from rich.console import Console
+
+    from segnext.evaluation.report import confusion_picture, print_table
+
+    print_table(metrics, Console())
+    print(f"{seconds / metrics.images:.3f} s/image")
+    if args.json:
+        _write_json(metrics, args.json)
+        print(f"metrics: {args.json}")
+    if picture:
+        confusion_picture(metrics, picture)
+        print(f"confusion matrix: {picture}")
+    else:
+        print("confusion matrix as a picture: add --picture FILE.png")
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
+    """The metrics and the seconds they took, reading the pictures included, loading the weights not."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from segnext.data.folder import Folder
+    from segnext.evaluation.evaluate import evaluate, require_same_classes
+
+    folder = Folder.open(args.data)
+    pairs = folder.pairs(args.split)
+    segmenter = load(args.weights, device=args.device)
+    require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    rate = TextColumn("{task.fields[rate]:.1f} images/s")
+    with Progress(*columns, rate, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"eval {args.split}", total=len(pairs), rate=0.0)
+        start = time.perf_counter()
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done, rate=done / (time.perf_counter() - start))
+
+        metrics = evaluate(lambda path: segmenter(path).mask, pairs, folder.labels, show)
+        return metrics, time.perf_counter() - start
+
+
+def _prepare_outputs(json_file: Path | None, picture: Path | None) -> None:
+    """Find out before the work, not after it, whether the results can be written."""
+    if picture and picture.suffix.lower() != ".png":
+        raise SegNextError(f"{picture}: the picture is a PNG; give --picture a name that ends in .png")
+    for path in filter(None, (json_file, picture)):
+        if path.is_dir():
+            raise SegNextError(f"{path}: is a folder; name a file to write to")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegNextError(f"{path}: cannot make its folder ({error.strerror}); choose another place") from error
+        if not os.access(path.parent, os.W_OK):
+            raise SegNextError(f"{path}: its folder is not writable; choose another place")
+
+
+def _write_json(metrics: "Metrics", path: Path) -> None:
+    from segnext.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(metrics.to_dict(), ensure_ascii=False) + "\n", encoding="utf-8")

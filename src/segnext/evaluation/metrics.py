@@ -1,0 +1,138 @@
+"""Confusion matrix and what follows from it: IoU, accuracy, precision. numpy only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ratios = NDArray[np.float64]  # one per class, 0..1, NaN where undefined
+
+
+def confusion_matrix(truth: NDArray[Any], prediction: NDArray[Any], num_classes: int, ignore: int) -> NDArray[np.int64]:
+    """Count pixels by true and predicted label: (C, C), rows are truth. Matrices of pictures add up.
+
+    Args:
+        truth: integer labels of any shape; pixels labelled `ignore` are left out.
+        prediction: integer labels 0..num_classes-1, same shape.
+
+    Raises:
+        ValueError: when the shapes differ, or a counted pixel has a label outside 0..num_classes-1.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
+    counted = truth != ignore
+    rows = truth[counted].astype(np.int64)
+    columns = prediction[counted].astype(np.int64)
+    for name, labels in (("truth", rows), ("prediction", columns)):
+        if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
+            outside = labels[(labels < 0) | (labels >= num_classes)][0]
+            raise ValueError(f"{name} has label {outside}, outside the {num_classes} classes")
+    counts = np.bincount(rows * num_classes + columns, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64, copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """Ratios (0..1) that follow from one confusion matrix over a whole split.
+
+    A ratio whose denominator is zero is NaN and left out of its mean: the IoU of a class that occurs neither
+    in truth nor in prediction, the accuracy of one absent from truth, the precision of one never predicted.
+
+    Attributes:
+        confusion: (C, C) pixel counts, rows are truth.
+        classes: C names.
+        images: number of pictures counted.
+    """
+
+    confusion: NDArray[np.int64]
+    classes: tuple[str, ...]
+    images: int
+
+    @property
+    def pixels(self) -> int:
+        """Counted pixels, those to ignore left out."""
+        return int(self.confusion.sum())
+
+    @property
+    def iou(self) -> Ratios:
+        """Per class: intersection over union of its true and its predicted pixels."""
+        return _ratio(self._hits, self._true + self._predicted - self._hits)
+
+    @property
+    def accuracy(self) -> Ratios:
+        """Per class: share of its true pixels that are predicted as it (recall)."""
+        return _ratio(self._hits, self._true)
+
+    @property
+    def precision(self) -> Ratios:
+        """Per class: share of the pixels predicted as it that truly are."""
+        return _ratio(self._hits, self._predicted)
+
+    @property
+    def shares(self) -> Ratios:
+        """Per class: share of all counted pixels that truly are of it."""
+        return _ratio(self._true, np.full_like(self._true, self.pixels))
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU over the classes that occur in truth or in prediction."""
+        return _mean(self.iou)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean accuracy over the classes that occur in truth."""
+        return _mean(self.accuracy)
+
+    @property
+    def mean_precision(self) -> float:
+        """Mean precision over the classes that are predicted somewhere."""
+        return _mean(self.precision)
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of all counted pixels that are predicted right; NaN when none is counted."""
+        return int(self._hits.sum()) / self.pixels if self.pixels else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: ratios 0..1, None where undefined, the confusion matrix as rows of truth."""
+        return {
+            "miou": _json(self.miou),
+            "pixel_accuracy": _json(self.pixel_accuracy),
+            "mean_accuracy": _json(self.mean_accuracy),
+            "iou": {name: _json(iou) for name, iou in zip(self.classes, self.iou, strict=True)},
+            "images": self.images,
+            "pixels": self.pixels,
+            "confusion": self.confusion.tolist(),
+        }
+
+    @property
+    def _hits(self) -> NDArray[np.int64]:
+        return self.confusion.diagonal()
+
+    @property
+    def _true(self) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = self.confusion.sum(1)
+        return counts
+
+    @property
+    def _predicted(self) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = self.confusion.sum(0)
+        return counts
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Ratios:
+    """`part / whole` in float64, NaN where `whole` is 0."""
+    ratios: Ratios = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return ratios
+
+
+def _mean(ratios: Ratios) -> float:
+    """Mean of the ratios that are defined; NaN when none is."""
+    defined = ratios[~np.isnan(ratios)]
+    return float(defined.mean()) if defined.size else float("nan")
+
+
+def _json(ratio: float) -> float | None:
+    """JSON has no NaN."""
+    return None if np.isnan(ratio) else float(ratio)

@@ -1,0 +1,105 @@
+"""Metrics for people: a table on the terminal and a picture of the confusion matrix."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from segnext.evaluation.metrics import Metrics, Ratios
+from segnext.files import replacing
+
+CELL_TEXT_LIMIT = 40  # classes; with more, a percentage no longer fits its cell
+DPI = 150
+
+
+def print_table(metrics: Metrics, console: Console) -> None:
+    """Print IoU, accuracy, precision and share of pixels per class in %, their means, and a summary line."""
+    table = Table(caption=_caption(metrics), caption_justify="left")
+    table.add_column("class", overflow="fold")
+    for name in ("IoU %", "accuracy %", "precision %", "pixels %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    columns = (metrics.iou, metrics.accuracy, metrics.precision, metrics.shares)
+    for name, *ratios in zip(metrics.classes, *columns, strict=True):
+        table.add_row(escape(name), *map(_percent, ratios))
+    table.add_section()
+    means = (metrics.miou, metrics.mean_accuracy, metrics.mean_precision)
+    table.add_row("mean", *map(_percent, means), style="bold")
+    console.print(table)
+    summary = (
+        f"mIoU {_percent(metrics.miou)} %, pixel accuracy {_percent(metrics.pixel_accuracy)} %, "
+        f"mean accuracy {_percent(metrics.mean_accuracy)} %\n"
+        f"images {metrics.images:,}, labelled pixels {metrics.pixels:,}"
+    )
+    console.print(summary, highlight=False)
+
+
+def confusion_picture(metrics: Metrics, path: Path) -> None:
+    """Draw the row-normalised confusion matrix as a PNG: what the pixels of each true class became.
+
+    The colour scale is stretched near 0 %, so that rare confusions show too.
+    """
+    share = _row_shares(metrics)
+    count = len(metrics.classes)
+    cell = float(np.clip(12 / count, 0.12, 0.55))  # inches
+    side = max(cell * count, 2.2)
+    figure = Figure(figsize=(side, side), dpi=DPI)  # of the matrix alone: saving adds room for what is around
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    image = axes.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
+    axes.set_facecolor("0.88")  # shows through in the rows of classes that never occur
+    _label_axes(axes, metrics.classes, size=min(10.0, cell * 43))
+    if count <= CELL_TEXT_LIMIT:
+        _write_cells(axes, share, size=min(9.0, cell * 22))
+    bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.15 / side, 0, 0.2 / side, 1)))
+    bar.set_ticks([0, 1, 5, 10, 20, 40, 60, 80, 100])
+    bar.set_label("% of the true class's pixels")
+    axes.set_title(f"mIoU {_percent(metrics.miou)} %   pixel accuracy {_percent(metrics.pixel_accuracy)} %", loc="left")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.15)
+
+
+def _row_shares(metrics: Metrics) -> Ratios:
+    """The confusion matrix with rows divided by their sums; NaN rows for classes absent from truth."""
+    totals = metrics.confusion.sum(1, keepdims=True)
+    shape = metrics.confusion.shape
+    shares: Ratios = np.divide(metrics.confusion, totals, out=np.full(shape, np.nan), where=totals > 0)
+    return shares
+
+
+def _label_axes(axes: Axes, classes: tuple[str, ...], size: float) -> None:
+    positions = np.arange(len(classes))
+    axes.set_xticks(positions, classes, rotation=90, fontsize=size)
+    axes.set_yticks(positions, classes, fontsize=size)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("truth")
+    if len(classes) <= CELL_TEXT_LIMIT:
+        axes.set_xticks(positions[1:] - 0.5, minor=True)
+        axes.set_yticks(positions[1:] - 0.5, minor=True)
+        axes.grid(which="minor", color="0.85", linewidth=0.4)
+        axes.tick_params(which="minor", length=0)
+
+
+def _write_cells(axes: Axes, share: Ratios, size: float) -> None:
+    """Write percentages; shares that round to 0 stay empty, so that the confusions stand out."""
+    for (row, column), value in np.ndenumerate(share):
+        if value >= 0.005:
+            color = "white" if value > 0.35 else "black"
+            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=size, color=color)
+
+
+def _caption(metrics: Metrics) -> str | None:
+    """Explain the dashes, when there are any."""
+    ratios = (metrics.iou, metrics.accuracy, metrics.precision)
+    if not any(np.isnan(values).any() for values in ratios):
+        return None
+    return "-: no such pixels, left out of the mean"
+
+
+def _percent(ratio: float) -> str:
+    return "-" if np.isnan(ratio) else f"{100 * ratio:.2f}"

@@ -1,0 +1,137 @@
+"""`segnext eval` with a stand-in for the network."""
+
+import argparse
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from segnext.checkpoint.file import Weights, save_weights
+from segnext.cli import eval as command
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+from segnext.model.network import ModelConfig, build
+from segnext.preprocess import Preprocess
+
+LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two 2 x 2 pictures whose masks are sky above road."""
+    folder = tmp_path / "toy"
+    for kind in ("images", "masks"):
+        (folder / kind / "val").mkdir(parents=True)
+    for name in ("a", "b"):
+        Image.new("RGB", (2, 2)).save(folder / "images" / "val" / f"{name}.png")
+        mask = np.array([[0, 0], [1, 1]], np.uint8)
+        Image.fromarray(mask).save(folder / "masks" / "val" / f"{name}.png")
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(LABELS.to_dict()))
+    return folder
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Replace the loader by one whose network sees sky everywhere; the list records what was asked for."""
+    calls: list[tuple[str, str]] = []
+
+    class Sky:
+        labels = LABELS
+
+        def __call__(self, path: Path) -> SimpleNamespace:
+            with Image.open(path) as image:
+                return SimpleNamespace(mask=np.zeros((image.height, image.width), np.uint8))
+
+    def load(name: str, device: str) -> Sky:
+        calls.append((name, device))
+        return Sky()
+
+    monkeypatch.setattr(command, "load", load)
+    return calls
+
+
+def segnext_eval(*arguments: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def test_prints_a_table_and_writes_nothing_unasked(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], loaded: list[tuple[str, str]]
+) -> None:
+    assert segnext_eval("--data", data) == 0
+    out, err = capsys.readouterr()
+    assert "mIoU 25.00 %, pixel accuracy 50.00 %, mean accuracy 50.00 %" in out
+    assert "s/image" in out
+    assert err == ""
+    assert loaded == [("segnext_t.camvid", "auto")]
+    assert list(tmp_path.iterdir()) == [data]
+
+
+def test_writes_json_and_the_picture_beside_it(data: Path, tmp_path: Path, loaded: list[tuple[str, str]]) -> None:
+    file = tmp_path / "new" / "result.json"
+    assert segnext_eval("--data", data, "--json", file, "--weights", "RUN", "--device", "cpu") == 0
+    content = json.loads(file.read_text())
+    assert content == {
+        "miou": 0.25,
+        "pixel_accuracy": 0.5,
+        "mean_accuracy": 0.5,
+        "iou": {"sky": 0.5, "road": 0.0},
+        "images": 2,
+        "pixels": 8,
+        "confusion": [[4, 0], [4, 0]],
+    }
+    assert sorted(path.name for path in file.parent.iterdir()) == ["result.confusion.png", "result.json"]
+    assert loaded == [("RUN", "cpu")]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_picture_goes_where_it_is_told(data: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "matrix.png"
+    assert segnext_eval("--data", data, "--picture", picture) == 0
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+
+
+@pytest.mark.usefixtures("loaded")
+def test_other_classes_are_refused(data: Path) -> None:
+    labels = Labels("toy", ("sky", "street"), LABELS.colors, 255)
+    (data / "dataset.yaml").write_text(yaml.safe_dump(labels.to_dict()))
+    with pytest.raises(SegNextError, match="label 1 is 'street', but 'road' for the weights RUN"):
+        segnext_eval("--data", data, "--weights", "RUN")
+
+
+def test_outputs_are_checked_before_the_work(data: Path, tmp_path: Path, loaded: list[tuple[str, str]]) -> None:
+    (tmp_path / "file").touch()
+    for arguments, message in (
+        (("--picture", tmp_path / "matrix.bmp"), r"matrix\.bmp: the picture is a PNG"),
+        (("--json", tmp_path), "is a folder; name a file"),
+        (("--json", tmp_path / "file" / "result.json"), "cannot make its folder"),
+    ):
+        with pytest.raises(SegNextError, match=message):
+            segnext_eval("--data", data, *arguments)
+    assert loaded == []
+
+
+@pytest.mark.usefixtures("loaded")
+def test_unknown_split_names_those_there_are(data: Path) -> None:
+    with pytest.raises(SegNextError, match="the splits of this data set are: val"):
+        segnext_eval("--data", data, "--split", "test")
+
+
+def test_a_real_network(data: Path, tmp_path: Path) -> None:
+    config = ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2)
+    torch.manual_seed(0)
+    weights = Weights(config, LABELS, Preprocess(), build(config).state_dict())
+    save_weights(weights, tmp_path / "tiny.safetensors")
+    file = tmp_path / "result.json"
+    assert segnext_eval("--data", data, "--weights", tmp_path / "tiny.safetensors", "--json", file) == 0
+    content = json.loads(file.read_text())
+    assert content["images"] == 2
+    assert content["pixels"] == 8
+    assert [sum(row) for row in content["confusion"]] == [4, 4]

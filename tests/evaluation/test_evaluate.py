@@ -1,0 +1,70 @@
+"""Evaluation of a predictor over labelled pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from segnext.data.folder import Pair
+from segnext.errors import SegNextError
+from segnext.evaluation.evaluate import evaluate, require_same_classes
+from segnext.labels import Labels
+
+LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)
+
+
+def write_pairs(folder: Path, masks: list[list[list[int]]]) -> list[Pair]:
+    pairs = []
+    for index, mask in enumerate(masks):
+        pair = Pair(folder / f"{index}.jpg", folder / f"{index}.png")
+        Image.fromarray(np.array(mask, np.uint8)).save(pair.mask)
+        pairs.append(pair)
+    return pairs
+
+
+def test_one_matrix_over_all_pictures_of_their_own_sizes(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path, [[[0, 0, 1]], [[1, 255], [1, 0]]])
+
+    def all_road(path: Path) -> NDArray[np.uint8]:
+        return np.ones((1, 3) if path.name == "0.jpg" else (2, 2), np.uint8)
+
+    done: list[int] = []
+    metrics = evaluate(all_road, pairs, LABELS, done.append)
+    assert metrics.confusion.tolist() == [[0, 3], [0, 3]]
+    assert metrics.classes == ("sky", "road")
+    assert metrics.images == 2
+    assert metrics.pixel_accuracy == 0.5
+    assert done == [1, 2]
+
+
+def test_wrong_size_names_both_files_and_sizes(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path, [[[0, 1, 1]]])
+    with pytest.raises(SegNextError, match=r"0\.png: the mask is 3 x 1 .*0\.jpg is 2 x 4;"):
+        evaluate(lambda path: np.zeros((4, 2), np.uint8), pairs, LABELS)
+
+
+def test_no_pictures() -> None:
+    with pytest.raises(SegNextError, match="no pictures to evaluate"):
+        evaluate(lambda path: np.zeros((1, 1), np.uint8), [], LABELS)
+
+
+def test_same_classes_pass_whatever_their_colours() -> None:
+    other = Labels("other", ("sky", "road"), ((0, 0, 0), (1, 1, 1)), 7)
+    require_same_classes(LABELS, other, weights_name="w", data_name="d")
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (("sky", "street"), "^d: label 1 is 'street', but 'road' for the weights w;"),
+        (("road", "sky"), "^d: label 0 is 'road', but 'sky' for the weights w;"),
+        (("sky", "road", "car"), "^d: has 3 classes, but the weights w know 2;"),
+        (("sky",), "^d: has 1 classes, but the weights w know 2;"),
+    ],
+)
+def test_other_classes_are_refused(classes: tuple[str, ...], message: str) -> None:
+    data = Labels("other", classes, tuple((label, 0, 0) for label in range(len(classes))), 255)
+    with pytest.raises(SegNextError, match=message):
+        require_same_classes(LABELS, data, weights_name="w", data_name="d")
