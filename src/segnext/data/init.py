@@ -45,9 +45,7 @@ def init_dataset(folder: Path, like: str, ignore: int | None = None) -> Path:
     """
     labels = known_labels(like, ignore)
     if not folder.is_dir():
-        raise SegNextError(
-            f"{folder}: no such folder; give the folder that holds the data set's 'images' and 'masks'"
-        )
+        raise SegNextError(f"{folder}: no such folder; give the folder that holds the data set's 'images' and 'masks'")
     path = folder / "dataset.yaml"
     if path.exists():
         _require_same(path, labels)

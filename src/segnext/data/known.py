@@ -31,3 +31,26 @@ def known_labels(name: str, ignore: int | None = None) -> Labels:
     if ignore is not None:
         content["ignore"] = ignore
     return Labels.from_dict(content, f"label set '{known}'")
+
+
+def labels_for_count(num_classes: int) -> Labels:
+    """What the labels of a checkpoint that does not say so mean, told by their number.
+
+    The label sets that the published SegNeXt models use are known by their sizes (150 ADE20K, 19 Cityscapes, 171
+    COCO-Stuff, ...); any other number gets classes "class 0", "class 1", ... in distinct colours.
+    """
+    for name in ("ade20k", "cityscapes", "coco_stuff", "voc", "pascal_context", "isaid"):
+        labels = known_labels(name)
+        if len(labels) == num_classes:
+            return labels
+    names = tuple(f"class {label}" for label in range(num_classes))
+    return Labels("unknown", names, tuple(_distinct_color(label) for label in range(num_classes)), 255)
+
+
+def _distinct_color(label: int) -> tuple[int, int, int]:
+    """Spread the label's bits over the high bits of red, green and blue, as the VOC palette does."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            channels[channel] |= (label >> (3 * bit + channel) & 1) << (7 - bit)
+    return channels[0], channels[1], channels[2]
