@@ -1,0 +1,55 @@
+"""Semantic segmentation with SegNeXt (Guo et al., NeurIPS 2022).
+
+    segmenter = segnext.load()                      # the packaged weights, or a name, file or folder
+    result = segmenter("street.jpg")                # result.mask, .classes, .confidence, .shares
+    model = segnext.create_model("segnext_b", num_classes=19)
+
+The names below are imported when they are first used, so that `import segnext` stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segnext.errors import SegNextError
+    from segnext.inference.load import load
+    from segnext.inference.result import Result
+    from segnext.inference.segmenter import Segmenter
+    from segnext.labels import Labels
+    from segnext.model.network import SegNeXt, create_model
+    from segnext.training.config import TrainConfig
+    from segnext.training.loop import train
+
+_HOMES = {
+    "Labels": "labels",
+    "Result": "inference.result",
+    "SegNeXt": "model.network",
+    "SegNextError": "errors",
+    "Segmenter": "inference.segmenter",
+    "TrainConfig": "training.config",
+    "create_model": "model.network",
+    "load": "inference.load",
+    "train": "training.loop",
+}
+
+__all__ = [  # noqa: RUF022 - grouped as a reader would look for them
+    "load",
+    "Segmenter",
+    "Result",
+    "create_model",
+    "SegNeXt",
+    "train",
+    "TrainConfig",
+    "Labels",
+    "SegNextError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segnext' has no attribute '{name}'")
+    return getattr(import_module(f"segnext.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -32,8 +32,9 @@ class Weights:
 
     def model(self) -> SegNeXt:
         """The network with these weights, in evaluation mode, float32."""
-        model = build(self.config)
-        model.load_state_dict(self.state)
+        with torch.device("meta"):  # no random start, which would take time and disturb the caller's random numbers
+            model = build(self.config)
+        model.load_state_dict({name: tensor.clone() for name, tensor in self.state.items()}, assign=True)
         return model.eval()
 
 
@@ -64,9 +65,7 @@ def load_weights(path: Path) -> Weights:
         SegNextError: when the file is missing, damaged or not one of ours.
     """
     if not path.is_file():
-        raise SegNextError(
-            f"{path}: no such weights file; give a .safetensors file or a training run's folder"
-        )
+        raise SegNextError(f"{path}: no such weights file; give a .safetensors file or a training run's folder")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -82,8 +81,7 @@ def load_weights(path: Path) -> Weights:
         )
     try:
         header = json.loads(metadata["segnext"])
-        model = {k: tuple(v) if isinstance(v, list) else v for k, v in header["model"].items()}
-        prepare = {k: tuple(v) if isinstance(v, list) else v for k, v in header["preprocess"].items()}
+        model, prepare = _with_tuples(header["model"]), _with_tuples(header["preprocess"])
         weights = Weights(
             ModelConfig(**model),
             Labels.from_dict(header["labels"], str(path)),
@@ -95,6 +93,11 @@ def load_weights(path: Path) -> Weights:
         raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
     _check_complete(weights, path)
     return weights
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where our dataclasses have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def _check_complete(weights: Weights, path: Path) -> None:

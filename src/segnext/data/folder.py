@@ -36,9 +36,7 @@ class Folder:
         """
         file = path / "dataset.yaml"
         if not path.is_dir():
-            raise SegNextError(
-                f"{path}: no such data set folder; give the folder that holds images/ and masks/"
-            )
+            raise SegNextError(f"{path}: no such data set folder; give the folder that holds images/ and masks/")
         if not file.is_file():
             raise SegNextError(
                 f"{path}: there is no dataset.yaml; 'segnext data init {path} --like camvid' writes that of "
@@ -92,7 +90,7 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
                 raise SegNextError(
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
                 )
-            mask = np.asarray(file if file.mode != "1" else file.convert("L"), dtype=np.uint8)
+            mask = np.asarray(file, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise SegNextError(f"{path}: cannot be read as a mask ({error}); write it again") from error
     used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))

@@ -40,9 +40,7 @@ class MSCA(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.local = Depthwise(channels, 5, 5)
-        self.strips = nn.ModuleList(
-            nn.Sequential(Depthwise(channels, 1, k), Depthwise(channels, k, 1)) for k in STRIPS
-        )
+        self.strips = nn.ModuleList(nn.Sequential(Depthwise(channels, 1, k), Depthwise(channels, k, 1)) for k in STRIPS)
         self.mix = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +94,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
-        return x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))
+        return x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))  # type: ignore[no-any-return]
 
 
 def stem(in_channels: int, channels: int) -> nn.Sequential:

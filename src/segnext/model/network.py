@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
 from segnext.model.decoders import HamDecoder
+from segnext.model.hamburger import NMF
 from segnext.model.mscan import MSCAN
 
 
@@ -31,9 +33,7 @@ PRESETS: dict[str, ModelConfig] = {
     "segnext_t": ModelConfig((32, 64, 160, 256), (3, 3, 5, 2), decoder_channels=256, rank=16),
     "segnext_s": ModelConfig((64, 128, 320, 512), (2, 2, 4, 2), decoder_channels=256, rank=16),
     "segnext_b": ModelConfig((64, 128, 320, 512), (3, 3, 12, 3), decoder_channels=512, rank=64),
-    "segnext_l": ModelConfig(
-        (64, 128, 320, 512), (3, 5, 27, 3), decoder_channels=1024, rank=64, drop_path=0.3
-    ),
+    "segnext_l": ModelConfig((64, 128, 320, 512), (3, 5, 27, 3), decoder_channels=1024, rank=64, drop_path=0.3),
 }
 
 
@@ -47,6 +47,10 @@ class SegNeXt(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+
+    def random_generators(self) -> list[torch.Generator]:
+        """The generators from which training draws NMF bases; their states are part of a run's state."""
+        return [module.generator for module in self.modules() if isinstance(module, NMF)]
 
     def forward(self, image: Tensor) -> Tensor:
         logits = self.decoder(self.encoder(image))

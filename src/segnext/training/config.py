@@ -1,0 +1,110 @@
+"""Everything that determines a training run. Plain data; a recipe file holds all of it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from segnext.data.transforms import Augment
+from segnext.errors import SegNextError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """AdamW; norms, biases and layer scales are not decayed.
+
+    Attributes:
+        lr: peak learning rate.
+        betas: decay rates of the moments.
+        weight_decay: decoupled weight decay.
+        head_lr_factor: learning rate of the decoder, relative to lr. 10 in the paper, on a pre-trained encoder.
+        clip_norm: largest gradient norm; null for no clipping.
+    """
+
+    lr: float = 6e-5
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.01
+    head_lr_factor: float = 1.0
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up, then polynomial decay to zero.
+
+    Attributes:
+        warmup: steps of warm-up.
+        warmup_start: learning rate at step 0, relative to the peak.
+        power: exponent of the decay.
+    """
+
+    warmup: int = 1500
+    warmup_start: float = 1e-6
+    power: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        data: data set folder with dataset.yaml, images/ and masks/.
+        out: folder that the run writes; it is loadable by `segnext predict --weights`.
+        model: segnext_t, segnext_s, segnext_b or segnext_l.
+        train_split: split to train on.
+        val_split: split to measure on; null to measure nowhere.
+        iterations: optimiser steps.
+        batch_size: pictures in one forward pass.
+        accumulate: forward passes in one optimiser step.
+        crop: height and width of the training crops, in pixels.
+        short_side: length that pictures' short side is resized to, in training before the random
+            scale, and later in prediction; null keeps the size.
+        augment: augmentation.
+        optimizer: optimiser.
+        schedule: learning rate over time.
+        drop_path: drop path probability; null takes the model's own.
+        class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
+        ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
+        precision: number format of the forward pass; auto takes bf16 where the processor has it.
+        device: where to train.
+        seed: seed of everything random.
+        eval_every: steps between measurements on val.
+        save_every: steps between resumable checkpoints.
+        log_every: steps between lines of the log.
+        workers: threads that prepare data.
+    """
+
+    data: str
+    out: str
+    model: str = "segnext_t"
+    train_split: str = "train"
+    val_split: str | None = "val"
+    iterations: int = 20_000
+    batch_size: int = 8
+    accumulate: int = 1
+    crop: tuple[int, int] = (512, 512)
+    short_side: int | None = None
+    augment: Augment = field(default_factory=Augment)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    drop_path: float | None = None
+    class_balance: float = 0.0
+    ema: float = 0.999
+    precision: Precision = "auto"
+    device: Device = "auto"
+    seed: int = 0
+    eval_every: int = 500
+    save_every: int = 500
+    log_every: int = 10
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be trained with."""
+        for name in ("iterations", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
+            if getattr(self, name) < 1:
+                raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if min(self.crop) < 32:
+            raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
+        if not 0.0 <= self.ema < 1.0:
+            raise SegNextError(f"ema is {self.ema}; it must be at least 0 and below 1")

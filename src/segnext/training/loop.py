@@ -1,0 +1,160 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from segnext.allocator import keep_pages
+from segnext.data.crops import Crops, batches
+from segnext.data.folder import Folder, read_mask
+from segnext.errors import SegNextError
+from segnext.model.network import ModelConfig, SegNeXt, build, preset
+from segnext.preprocess import Preprocess
+from segnext.training.config import TrainConfig
+from segnext.training.log import Log
+from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy
+from segnext.training.optim import Average, build_optimizer, lr_factor
+from segnext.training.progress import Progress
+from segnext.training.results import Results
+from segnext.training.start import resolve, start_folder
+from segnext.training.state import State
+
+AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
+
+
+def train(config: TrainConfig, *, resume: bool = False) -> Path:
+    """Run `config`, or go on with the run in its folder `out`, as if it had never stopped.
+
+    Returns:
+        The run's folder: config.yaml, best.safetensors and last.safetensors (averaged weights), state.pt
+        (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png and examples.png.
+
+    Raises:
+        SegNextError: when the folder holds a run already and it is not to be resumed, for data that cannot
+            be trained with, and when the loss is not finite.
+    """
+    keep_pages()
+    config = resolve(config)
+    out = Path(config.out)
+    folder = Folder.open(Path(config.data))
+    preprocess = Preprocess(short_side=config.short_side)
+    pairs = tuple(folder.pairs(config.train_split))
+    crops = Crops(pairs, folder.labels, preprocess, config.crop, config.augment, config.seed)
+
+    torch.manual_seed(config.seed)
+    shape = _model_config(config, len(folder.labels))
+    model = _build_model(config, shape)
+    step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
+    state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
+    if not resume:
+        start_folder(config)
+    elif (out / "state.pt").exists():
+        state.load(out / "state.pt")
+    log = Log(out, state.step)
+    results = Results(config, shape, crops, folder, log)
+
+    with Progress(config.iterations, state.step, config.batch_size * config.accumulate) as progress:
+        started = time.perf_counter()
+        for parts in _steps(config, crops, state.step):
+            loss, lr = step(parts, state.step)
+            if not math.isfinite(loss):
+                raise SegNextError(
+                    f"{out}: the loss is {loss} at step {state.step + 1}; the last checkpoint is kept: "
+                    "lower optimizer.lr, set optimizer.clip_norm, or use --precision fp32"
+                )
+            state.average.update(model, state.step)
+            state.step += 1
+            state.losses.append(loss)
+            progress.update(state.step, loss, lr)
+            if state.step % config.log_every == 0:
+                seconds = (time.perf_counter() - started) / (len(state.losses) * config.batch_size * config.accumulate)
+                mean = sum(state.losses) / len(state.losses)
+                log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds, 4))
+                state.losses.clear()
+                started = time.perf_counter()
+            last = state.step == config.iterations
+            if config.val_split is not None and (last or state.step % config.eval_every == 0):
+                results.validate(state, progress)
+                started = time.perf_counter()
+            if last or state.step % config.save_every == 0:
+                results.save(state)
+    log.close()
+    results.draw()
+    return out
+
+
+class TrainStep:
+    """One optimiser step: forward and backward over its parts, clipping, AdamW."""
+
+    def __init__(self, config: TrainConfig, model: SegNeXt, class_weights: Tensor | None, ignore: int) -> None:
+        self.config = config
+        self.model = model
+        self.class_weights = class_weights
+        self.ignore = ignore
+        self.device = torch.device(config.device)
+        self.optimizer = build_optimizer(model, config.optimizer)
+        self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
+
+    def __call__(self, parts: Sequence[Batch], step: int) -> tuple[float, float]:
+        """Loss and learning rate of step `step` (from 0), which has `accumulate` parts."""
+        config = self.config
+        factor = lr_factor(step, config.iterations, config.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        total = 0.0
+        for images, masks in parts:
+            loss = self.loss(images, masks) / len(parts)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        if config.optimizer.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        return total, config.optimizer.lr * factor
+
+    def loss(self, images: Tensor, masks: Tensor) -> Tensor:
+        """The loss of one part."""
+        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        masks = masks.to(self.device, non_blocking=True)
+        amp_type = AMP_TYPES.get(self.config.precision)
+        with torch.autocast(self.device.type, amp_type, enabled=amp_type is not None):
+            logits = self.model(images)
+        return cross_entropy(logits, masks, self.class_weights, self.ignore)
+
+
+def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
+    shape = preset(config.model, num_classes=num_classes)
+    return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
+
+
+def _build_model(config: TrainConfig, shape: ModelConfig) -> SegNeXt:
+    model = build(shape).to(config.device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for generator in model.random_generators():
+        generator.manual_seed(config.seed)
+    return model.train()
+
+
+def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
+    if config.class_balance == 0.0:
+        return None
+    masks = (read_mask(pair.mask, crops.labels) for pair in crops.pairs)
+    frequencies = class_frequencies(masks, len(crops.labels))
+    return balanced_weights(frequencies, config.class_balance).to(config.device)
+
+
+def _steps(config: TrainConfig, crops: Crops, done: int) -> Iterator[list[Batch]]:
+    """For each step still to do, its `accumulate` batches."""
+    per_step = config.batch_size * config.accumulate
+    stream = batches(crops, done * per_step, config.iterations * per_step, config.batch_size, config.workers)
+    for _ in range(done, config.iterations):
+        yield [next(stream) for _ in range(config.accumulate)]

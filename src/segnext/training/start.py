@@ -1,0 +1,57 @@
+"""Before the first step: settings left to the machine are decided, and the run's folder is made."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+import yaml
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.training.config import Device, Precision, TrainConfig
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """`config` with device and precision decided, so that the saved recipe says what was run."""
+    device: Device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
+    precision: Precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(device) else "fp32"
+    if precision == "fp16" and device == "cpu":
+        raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
+    return replace(config, device=device, precision=precision)
+
+
+def _has_bf16(device: str) -> bool:
+    """Whether bfloat16 is computed rather than emulated."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def start_folder(config: TrainConfig) -> None:
+    """Create the run's folder with its complete recipe, config.yaml.
+
+    Raises:
+        SegNextError: when it holds a run already, or cannot be written.
+    """
+    out = Path(config.out)
+    if (out / "config.yaml").exists():
+        raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with replacing(out / "config.yaml") as temporary:
+            temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def _plain(value: object) -> object:
+    """Tuples as lists, which YAML knows."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
