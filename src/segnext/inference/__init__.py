@@ -1,0 +1,1 @@
+"""From pictures to masks: loading weights, one picture, many files."""

@@ -1,0 +1,144 @@
+"""`segnext predict`: pictures to masks."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.inference.load import DEFAULT
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from segnext.inference.predict import Record, Summary
+    from segnext.labels import Labels
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `segnext predict`."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="image, folder of images or glob")
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT,
+        metavar="W",
+        help=f"name, file or training run's folder (default: {DEFAULT})",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("predictions"),
+        metavar="DIR",
+        help="folder for masks, overlays and results.jsonl (default: predictions)",
+    )
+    parser.add_argument(
+        "--engine", choices=("auto", "torch"), default="auto", help="what runs the network (default: auto, torch)"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment, say what was found, say where the outputs are."""
+    from segnext.inference.load import load
+    from segnext.inference.predict import predict_files
+
+    if args.json:
+        _make_folder(args.json)
+    segmenter = load(args.weights, device=args.device)
+    start = time.perf_counter()
+    with _progress() as bar:
+        task = bar.add_task("predict", total=None, visible=False, rate=0.0)
+
+        def show(record: "Record", total: int) -> None:
+            _print_record(record)
+            rate = (bar.tasks[task].completed + 1) / (time.perf_counter() - start)
+            bar.update(task, advance=1, total=total, visible=total > 1, rate=rate)
+
+        summary = predict_files(segmenter, args.paths, args.out, show)
+    if len(summary.records) == summary.done == 1:
+        _print_table(summary.records[0], segmenter.labels)
+    _print_place(summary, args.out)
+    if args.json:
+        _write_json(summary, args.json)
+    if summary.done == 0:
+        return 2
+    return 1 if summary.failed else 0
+
+
+def _make_folder(file: Path) -> None:
+    """So that a long run does not fail at its end."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_dir() or not os.access(file.parent, os.W_OK):
+            raise SegNextError(f"{file}: cannot be written; choose another file with --json")
+    except OSError as error:
+        raise SegNextError(
+            f"{file}: cannot be written ({error.strerror or error}); choose another file with --json"
+        ) from error
+
+
+def _write_json(summary: "Summary", file: Path) -> None:
+    with replacing(file) as temporary:
+        records = [asdict(record) for record in summary.records]
+        temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+    print(f"json: {file}")
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} pictures/s"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # else results for a pipe would go to the terminal
+    )
+
+
+def _print_record(record: "Record") -> None:
+    if record.shares is None or record.seconds is None:
+        print(f"error: {record.file}: {record.error}", file=sys.stderr)
+        return
+    from segnext.inference.overlay import percent
+
+    largest = sorted(record.shares.items(), key=lambda item: -item[1])[:3]
+    classes = ", ".join(f"{name} {percent(share)}" for name, share in largest if share > 0)
+    print(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
+
+
+def _print_table(record: "Record", labels: "Labels") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from segnext.inference.overlay import percent
+
+    table = Table("", "class", "share")
+    table.columns[2].justify = "right"
+    assert record.shares is not None
+    colors = dict(zip(labels.classes, labels.colors, strict=True))
+    for name, share in sorted(record.shares.items(), key=lambda item: -item[1]):
+        red, green, blue = colors[name]
+        table.add_row(Text("  ", style=f"on rgb({red},{green},{blue})"), Text(name), percent(share))
+    Console().print(table)
+
+
+def _print_place(summary: "Summary", out: Path) -> None:
+    if summary.done == 1:
+        (name,) = (summary.names[record.file] for record in summary.records if record.ok)
+        print(f"mask: {out / name}.mask.png\noverlay: {out / name}.overlay.png")
+    elif summary.done > 1:
+        print(f"{summary.done} masks and overlays: {out}")
+    print(f"results: {out / 'results.jsonl'}")

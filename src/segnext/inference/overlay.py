@@ -1,0 +1,109 @@
+"""Drawing: the classes painted over the picture, and a legend that hides nothing of it."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+from numpy.typing import NDArray
+
+from segnext.labels import Color, Labels
+from segnext.preprocess import Image
+
+OPACITY = 0.5
+SMALLEST = 256
+BACKGROUND = (255, 255, 255)
+INK = (32, 32, 32)
+FRAME = (150, 150, 150)
+
+
+def paint(image: Image, mask: NDArray[np.uint8], labels: Labels) -> Image:
+    """Blend the classes' colours half and half with the picture and draw the borders between regions.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8 labels; values without a colour are painted black.
+        labels: the colours.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(labels)] = labels.colors
+    painted = cv2.addWeighted(palette[mask], OPACITY, image, 1 - OPACITY, 0)
+    height, width = mask.shape
+    line = 1 + round(math.hypot(height, width) / 1200)
+    borders = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((line + 1, line + 1), np.uint8)) > 0
+    painted[borders] = 255 - (255 - painted[borders]) // 3
+    return np.asarray(painted, np.uint8)
+
+
+def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: Mapping[str, float]) -> PIL.Image.Image:
+    """The painted picture in the top left corner, pixel for pixel, and a legend in a strip of its own.
+
+    Only tiny pictures, at most 128 pixels long, are enlarged, by a whole number. The legend names the
+    classes that occur, the largest first, below wide pictures and beside tall ones; its letters grow
+    with the picture, so that it can be read however the picture is shown.
+    """
+    factor = max(1, SMALLEST // max(mask.shape))
+    if factor > 1:
+        image, mask = (x.repeat(factor, axis=0).repeat(factor, axis=1) for x in (image, mask))
+    height, width = mask.shape
+    colors = dict(zip(labels.classes, labels.colors, strict=True))
+    entries = [
+        (name, colors[name], percent(share))
+        for name, share in sorted(shares.items(), key=lambda item: -item[1])
+        if share > 0
+    ]
+    legend = _legend(entries, width, height)
+    below = width >= height
+    size = (
+        (max(width, legend.width), height + legend.height)
+        if below
+        else (width + legend.width, max(height, legend.height))
+    )
+    canvas = PIL.Image.new("RGB", size, BACKGROUND)
+    canvas.paste(PIL.Image.fromarray(paint(image, mask, labels)), (0, 0))
+    canvas.paste(legend, (0, height) if below else (width, 0))
+    return canvas
+
+
+def percent(share: float) -> str:
+    """A share of 0..1 for people; what is there never reads as nothing."""
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def _font(size: int) -> PIL.ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib; Pillow's own font lacks letters even of Western Europe."""
+    import matplotlib
+
+    return PIL.ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
+
+
+def _legend(entries: list[tuple[str, Color, str]], width: int, height: int) -> PIL.Image.Image:
+    """Swatch, percentage and name of each entry, column by column, in a strip that suits the picture's side."""
+    em = max(12, round(math.sqrt(width * height) / 45), round(max(width, height) / 150))
+    font = _font(em)
+    row, gap = round(1.5 * em), round(0.5 * em)
+    share_width = max(math.ceil(font.getlength(share)) for _, _, share in entries)
+    name_width = max(math.ceil(font.getlength(name)) for name, _, _ in entries)
+    cell = em + gap + share_width + gap + name_width + 2 * gap
+    if width >= height:
+        rows = math.ceil(len(entries) / max(1, width // cell))
+    else:
+        rows = min(len(entries), max(1, (height - 2 * gap) // row))
+    columns = math.ceil(len(entries) / rows)
+    strip = PIL.Image.new("RGB", (columns * cell, rows * row + 2 * gap), BACKGROUND)
+    draw = PIL.ImageDraw.Draw(strip)
+    for index, (name, color, share) in enumerate(entries):
+        column, line = divmod(index, rows)
+        x, y = gap + column * cell, gap + line * row + (row - em) // 2
+        draw.rectangle((x, y, x + em, y + em), color, FRAME, max(1, em // 20))
+        x += em + gap + share_width
+        draw.text((x, y + em // 2), share, INK, font, anchor="rm")
+        draw.text((x + gap, y + em // 2), name, INK, font, anchor="lm")
+    return strip

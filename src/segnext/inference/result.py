@@ -1,0 +1,84 @@
+"""What the network says about one picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.inference.overlay import draw_overlay
+from segnext.labels import Labels
+from segnext.preprocess import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One segmented picture.
+
+    Attributes:
+        image: the picture, (H, W, 3) uint8 RGB.
+        mask: the label of every pixel, (H, W) uint8, at the picture's own size.
+        confidence: softmax probability of the chosen class, (H, W) float32, 0..1.
+        labels: what the labels mean.
+        seconds: time from the picture (decoded, or its path) to the mask.
+        name: the file's name without suffix, "image" for pictures from memory.
+    """
+
+    image: Image
+    mask: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    labels: Labels
+    seconds: float
+    name: str = "image"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Label i means `classes[i]`."""
+        return self.labels.classes
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Each class's share of the pixels, 0..1, in the order of the labels; 0 for those not seen."""
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.labels))
+        return {name: int(n) / self.mask.size for name, n in zip(self.classes, counts, strict=False)}
+
+    @cached_property
+    def mean_confidence(self) -> float:
+        """The mean of `confidence`, 0..1."""
+        return float(self.confidence.mean(dtype=np.float64))
+
+    def mask_image(self) -> PIL.Image.Image:
+        """The mask as an indexed image: pixel values are labels, the palette is the classes' colours."""
+        picture = PIL.Image.fromarray(self.mask)
+        # All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
+        colors = [channel for color in self.labels.colors for channel in color]
+        picture.putpalette(colors + [0] * (768 - len(colors)))
+        return picture
+
+    def overlay(self) -> PIL.Image.Image:
+        """The classes painted over the picture, with a legend beside or below it; RGB."""
+        return draw_overlay(self.image, self.mask, self.labels, self.shares)
+
+    def save(self, out: Path | str, name: str | None = None) -> None:
+        """Write `NAME.mask.png` and `NAME.overlay.png` into the folder `out`, made if it is missing.
+
+        Raises:
+            SegNextError: when they cannot be written.
+        """
+        folder = Path(out)
+        name = self.name if name is None else name
+        pictures: Mapping[str, PIL.Image.Image] = {"mask": self.mask_image(), "overlay": self.overlay()}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for kind, picture in pictures.items():
+                with replacing(folder / f"{name}.{kind}.png") as temporary:
+                    picture.save(temporary, compress_level=4)
+        except OSError as error:
+            raise SegNextError(
+                f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
+            ) from error

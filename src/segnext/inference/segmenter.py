@@ -1,0 +1,154 @@
+"""The network with everything around it: pictures in, results out."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import overload
+
+import cv2
+import numpy as np
+import PIL.Image
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from segnext.checkpoint.file import Weights
+from segnext.errors import SegNextError
+from segnext.imageio import Source, read_image
+from segnext.inference.result import Result
+from segnext.preprocess import Image
+
+NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "insufficient memory")
+
+
+class Segmenter:
+    """Segments pictures, each in a forward pass of its own, so its mask never depends on its company.
+
+    Args:
+        weights: the network, the meaning of its labels and its preprocessing.
+        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+
+    Attributes:
+        model: the network, float32, in evaluation mode; it has `.encoder` and `.decoder`.
+        labels: what the labels mean.
+        preprocess: how pictures are prepared.
+        device: where the network is.
+
+    Raises:
+        SegNextError: when the device is absent or the weights are not for RGB pictures.
+    """
+
+    def __init__(self, weights: Weights, device: str = "auto") -> None:
+        if weights.config.in_channels != 3:
+            raise SegNextError(
+                f"these weights take {weights.config.in_channels} bands, but pictures have 3; choose RGB weights"
+            )
+        if weights.config.num_classes != len(weights.labels):
+            raise SegNextError(
+                f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
+                "save them with one name per class"
+            )
+        self.device = _device(device)
+        self.model = weights.model().to(self.device)
+        self.labels = weights.labels
+        self.preprocess = weights.preprocess
+
+    @overload
+    def __call__(self, source: Source) -> Result: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, source: Iterable[Source]) -> Iterator[Result]: ...
+    def __call__(self, source: Source | Iterable[Source]) -> Result | Iterator[Result]:
+        """Segment a picture, or several.
+
+        Args:
+            source: a path, a PIL image, an array (H x W x 3 or H x W, uint8) or an encoded file's bytes;
+                or a list or iterator of those.
+
+        Returns:
+            The picture's result; for a list or iterator, an iterator that segments each picture when
+            its result is asked for and keeps none.
+
+        Raises:
+            SegNextError: when a picture cannot be read or does not fit in memory.
+        """
+        if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
+            return self._segment(source)
+        return map(self._segment, source)
+
+    def logits(self, source: Source) -> Tensor:
+        """Scores before the softmax at the picture's own size, (classes, H, W) float32, on the device."""
+        image = read_image(source)
+        with torch.inference_mode(), _fitting(image):
+            return _resize(self._network(image), image)[0]
+
+    def _segment(self, source: Source) -> Result:
+        start = time.perf_counter()
+        image = read_image(source)
+        with torch.inference_mode(), _fitting(image):
+            mask, confidence = _classify(self._network(image), image)
+        seconds = time.perf_counter() - start
+        name = Path(source).stem if isinstance(source, str | Path) else "image"
+        return Result(image, mask.cpu().numpy(), confidence.cpu().numpy(), self.labels, seconds, name)
+
+    def _network(self, image: Image) -> Tensor:
+        """The decoder's logits, (1, classes, h, w), at about 1/8 of the resolution."""
+        height, width = image.shape[:2]
+        new_height, new_width = self.preprocess.size(height, width)
+        if (new_height, new_width) != (height, width):
+            smaller = new_height * new_width < height * width
+            how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), np.uint8)
+        x = torch.from_numpy(self.preprocess.normalise(image))[None].to(self.device)
+        x = x.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.model.decoder(self.model.encoder(x))
+        return logits.contiguous()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SegNextError(f"unknown device '{name}'; choose auto, cpu or cuda") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SegNextError(f"device '{name}' is not there, or torch was built without CUDA; use auto or cpu")
+    return device
+
+
+def _resize(logits: Tensor, image: Image) -> Tensor:
+    return F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)
+
+
+def _classify(logits: Tensor, image: Image) -> tuple[Tensor, Tensor]:
+    """Low-resolution logits -> mask (H, W) uint8 and softmax probability of the chosen class, (H, W) float32.
+
+    The classes are enlarged one after the other, with a running maximum and a running sum of
+    exponentials relative to it, so that memory does not grow with the number of classes.
+    """
+    best = _resize(logits[:, :1], image)[0, 0]
+    mask = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+    total = torch.ones_like(best)
+    for label in range(1, logits.shape[1]):
+        score = _resize(logits[:, label : label + 1], image)[0, 0]
+        mask[score > best] = label
+        top = torch.maximum(best, score)
+        total.mul_(best.sub_(top).exp_()).add_(score.sub_(top).exp_())
+        best = top
+    return mask, total.reciprocal_()
+
+
+@contextmanager
+def _fitting(image: Image) -> Iterator[None]:
+    """Turn the ways in which memory runs out into one sentence."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        text = str(error).lower()
+        if not isinstance(error, MemoryError) and not any(words in text for words in NO_MEMORY):
+            raise
+        height, width = image.shape[:2]
+        raise SegNextError(
+            f"a picture of {width} x {height} pixels does not fit in memory; make it smaller or cut it into pieces"
+        ) from error

@@ -1,0 +1,59 @@
+"""A tiny network with random weights, and pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from segnext.checkpoint.file import Weights, save_weights
+from segnext.inference.segmenter import Segmenter
+from segnext.labels import Labels
+from segnext.model.network import ModelConfig, build
+from segnext.preprocess import Image, Preprocess
+
+LABELS = Labels("toy", ("sky", "road", "tree", "car"), ((10, 20, 250), (100, 60, 100), (0, 130, 0), (200, 0, 0)))
+CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=4)
+
+
+def weights_like(config: ModelConfig = CONFIG, preprocess: Preprocess | None = None) -> Weights:
+    """Random weights, the classifier's enlarged so that masks are varied."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = build(config).state_dict()
+    state["decoder.classifier.weight"] *= 100
+    return Weights(config, LABELS, preprocess or Preprocess(), state)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights() -> Weights:
+    return weights_like()
+
+
+@pytest.fixture(scope="session")
+def weights_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(tiny_weights, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def segmenter(tiny_weights: Weights) -> Segmenter:
+    return Segmenter(tiny_weights, "cpu")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with three pictures of different sizes."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed, name in enumerate(("a", "b", "c")):
+        PIL.Image.fromarray(picture(40 + 8 * seed, 61 + seed, seed)).save(folder / f"{name}.png")
+    return folder
+
+
+def picture(height: int, width: int, seed: int = 0) -> Image:
+    """Blocks of random colours, (height, width, 3)."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    return blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]

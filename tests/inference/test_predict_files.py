@@ -1,0 +1,124 @@
+"""Many files: outputs, records, failures, and the same bytes in any company."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from segnext.errors import SegNextError
+from segnext.inference.predict import Record, predict_files
+from segnext.inference.segmenter import Segmenter
+
+KEYS = ["file", "ok", "error", "width", "height", "shares", "mean_confidence", "seconds"]
+
+
+def lines(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def test_outputs(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    summary = predict_files(segmenter, [pictures], out)
+    assert (summary.done, summary.failed) == (3, 0)
+    assert sorted(file.name for file in out.iterdir()) == sorted(
+        [*(f"{name}.{kind}.png" for name in "abc" for kind in ("mask", "overlay")), "results.jsonl"]
+    )
+    for line, record, name in zip(lines(out), summary.records, "abc", strict=True):
+        assert list(line) == KEYS
+        result = segmenter(pictures / f"{name}.png")
+        mask = np.asarray(PIL.Image.open(out / f"{name}.mask.png"))
+        np.testing.assert_array_equal(mask, result.mask)
+        assert line["file"] == record.file == str(pictures / f"{name}.png")
+        assert (line["ok"], line["error"]) == (True, None)
+        assert (line["height"], line["width"]) == mask.shape
+        assert line["shares"] == result.shares
+        assert sum(result.shares.values()) == pytest.approx(1)
+        assert line["mean_confidence"] == pytest.approx(result.mean_confidence)
+        assert isinstance(line["seconds"], float)
+
+
+def test_bad_ones_do_not_stop_the_rest(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "aa.png").write_bytes(b"not a picture")
+    (pictures / "bb.png").write_bytes((pictures / "b.png").read_bytes()[:100])
+    seen: list[tuple[Record, int]] = []
+    paths: list[Path | str] = [pictures, tmp_path / "missing.jpg", f"{tmp_path}/*.bmp"]
+    summary = predict_files(segmenter, paths, tmp_path / "out", lambda *x: seen.append(x))
+    assert (summary.done, summary.failed) == (3, 4)
+    assert [record.ok for record in summary.records] == [True, False, True, False, True, False, False]
+    assert [record for record, _ in seen] == summary.records
+    assert {total for _, total in seen} == {7}
+    bad = lines(tmp_path / "out")[1]
+    assert list(bad) == KEYS
+    assert bad == dict.fromkeys(KEYS) | {
+        "file": str(pictures / "aa.png"),
+        "ok": False,
+        "error": "not an image that can be read; give a JPEG, PNG, WebP, TIFF or similar file",
+    }
+    assert not (tmp_path / "out" / "aa.mask.png").exists()
+
+
+def test_equal_names_do_not_overwrite_each_other(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    PIL.Image.new("RGB", (20, 10)).save(other / "a.png")
+    predict_files(segmenter, [pictures, other], tmp_path / "out")
+    assert np.asarray(PIL.Image.open(tmp_path / "out" / "pictures_a.mask.png")).shape == (40, 61)
+    assert np.asarray(PIL.Image.open(tmp_path / "out" / "other_a.mask.png")).shape == (10, 20)
+    assert (tmp_path / "out" / "b.mask.png").exists()
+
+
+def test_same_bytes_alone_in_a_folder_and_in_another_process(
+    segmenter: Segmenter, weights_file: Path, pictures: Path, tmp_path: Path
+) -> None:
+    predict_files(segmenter, [pictures], tmp_path / "folder")
+    code = (
+        "import sys; from pathlib import Path; import torch; torch.set_num_threads(int(sys.argv[4]))\n"
+        "from segnext.inference.load import load; from segnext.inference.predict import predict_files\n"
+        "predict_files(load(sys.argv[1], 'cpu'), [sys.argv[2]], Path(sys.argv[3]))"
+    )
+    import torch
+
+    threads = str(torch.get_num_threads())
+    other = [str(weights_file), str(pictures / "b.png"), str(tmp_path / "process"), threads]
+    subprocess.run([sys.executable, "-c", code, *other], check=True)
+    for name in "abc":
+        predict_files(segmenter, [pictures / f"{name}.png"], tmp_path / "alone")
+        for kind in ("mask", "overlay"):
+            file = f"{name}.{kind}.png"
+            assert (tmp_path / "alone" / file).read_bytes() == (tmp_path / "folder" / file).read_bytes()
+    for kind in ("mask", "overlay"):
+        file = f"b.{kind}.png"
+        assert (tmp_path / "process" / file).read_bytes() == (tmp_path / "folder" / file).read_bytes()
+
+
+def test_interruption_keeps_what_is_done(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def interrupt(record: Record, total: int) -> None:
+        if record.file.endswith("b.png"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(segmenter, [pictures], out, interrupt)
+    part = (out / "results.jsonl.part").read_text().splitlines()
+    assert [Path(json.loads(line)["file"]).name for line in part] == ["a.png", "b.png"]
+    assert not (out / "results.jsonl").exists()
+    predict_files(segmenter, [pictures], out)
+    assert len(lines(out)) == 3
+    assert not (out / "results.jsonl.part").exists()
+
+
+def test_out_cannot_be_made(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(SegNextError, match="cannot write the results there"):
+        predict_files(segmenter, [pictures], tmp_path / "out")
+
+
+def test_nothing_to_do(segmenter: Segmenter, tmp_path: Path) -> None:
+    summary = predict_files(segmenter, [tmp_path / "none.png"], tmp_path / "out")
+    assert (summary.done, summary.failed) == (0, 1)
+    assert lines(tmp_path / "out")[0]["error"] == "no such file; check the path"

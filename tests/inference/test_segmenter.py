@@ -1,0 +1,175 @@
+"""Pictures in, results out."""
+
+import dataclasses
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import CONFIG, picture, weights_like
+from torch import Tensor
+
+from segnext.checkpoint.file import Weights
+from segnext.errors import SegNextError
+from segnext.inference import segmenter as module
+from segnext.inference.result import Result
+from segnext.inference.segmenter import Segmenter
+from segnext.preprocess import Image, Preprocess
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (33, 47), (64, 96)])
+def test_mask_and_confidence_are_those_of_the_softmax(segmenter: Segmenter, size: tuple[int, int]) -> None:
+    image = picture(*size)
+    result = segmenter(image)
+    x = torch.from_numpy(segmenter.preprocess.normalise(image))[None]  # channels last already
+    with torch.inference_mode():
+        low = segmenter.model.decoder(segmenter.model.encoder(x))
+        probability = F.interpolate(low, size=size, mode="bilinear", align_corners=False)[0].softmax(0)
+    np.testing.assert_array_equal(result.mask, probability.argmax(0))
+    np.testing.assert_allclose(result.confidence, probability.amax(0), atol=1e-5)
+    assert result.mask.dtype == np.uint8
+    assert result.confidence.dtype == np.float32
+    assert (result.mask.shape, result.confidence.shape) == (size, size)
+    assert result.image.shape == (*size, 3)
+    assert result.seconds > 0
+
+
+def test_mask_is_the_argmax_of_the_logits(segmenter: Segmenter) -> None:
+    image = picture(50, 75, 3)
+    logits = segmenter.logits(image)
+    assert (logits.shape, logits.dtype) == ((4, 50, 75), torch.float32)
+    result = segmenter(image)
+    np.testing.assert_array_equal(result.mask, logits.argmax(0))
+    assert len(np.unique(result.mask)) > 1, "a constant mask would prove nothing"
+
+
+def test_classify_by_hand() -> None:
+    # One pixel, three classes: exp gives 2, 1, 5, so the third has 5 / 8.
+    logits = torch.tensor([2.0, 1.0, 5.0]).log().view(1, 3, 1, 1)
+    mask, confidence = module._classify(logits, np.zeros((1, 1, 3), np.uint8))
+    assert mask.item() == 2
+    assert confidence.item() == pytest.approx(0.625)
+    tie = torch.zeros(1, 2, 1, 1) + 1000.0  # large values must not overflow; the first of equals wins
+    mask, confidence = module._classify(tie, np.zeros((2, 2, 3), np.uint8))
+    assert (mask.tolist(), confidence.tolist()) == ([[0, 0], [0, 0]], [[0.5, 0.5], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(("short_side", "how"), [(24, cv2.INTER_AREA), (60, cv2.INTER_LINEAR)])
+def test_short_side_is_for_the_network_alone(short_side: int, how: int) -> None:
+    image = picture(40, 80)
+    weights = weights_like(preprocess=Preprocess(short_side=short_side))
+    logits = Segmenter(weights, "cpu").logits(image)
+    resized = np.asarray(cv2.resize(image, (2 * short_side, short_side), interpolation=how), np.uint8)
+    plain = Segmenter(weights_like(), "cpu")
+    x = torch.from_numpy(plain.preprocess.normalise(resized).copy())[None]
+    with torch.inference_mode():
+        low = plain.model.decoder(plain.model.encoder(x))
+    expected = F.interpolate(low, size=(40, 80), mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_model_is_ready_for_use(segmenter: Segmenter) -> None:
+    assert not segmenter.model.training
+    assert {x.dtype for x in segmenter.model.parameters()} == {torch.float32}
+    assert segmenter.labels.classes == ("sky", "road", "tree", "car")
+
+
+def test_every_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = picture(30, 41)
+    file = tmp_path / "street.view.png"
+    PIL.Image.fromarray(image).save(file)
+    results = [segmenter(x) for x in (file, str(file), file.read_bytes(), PIL.Image.fromarray(image), image)]
+    for result in results[1:]:
+        assert result.mask.tobytes() == results[0].mask.tobytes()
+        assert result.confidence.tobytes() == results[0].confidence.tobytes()
+    assert [result.name for result in results] == ["street.view", "street.view", "image", "image", "image"]
+
+
+def test_list_is_segmented_lazily_and_forgotten(segmenter: Segmenter) -> None:
+    made: list[int] = []
+
+    def images() -> Iterator[Image]:
+        for seed in range(1000):
+            made.append(seed)
+            yield picture(16, 16, seed)
+
+    results = segmenter(images())
+    assert made == []
+    first = next(results)
+    assert made == [0]
+    assert first.mask.tobytes() == segmenter(picture(16, 16, 0)).mask.tobytes()
+    gone = weakref.ref(first)
+    del first
+    next(results)
+    assert gone() is None
+    assert [result.mask.shape for result in segmenter([picture(8, 9), picture(10, 11)])] == [(8, 9), (10, 11)]
+    assert list(segmenter([])) == []
+    several: list[Result] = list(segmenter(iter([picture(8, 8)])))
+    assert len(several) == 1
+
+
+def test_bad_source_in_a_list_is_named(segmenter: Segmenter) -> None:
+    results = segmenter([picture(8, 8), "missing.png"])
+    next(results)
+    with pytest.raises(SegNextError, match=r"missing\.png: no such file"):
+        next(results)
+    with pytest.raises(SegNextError, match="cannot read a picture from int"):
+        segmenter(3)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+)
+def test_lack_of_memory(tiny_weights: Weights, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = Segmenter(tiny_weights, "cpu")
+
+    def fail(x: Tensor) -> Tensor:
+        raise error
+
+    monkeypatch.setattr(segmenter.model.encoder, "forward", fail)
+    with pytest.raises(SegNextError, match="picture of 9 x 8 pixels does not fit in memory"):
+        segmenter(picture(8, 9))
+    with pytest.raises(SegNextError, match="does not fit in memory"):
+        segmenter.logits(picture(8, 9))
+
+
+def test_other_errors_of_the_network_are_not_hidden(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = Segmenter(tiny_weights, "cpu")
+
+    def fail(x: Tensor) -> Tensor:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(segmenter.model.encoder, "forward", fail)
+    with pytest.raises(RuntimeError, match="a defect"):
+        segmenter(picture(8, 8))
+
+
+def test_devices(tiny_weights: Weights) -> None:
+    with pytest.raises(SegNextError, match="unknown device 'gpu'; choose auto, cpu or cuda"):
+        Segmenter(tiny_weights, "gpu")
+    if torch.cuda.is_available():
+        assert Segmenter(tiny_weights).device.type == "cuda"
+    else:
+        assert Segmenter(tiny_weights).device.type == "cpu"
+        with pytest.raises(SegNextError, match="device 'cuda' is not there"):
+            Segmenter(tiny_weights, "cuda")
+
+
+def test_weights_that_do_not_fit_are_refused(tiny_weights: Weights) -> None:
+    bands = weights_like(dataclasses.replace(CONFIG, in_channels=4))
+    with pytest.raises(SegNextError, match="take 4 bands"):
+        Segmenter(bands, "cpu")
+    labels = dataclasses.replace(tiny_weights.labels, classes=("a", "b"), colors=((0, 0, 0), (1, 1, 1)))
+    with pytest.raises(SegNextError, match="tell 4 classes apart, but name 2"):
+        Segmenter(dataclasses.replace(tiny_weights, labels=labels), "cpu")
