@@ -1,53 +1,20 @@
 """`segnext data ACTION`: data-set folders."""
 
 import argparse
-from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 
-from segnext.data.known import KNOWN, known_labels
+ACTIONS = {
+    "init": "write the dataset.yaml of a known label set into a folder",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add one sub-command per action."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    init = actions.add_parser(
-        "init",
-        help="write the dataset.yaml of a known label set into a folder",
-        description="Write the dataset.yaml of a known label set into a folder that holds images/SPLIT and "
-        "masks/SPLIT, and say what the folder holds.",
-    )
-    init.add_argument("folder", type=Path, metavar="DIR", help="the data set's folder")
-    init.add_argument("--like", required=True, metavar="NAME", help=f"label set: {', '.join(KNOWN)}")
-    init.add_argument("--ignore", type=int, metavar="LABEL", help="label to ignore, if not the label set's own")
-    init.set_defaults(action=_init)
+    """Add one sub-command per action; each lives in a module of its own, data_ACTION."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    for name, does in ACTIONS.items():
+        import_module(f"segnext.cli.data_{name}").add_arguments(actions.add_parser(name, help=does))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen action and return its exit code."""
-    action: Callable[[argparse.Namespace], int] = args.action
-    return action(args)
-
-
-def _init(args: argparse.Namespace) -> int:
-    from segnext.data.init import init_dataset, survey  # numpy and pillow load slowly
-
-    folder: Path = args.folder
-    labels = known_labels(args.like, args.ignore)
-    existed = (folder / "dataset.yaml").exists()
-    path = init_dataset(folder, args.like, args.ignore)
-    verb = "already says this" if existed else "written"
-    print(f"{path}: {verb} ({labels.name}, {len(labels)} classes, ignore label {labels.ignore})")
-    splits = survey(folder, labels)
-    if not splits:
-        print(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
-    for split in splits:
-        print(f"{split.name}: {_count(split.images, 'image')}, {_count(split.masks, 'mask')}")
-        for problem in split.problems:
-            print(f"  {problem}")
-        if split.sampled and not split.problems:
-            print(f"  {_count(split.sampled, 'sampled mask')} with labels of these classes only")
-    return 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return int(import_module(f"segnext.cli.data_{args.action}").run(args))
