@@ -110,7 +110,7 @@ def test_outputs_are_checked_before_the_work(data: Path, tmp_path: Path, loaded:
     (tmp_path / "file").touch()
     for arguments, message in (
         (("--picture", tmp_path / "matrix.bmp"), r"matrix\.bmp: the picture is a PNG"),
-        (("--json", tmp_path), "is a folder; name a file"),
+        (("--json", tmp_path), "cannot be written; choose another --json"),
         (("--json", tmp_path / "file" / "result.json"), "cannot make its folder"),
     ):
         with pytest.raises(SegNextError, match=message):

@@ -82,7 +82,7 @@ def test_nothing_done(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_wrong_use(photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SegNextError, match="no weights 'nothing'"):
         call(photos, "--weights", "nothing")
-    with pytest.raises(SegNextError, match="choose another file with --json"):
+    with pytest.raises(SegNextError, match="choose another --json"):
         call(photos, "--weights", weights, "--json", tmp_path)
     for arguments in ([], [photos, "--engine", "tvm"], [photos, "--device", "tpu"]):
         with pytest.raises(SystemExit):

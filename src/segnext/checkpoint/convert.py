@@ -15,6 +15,9 @@ from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
+# The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
+TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512, "pascal_context": 480}
+
 
 def read_official(path: Path) -> dict[str, Tensor]:
     """The state dict in an official .pth file, bare or under "state_dict"; nothing in it is executed.
@@ -41,7 +44,7 @@ def read_official(path: Path) -> dict[str, Tensor]:
 
 
 def convert_from_official(
-    source: Path, target: Path, labels_for: Callable[[int], Labels], *, rank: int | None = None
+    source: Path, target: Path, labels_for: Callable[[int], Labels], *, rank: int | None = None, half: bool = False
 ) -> Weights:
     """Write the official full model `source` as our weights file `target`.
 
@@ -50,14 +53,17 @@ def convert_from_official(
         target: .safetensors file to write.
         labels_for: gives the meaning of the labels for a number of classes.
         rank: see `from_official`.
+        half: see `save_weights`.
 
     Returns:
         What was written.
     """
     config, state = from_official(read_official(source), str(source), rank)
     provenance = {"converted_from": source.name}
-    weights = Weights(config, labels_for(config.num_classes), Preprocess(), state, provenance)
-    save_weights(weights, target)
+    labels = labels_for(config.num_classes)
+    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
+    weights = Weights(config, labels, preprocess, state, provenance)
+    save_weights(weights, target, half=half)
     return weights
 
 

@@ -55,7 +55,7 @@ def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
     }
     metadata = {"format": FORMAT, "segnext": json.dumps(header)}
     with replacing(path) as temporary:
-        safetensors.torch.save_file(state, temporary, metadata)
+        temporary.write_bytes(safetensors.torch.save(state, metadata))
 
 
 def load_weights(path: Path) -> Weights:

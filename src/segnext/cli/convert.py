@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
-HELP = "turn official checkpoints into our weights file, and back"
+from segnext.cli.outputs import require_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """IN, OUT, and what an official checkpoint does not say of itself."""
     parser.add_argument("source", metavar="IN", type=Path, help="official .pth, or our .safetensors file or run folder")
-    parser.add_argument("target", metavar="OUT", type=Path, help=".safetensors from .pth; .pth from .safetensors")
+    parser.add_argument("target", metavar="OUT", type=Path, help="our .safetensors file, or an official .pth")
+    parser.add_argument("--half", action="store_true", help="store our convolution weights as float16, half the size")
     parser.add_argument("--like", metavar="NAME", help="label set of the classes; otherwise told by their number")
     parser.add_argument("--rank", type=int, help="rank of the matrix decomposition; otherwise the published model's")
 
@@ -17,16 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
     from segnext.checkpoint.convert import convert_from_official, convert_to_official
+    from segnext.checkpoint.file import load_weights, save_weights
     from segnext.data.known import known_labels, labels_for_count
     from segnext.inference.load import weights_path
 
-    args.target.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(args.target, "OUT")
     if args.source.is_dir() or args.source.suffix == ".safetensors":
-        weights = convert_to_official(weights_path(args.source), args.target)
-        print(f"{args.target}: {len(weights.state) - 1} tensors in the authors' layout")
+        source = weights_path(args.source)
+        if args.target.suffix == ".safetensors":
+            save_weights(load_weights(source), args.target, half=args.half)
+            print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
+        else:
+            weights = convert_to_official(source, args.target)
+            print(f"{args.target}: {len(weights.state) - 1} tensors in the authors' layout")
         return 0
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
-    weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank)
+    weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)
     print(
         f"{args.target}: {len(weights.state)} tensors, {weights.config.num_classes} classes "
         f"({weights.labels.name}), rank {weights.config.rank}"

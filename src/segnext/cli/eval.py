@@ -1,12 +1,12 @@
 """`segnext eval`: measure weights on a labelled split."""
 
 import argparse
-import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.allocator import keep_pages
+from segnext.cli.outputs import require_writable, write_json
 from segnext.errors import SegNextError
 from segnext.inference.load import DEFAULT, load
 
@@ -37,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files asked for."""
     picture = args.picture or (args.json and args.json.with_name(f"{args.json.stem}.confusion.png"))
-    _prepare_outputs(args.json, picture)
+    if args.json:
+        require_writable(args.json, "--json")
+    if picture:
+        if picture.suffix.lower() != ".png":
+            raise SegNextError(f"{picture}: the picture is a PNG; give --picture a name that ends in .png")
+        require_writable(picture, "--picture")
+    keep_pages()
     metrics, seconds = _measure(args)
 
     from rich.console import Console
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     print_table(metrics, Console())
     print(f"{seconds / metrics.images:.3f} s/image")
     if args.json:
-        _write_json(metrics, args.json)
+        write_json(metrics.to_dict(), args.json)
         print(f"metrics: {args.json}")
     if picture:
         confusion_picture(metrics, picture)
@@ -81,25 +87,3 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
 
         metrics = evaluate(lambda path: segmenter(path).mask, pairs, folder.labels, show)
         return metrics, time.perf_counter() - start
-
-
-def _prepare_outputs(json_file: Path | None, picture: Path | None) -> None:
-    """Find out before the work, not after it, whether the results can be written."""
-    if picture and picture.suffix.lower() != ".png":
-        raise SegNextError(f"{picture}: the picture is a PNG; give --picture a name that ends in .png")
-    for path in filter(None, (json_file, picture)):
-        if path.is_dir():
-            raise SegNextError(f"{path}: is a folder; name a file to write to")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SegNextError(f"{path}: cannot make its folder ({error.strerror}); choose another place") from error
-        if not os.access(path.parent, os.W_OK):
-            raise SegNextError(f"{path}: its folder is not writable; choose another place")
-
-
-def _write_json(metrics: "Metrics", path: Path) -> None:
-    from segnext.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(metrics.to_dict(), ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,16 +1,14 @@
 """`segnext predict`: pictures to masks."""
 
 import argparse
-import json
-import os
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.allocator import keep_pages
+from segnext.cli.outputs import require_writable, write_json
 from segnext.inference.load import DEFAULT
 
 if TYPE_CHECKING:
@@ -49,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     from segnext.inference.predict import predict_files
 
     if args.json:
-        _make_folder(args.json)
+        require_writable(args.json, "--json")
+    keep_pages()
     segmenter = load(args.weights, device=args.device)
     start = time.perf_counter()
     with _progress() as bar:
@@ -65,29 +64,11 @@ def run(args: argparse.Namespace) -> int:
         _print_table(summary.records[0], segmenter.labels)
     _print_place(summary, args.out)
     if args.json:
-        _write_json(summary, args.json)
+        write_json([asdict(record) for record in summary.records], args.json)
+        print(f"json: {args.json}")
     if summary.done == 0:
         return 2
     return 1 if summary.failed else 0
-
-
-def _make_folder(file: Path) -> None:
-    """So that a long run does not fail at its end."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.is_dir() or not os.access(file.parent, os.W_OK):
-            raise SegNextError(f"{file}: cannot be written; choose another file with --json")
-    except OSError as error:
-        raise SegNextError(
-            f"{file}: cannot be written ({error.strerror or error}); choose another file with --json"
-        ) from error
-
-
-def _write_json(summary: "Summary", file: Path) -> None:
-    with replacing(file) as temporary:
-        records = [asdict(record) for record in summary.records]
-        temporary.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
-    print(f"json: {file}")
 
 
 def _progress() -> "Progress":

@@ -1,0 +1,29 @@
+"""Files that a command is asked to write, checked before the work begins."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+
+
+def require_writable(path: Path, flag: str) -> None:
+    """Make the folder of `path`, so that a long run does not fail at its end.
+
+    Raises:
+        SegNextError: when `path` cannot be written; `flag` is the option that named it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegNextError(f"{path}: cannot make its folder ({error.strerror}); choose another {flag}") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise SegNextError(f"{path}: cannot be written; choose another {flag}")
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write `content` for programs."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
