@@ -54,7 +54,7 @@ ORIGINAL = depthwise._slow_in_torch
 
 def use_kernel(use: bool) -> None:
     """Choose between our depthwise weight gradient and PyTorch's."""
-    setattr(depthwise, "_slow_in_torch", ORIGINAL if use else lambda x: False)  # noqa: B010
+    setattr(depthwise, "_slow_in_torch", ORIGINAL if use else lambda *_: False)  # noqa: B010
 
 
 class PlainStep(TrainStep):
@@ -82,11 +82,11 @@ def ways(config: TrainConfig) -> list[Way]:
     ]
 
 
-def prepared(folder: Path, config: TrainConfig, steps: int) -> Iterator[Batch]:
+def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], steps: int) -> Iterator[Batch]:
     """The training data of drawn scenes, prepared as a run does."""
-    write_scenes(folder, {"train": 16}, height=config.crop[0], width=config.crop[1])
+    write_scenes(folder, {"train": 16}, height=size[0], width=size[1])
     opened = Folder.open(folder)
-    crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), config.crop, config.augment, config.seed)
+    crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), size, config.augment, config.seed)
     return batches(crops, 0, steps * config.batch_size, config.batch_size, config.workers)
 
 
@@ -101,10 +101,10 @@ def main() -> None:
     keep_pages()
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
-        config = TrainConfig(folder, folder, batch_size=args.batch, crop=tuple(args.size), device="cpu")
+        config = TrainConfig(folder, folder, batch_size=args.batch, device="cpu")
         all_ways = ways(config)
         warm_up = 3
-        stream = prepared(Path(folder), config, (args.rounds + warm_up) * len(all_ways))
+        stream = prepared(Path(folder), config, tuple(args.size), (args.rounds + warm_up) * len(all_ways))
         waits = []
         for number in range(args.rounds + warm_up):
             for way in all_ways:

@@ -15,18 +15,18 @@ class Optimizer:
     """AdamW; norms, biases and layer scales are not decayed.
 
     Attributes:
-        lr: peak learning rate.
+        lr: peak learning rate. The default is for random weights; the paper's 6e-5 is for a pre-trained encoder.
         betas: decay rates of the moments.
         weight_decay: decoupled weight decay.
-        head_lr_factor: learning rate of the decoder, relative to lr. 10 in the paper, on a pre-trained encoder.
-        clip_norm: largest gradient norm; null for no clipping.
+        head_lr_factor: learning rate of the decoder, relative to lr; 10 in the paper.
+        clip_norm: largest gradient norm; null for no clipping, as in the paper.
     """
 
-    lr: float = 6e-5
+    lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
     head_lr_factor: float = 1.0
-    clip_norm: float | None = None
+    clip_norm: float | None = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Schedule:
     """Linear warm-up, then polynomial decay to zero.
 
     Attributes:
-        warmup: steps of warm-up.
-        warmup_start: learning rate at step 0, relative to the peak.
+        warmup: steps of warm-up; 1500 in the paper.
+        warmup_start: learning rate at step 0, relative to the peak; 1e-6 in the paper.
         power: exponent of the decay.
     """
 
-    warmup: int = 1500
-    warmup_start: float = 1e-6
+    warmup: int = 250
+    warmup_start: float = 1e-3
     power: float = 1.0
 
 
@@ -57,7 +57,8 @@ class TrainConfig:
         iterations: optimiser steps.
         batch_size: pictures in one forward pass.
         accumulate: forward passes in one optimiser step.
-        crop: height and width of the training crops, in pixels.
+        crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
+            pictures are smaller.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
@@ -80,10 +81,10 @@ class TrainConfig:
     model: str = "segnext_t"
     train_split: str = "train"
     val_split: str | None = "val"
-    iterations: int = 20_000
+    iterations: int = 10_000
     batch_size: int = 8
     accumulate: int = 1
-    crop: tuple[int, int] = (512, 512)
+    crop: tuple[int, int] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -104,7 +105,7 @@ class TrainConfig:
         for name in ("iterations", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
             if getattr(self, name) < 1:
                 raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if min(self.crop) < 32:
+        if self.crop is not None and min(self.crop) < 32:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
         if not 0.0 <= self.ema < 1.0:
             raise SegNextError(f"ema is {self.ema}; it must be at least 0 and below 1")

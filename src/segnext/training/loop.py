@@ -41,12 +41,12 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             be trained with, and when the loss is not finite.
     """
     keep_pages()
-    config = resolve(config)
     out = Path(config.out)
     folder = Folder.open(Path(config.data))
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
-    crops = Crops(pairs, folder.labels, preprocess, config.crop, config.augment, config.seed)
+    config, crop = resolve(config, pairs, folder.labels)
+    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
 
     torch.manual_seed(config.seed)
     shape = _model_config(config, len(folder.labels))

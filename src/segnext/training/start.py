@@ -1,18 +1,26 @@
 """Before the first step: settings left to the machine are decided, and the run's folder is made."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 import yaml
 
+from segnext.data.folder import Pair, read_mask
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.labels import Labels
+from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, TrainConfig
 
+DEFAULT_CROP = 512
+LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 
-def resolve(config: TrainConfig) -> TrainConfig:
-    """`config` with device and precision decided, so that the saved recipe says what was run."""
+
+def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple[TrainConfig, tuple[int, int]]:
+    """`config` with device, precision and crop decided, so that the saved recipe says what was run; and the crop."""
     device: Device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -23,7 +31,17 @@ def resolve(config: TrainConfig) -> TrainConfig:
         precision = "bf16" if _has_bf16(device) else "fp32"
     if precision == "fp16" and device == "cpu":
         raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
-    return replace(config, device=device, precision=precision)
+    crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
+    return replace(config, device=device, precision=precision, crop=crop), crop
+
+
+def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
+    """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
+    sizes = []
+    for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
+        sizes.append(preprocess.size(*read_mask(pair.mask, labels).shape))
+    height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
+    return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 
 
 def _has_bf16(device: str) -> bool:
