@@ -24,19 +24,19 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         (B, C, H, W). Gradients are exact up to the order of additions; the weight's is accumulated in float32.
     """
     kh, kw = weight.shape[2:]
-    if not (torch.is_grad_enabled() and weight.requires_grad and _slow_in_torch(x)):
+    autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    if not (torch.is_grad_enabled() and weight.requires_grad and _slow_in_torch(x, autocast or x.dtype)):
         return F.conv2d(x, weight, bias, padding=(kh // 2, kw // 2), groups=x.shape[1])
-    if torch.is_autocast_enabled("cpu"):
-        dtype = torch.get_autocast_dtype("cpu")
-        x, weight, bias = x.to(dtype), weight.to(dtype), bias.to(dtype)
+    if autocast is not None:
+        x, weight, bias = x.to(autocast), weight.to(autocast), bias.to(autocast)
     return _DepthwiseConv2d.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _slow_in_torch(x: Tensor) -> bool:
-    """Whether x is what the numba kernel is for: a channels_last CPU tensor, float32 or to be bfloat16."""
+def _slow_in_torch(x: Tensor, computed_in: torch.dtype) -> bool:
+    """Whether x is what the numba kernel is for: a channels_last CPU tensor, float32 or bfloat16, and to stay so."""
     return (
         x.device.type == "cpu"
-        and x.dtype in (torch.float32, torch.bfloat16)
+        and {x.dtype, computed_in} <= {torch.float32, torch.bfloat16}
         and x.is_contiguous(memory_format=torch.channels_last)
         and not torch.compiler.is_compiling()
     )
