@@ -91,7 +91,7 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
                 )
             mask = np.asarray(file, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SegNextError(f"{path}: cannot be read as a mask ({error}); write it again") from error
     used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     unknown = [int(label) for label in used if label >= len(labels) and label != labels.ignore]

@@ -15,7 +15,8 @@ class Augment:
 
     Attributes:
         scale: range of the random resize.
-        max_class_share: a crop in which one class covers more than this share is drawn again, ten times at most.
+        max_class_share: a crop in which one class covers this share or more is drawn again, up to ten crops in all; 1
+            takes any crop.
         flip: probability of a horizontal flip.
         brightness: largest addition to all channels, in 8-bit units; this and the three below are each
             applied with probability 1/2, contrast before or after the colours.
@@ -82,7 +83,7 @@ def choose_crop(
     """Rows and columns of a random window in which no class covers more than `max_class_share`."""
     height, width = mask.shape
     window = (slice(0, crop[0]), slice(0, crop[1]))
-    for _ in range(10):
+    for _ in range(10 if max_class_share < 1 else 1):
         top = int(random.integers(max(height - crop[0], 0) + 1))
         left = int(random.integers(max(width - crop[1], 0) + 1))
         window = (slice(top, top + crop[0]), slice(left, left + crop[1]))
