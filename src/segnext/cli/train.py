@@ -16,10 +16,18 @@ Killed run: segnext train --resume RUN goes on as if nothing had happened."""
 
 def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of TrainConfig."""
+    from segnext.checkpoint.file import load_weights
     from segnext.training.loop import train
 
     config, resume = parse(arguments)
     out = train(config, resume=resume)
+    best = out / "best.safetensors"
+    if best.exists():
+        provenance = load_weights(best).provenance
+        print(
+            f"best mIoU on {provenance['metrics']['split']}: {provenance['metrics']['miou']:.4f} "
+            f"at step {provenance['step']}"
+        )
     print(f"weights, log and pictures: {out}")
     print(f"segment pictures with them: segnext predict PATH --weights {out}")
     return 0

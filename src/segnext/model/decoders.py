@@ -42,7 +42,7 @@ class HamDecoder(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.01)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        _, *used = maps  # stage 1 holds too much low-level detail to help (table 10 of the paper)
+        _, *used = maps  # stage 1 holds too much low-level detail to help (section 4.2)
         size = used[0].shape[2:]
         resized = [F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in used]
         x = F.relu(self.squeeze(torch.cat(resized, dim=1)))

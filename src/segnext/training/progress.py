@@ -51,3 +51,4 @@ class Progress:
     def validated(self, miou: float, best: float) -> None:
         """After val was measured."""
         self.miou = f"  mIoU {100 * miou:.1f} (best {100 * best:.1f})"
+        self.bar.update(self.task, numbers=self.miou.strip())
