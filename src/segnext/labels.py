@@ -26,10 +26,7 @@ class Labels:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a `dataset.yaml`."""
-        classes = [
-            {"name": name, "color": list(color)}
-            for name, color in zip(self.classes, self.colors, strict=True)
-        ]
+        classes = [{"name": name, "color": list(color)} for name, color in zip(self.classes, self.colors, strict=True)]
         return {"name": self.name, "classes": classes, "ignore": self.ignore}
 
     @classmethod
