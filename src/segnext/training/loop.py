@@ -45,6 +45,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     folder = Folder.open(Path(config.data))
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
+    val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels)
     crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
 
@@ -58,9 +59,11 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     elif (out / "state.pt").exists():
         state.load(out / "state.pt")
     log = Log(out, state.step)
-    results = Results(config, shape, crops, folder, log)
+    results = Results(config, shape, crops, val_pairs, log)
 
-    with Progress(config.iterations, state.step, config.batch_size * config.accumulate) as progress:
+    images_per_step = config.batch_size * config.accumulate
+    seconds: list[float] = []  # of the steps since the last line of the log, measuring and saving left out
+    with Progress(config.iterations, state.step, images_per_step) as progress:
         started = time.perf_counter()
         for parts in _steps(config, crops, state.step):
             loss, lr = step(parts, state.step)
@@ -72,19 +75,20 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             state.average.update(model, state.step)
             state.step += 1
             state.losses.append(loss)
+            seconds.append(time.perf_counter() - started)
             progress.update(state.step, loss, lr)
             if state.step % config.log_every == 0:
-                seconds = (time.perf_counter() - started) / (len(state.losses) * config.batch_size * config.accumulate)
                 mean = sum(state.losses) / len(state.losses)
-                log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds, 4))
+                seconds_per_image = sum(seconds) / (len(seconds) * images_per_step)
+                log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds_per_image, 4))
                 state.losses.clear()
-                started = time.perf_counter()
+                seconds.clear()
             last = state.step == config.iterations
             if config.val_split is not None and (last or state.step % config.eval_every == 0):
                 results.validate(state, progress)
-                started = time.perf_counter()
             if last or state.step % config.save_every == 0:
                 results.save(state)
+            started = time.perf_counter()
     log.close()
     results.draw()
     return out

@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
-from segnext.data.folder import Folder, read_mask
+from segnext.data.folder import Pair, read_mask
 from segnext.evaluation.evaluate import evaluate
 from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
@@ -27,14 +28,14 @@ METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 class Results:
     """Measures a run's averaged weights on val, keeps the best, and draws the pictures at the end."""
 
-    def __init__(self, config: TrainConfig, shape: ModelConfig, crops: Crops, folder: Folder, log: Log) -> None:
+    def __init__(self, config: TrainConfig, shape: ModelConfig, crops: Crops, pairs: Sequence[Pair], log: Log) -> None:
         self.config = config
         self.out = Path(config.out)
         self.shape = shape
         self.crops = crops
-        self.folder = folder
+        self.labels = crops.labels
+        self.pairs = pairs
         self.log = log
-        self.pairs = folder.pairs(config.val_split) if config.val_split is not None else []
 
     def validate(self, state: State, progress: Progress) -> None:
         """Measure mIoU on val; the best weights so far become best.safetensors."""
@@ -42,7 +43,7 @@ class Results:
         metrics = evaluate(
             lambda path: segmenter(path).mask,
             self.pairs,
-            self.folder.labels,
+            self.labels,
             lambda done: progress.validating(done, len(self.pairs)),
         )
         summary = metrics.to_dict()
@@ -67,9 +68,9 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            image, truth = read_image(pair.image), read_mask(pair.mask, self.folder.labels)
+            image, truth = read_image(pair.image), read_mask(pair.mask, self.labels)
             items.append((image, truth, segmenter(image).mask))
-        examples(items, self.folder.labels, self.out / "examples.png")
+        examples(items, self.labels, self.out / "examples.png")
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)
@@ -77,7 +78,7 @@ class Results:
             # Where data and run lie is this machine's affair; what they are is not.
             "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")},
             "data": {
-                "name": self.folder.labels.name,
+                "name": self.labels.name,
                 "split": self.config.train_split,
                 "pictures": len(self.crops.pairs),
             },
@@ -86,4 +87,4 @@ class Results:
             "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
             | {"python": platform.python_version()},
         }
-        return Weights(self.shape, self.folder.labels, self.crops.preprocess, state.average.state, provenance)
+        return Weights(self.shape, self.labels, self.crops.preprocess, state.average.state, provenance)
