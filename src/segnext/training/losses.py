@@ -39,4 +39,5 @@ def balanced_weights(frequencies: NDArray[np.float64], power: float) -> Tensor:
     present = frequencies > 0
     weights = np.zeros_like(frequencies)
     weights[present] = frequencies[present] ** -power
-    return torch.from_numpy(weights / (weights * frequencies).sum()).float()
+    weights[present] /= (weights * frequencies).sum()
+    return torch.from_numpy(weights).float()

@@ -1,5 +1,6 @@
 """Everything a run needs to go on as if it had never stopped."""
 
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ class State:
                 torch.cuda.set_rng_state_all(content["random_cuda"])
             for generator, state in zip(self.model.random_generators(), content["random_nmf"], strict=True):
                 generator.set_state(state)
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            problem = str(error).splitlines()[0]
-            raise SegNextError(f"{path}: the run's state cannot be restored ({problem}); start a new run") from error
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise SegNextError(
+                f"{path}: the run's state is damaged or of another version ({type(error).__name__}) and cannot be "
+                "restored; start a new run"
+            ) from error

@@ -1,0 +1,97 @@
+"""Parameter groups, learning rate over time, averaged weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from segnext.model.network import ModelConfig, SegNeXt, build
+from segnext.training.config import Optimizer, Schedule
+from segnext.training.optim import Average, build_optimizer, lr_factor
+
+TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
+
+
+@pytest.fixture(scope="module")
+def model() -> SegNeXt:
+    return build(TINY)
+
+
+def test_warm_up_and_decay_by_hand() -> None:
+    schedule = Schedule(warmup=10, warmup_start=0.1, power=1.0)
+    assert lr_factor(0, 100, schedule) == pytest.approx(0.1)
+    assert lr_factor(5, 100, schedule) == pytest.approx(0.95 * 0.55)
+    assert lr_factor(9, 100, schedule) == pytest.approx(0.91 * 0.91)
+    assert lr_factor(10, 100, schedule) == pytest.approx(0.9)
+    assert lr_factor(50, 100, schedule) == pytest.approx(0.5)
+    assert lr_factor(99, 100, schedule) == pytest.approx(0.01)
+    assert lr_factor(100, 100, schedule) == 0.0
+
+
+def test_decay_of_another_power_and_no_warm_up() -> None:
+    schedule = Schedule(warmup=0, warmup_start=0.0, power=0.9)
+    assert lr_factor(0, 10, schedule) == 1.0
+    assert lr_factor(5, 10, schedule) == pytest.approx(0.5**0.9)
+
+
+def test_a_run_shorter_than_its_warm_up() -> None:
+    schedule = Schedule(warmup=100, warmup_start=0.0)
+    factors = [lr_factor(step, 10, schedule) for step in range(10)]
+    assert factors[0] == 0.0
+    assert all(0.0 <= factor < 0.1 for factor in factors)
+
+
+def test_every_parameter_is_in_one_group(model: SegNeXt) -> None:
+    optimizer = build_optimizer(model, Optimizer())
+    grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) == {id(p) for p in model.parameters()}
+
+
+def test_only_convolution_weights_decay(model: SegNeXt) -> None:
+    optimizer = build_optimizer(model, Optimizer(weight_decay=0.05))
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    convolutions = {id(m.weight) for m in model.modules() if isinstance(m, nn.Conv2d)}
+    for name, parameter in model.named_parameters():
+        assert decays[id(parameter)] == (0.05 if id(parameter) in convolutions else 0.0), name
+
+
+def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
+    options = Optimizer(lr=2e-3, head_lr_factor=10.0, betas=(0.8, 0.9))
+    optimizer = build_optimizer(model, options)
+    rates = {id(p): group["base_lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert {rates[id(p)] for p in model.encoder.parameters()} == {2e-3}
+    assert {rates[id(p)] for p in model.decoder.parameters()} == {2e-2}
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.8, 0.9)}
+
+
+def test_the_average_by_hand() -> None:
+    norm = nn.BatchNorm1d(1, affine=True)
+    average = Average(norm, 0.5)
+    with torch.no_grad():
+        norm.weight.fill_(2.0)
+        norm.running_mean.fill_(8.0)  # type: ignore[union-attr]
+        norm.num_batches_tracked.fill_(5)  # type: ignore[union-attr]
+    average.update(norm, 0)  # decay min(0.5, 1 / 10): 0.1 * 1 + 0.9 * 2
+    assert average.state["weight"].item() == pytest.approx(1.9)
+    assert average.state["running_mean"].item() == pytest.approx(7.2)
+    assert average.state["num_batches_tracked"].item() == 5
+    average.update(norm, 3)  # 4 / 13
+    assert average.state["weight"].item() == pytest.approx(2 - 0.1 * 4 / 13)
+    average.update(norm, 1000)  # the decay itself
+    assert average.state["weight"].item() == pytest.approx(2 - 0.05 * 4 / 13)
+    assert norm.weight.item() == 2.0
+
+
+def test_without_decay_the_average_is_the_model(model: SegNeXt) -> None:
+    average = Average(model, 0.0)
+    other = build(TINY)
+    for step in (0, 50):
+        average.update(other, step)
+        assert all(torch.equal(average.state[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_the_average_does_not_share_memory(model: SegNeXt) -> None:
+    average = Average(model, 0.9)
+    for name, tensor in model.state_dict().items():
+        assert average.state[name].data_ptr() != tensor.data_ptr()
+        assert not average.state[name].requires_grad
