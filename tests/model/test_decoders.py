@@ -5,13 +5,15 @@ import torch
 from torch import Tensor
 
 from segnext.model.decoders import HamDecoder
+from segnext.model.hamburger import NMF, Hamburger
 
 CHANNELS = (8, 16, 24, 32)
 
 
 def head(num_classes: int = 5) -> HamDecoder:
     torch.manual_seed(0)
-    return HamDecoder(encoder_channels=CHANNELS, channels=64, rank=4, num_classes=num_classes).eval()
+    context = Hamburger(64, NMF(64, 4))
+    return HamDecoder(encoder_channels=CHANNELS, channels=64, context=context, num_classes=num_classes).eval()
 
 
 def maps(height: int, width: int) -> list[Tensor]:

@@ -138,5 +138,5 @@ def test_generators_of_training_are_those_of_the_decompositions() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(SegNextError, match="unknown model 'segnext_x'; choose from: segnext_t, segnext_s"):
         create_model("segnext_x")
-    with pytest.raises(SegNextError, match="unknown decoder 'aspp'; choose from: ham"):
-        create_model("segnext_t", decoder="aspp")
+    with pytest.raises(SegNextError, match="unknown decoder 'fpn'; choose from: ham, mlp, aspp, psp, danet"):
+        create_model("segnext_t", decoder="fpn")
