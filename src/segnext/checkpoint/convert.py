@@ -61,6 +61,10 @@ def convert_from_official(
     config, state = from_official(read_official(source), str(source), rank)
     provenance = {"converted_from": source.name}
     labels = labels_for(config.num_classes)
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; choose another"
+        )
     preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
     weights = Weights(config, labels, preprocess, state, provenance)
     save_weights(weights, target, half=half)
