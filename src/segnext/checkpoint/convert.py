@@ -1,6 +1,7 @@
 """Official checkpoint files to our weights file, and back."""
 
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,19 @@ def read_official(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SegNextError(
             f"{path}: holds more than tensors and plain data, or is damaged, and is not loaded, because that could "
             "run code; download it again from its authors"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle ends in almost any error
         problem = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SegNextError(f"{path}: not a readable checkpoint ({problem}); download it again") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
     return dict(state)
 
@@ -60,7 +63,13 @@ def convert_from_official(
     """
     config, state = from_official(read_official(source), str(source), rank)
     provenance = {"converted_from": source.name}
+    if config.num_classes > 255:
+        raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     labels = labels_for(config.num_classes)
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; choose another"
+        )
     preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
     weights = Weights(config, labels, preprocess, state, provenance)
     save_weights(weights, target, half=half)

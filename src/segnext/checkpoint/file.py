@@ -81,18 +81,21 @@ def load_weights(path: Path) -> Weights:
         )
     try:
         header = json.loads(metadata["segnext"])
-        model, prepare = _with_tuples(header["model"]), _with_tuples(header["preprocess"])
-        weights = Weights(
-            ModelConfig(**model),
-            Labels.from_dict(header["labels"], str(path)),
-            Preprocess(**prepare),
-            {name: x.float() if x.dtype == torch.float16 else x for name, x in state.items()},
-            header["provenance"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        config = ModelConfig(**_with_tuples(header["model"]))
+        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
+        class_list, provenance = header["labels"], header["provenance"]
+        wanted = _shapes(config)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SegNextError) as error:
         raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
-    _check_complete(weights, path)
-    return weights
+    _check_complete(state, wanted, path)
+    labels = Labels.from_dict(class_list, str(path))
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
+            "save or convert it again"
+        )
+    state = {name: x.float() if x.dtype == torch.float16 else x for name, x in state.items()}
+    return Weights(config, labels, preprocess, state, provenance)
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
@@ -100,11 +103,15 @@ def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
-def _check_complete(weights: Weights, path: Path) -> None:
-    """Refuse a file whose tensors are not exactly those of the network it describes."""
+def _shapes(config: ModelConfig) -> dict[str, torch.Size]:
+    """The shape of every tensor of the network."""
     with torch.device("meta"):
-        wanted = {name: x.shape for name, x in build(weights.config).state_dict().items()}
-    found = {name: x.shape for name, x in weights.state.items()}
+        return {name: x.shape for name, x in build(config).state_dict().items()}
+
+
+def _check_complete(state: dict[str, Tensor], wanted: dict[str, torch.Size], path: Path) -> None:
+    """Refuse a file whose tensors are not exactly those of the network it describes."""
+    found = {name: x.shape for name, x in state.items()}
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
         raise SegNextError(

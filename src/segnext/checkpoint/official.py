@@ -80,8 +80,11 @@ def from_official(
     """
     theirs = {re.sub(r"mlp\.dwconv\.(weight|bias)$", r"mlp.dwconv.dwconv.\1", k): v for k, v in state.items()}
     config = _config(theirs, source, rank)
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in build(config).state_dict().items()}
+    try:
+        with torch.device("meta"):
+            wanted = {name: tensor.shape for name, tensor in build(config).state_dict().items()}
+    except (ValueError, RuntimeError) as error:
+        raise SegNextError(f"{source}: its shapes are not those of a SegNeXt ({error})") from error
     ours: dict[str, Tensor] = {}
     missing = []
     for name, shape in wanted.items():
@@ -116,7 +119,7 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Model
         hidden = [len(state[f"backbone.block{i}.0.mlp.fc1.bias"]) for i in stages]
         in_channels = state["backbone.patch_embed1.proj.0.weight"].shape[1]
         num_classes, decoder_channels = state["decode_head.conv_seg.weight"].shape[:2]
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         encoder = any(name.startswith(("patch_embed1.", "backbone.patch_embed1.")) for name in state)
         what = "only the encoder of a SegNeXt" if encoder else "no SegNeXt"
         raise SegNextError(
@@ -125,6 +128,8 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Model
         ) from error
     published = [known for known in PRESETS.values() if (known.channels, known.depths) == (channels, depths)]
     bases = state.get(official_name(BASES))
+    if rank is not None and rank < 1:
+        raise SegNextError(f"rank is {rank}; it must be at least 1")
     if rank is None and bases is not None:
         rank = bases.shape[-1]
     if rank is None and published:
