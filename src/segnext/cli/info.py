@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         metavar="MODEL",
         nargs="?",
-        help="segnext_t, segnext_s, segnext_b or segnext_l, or weights: a name, file or run's folder (default: all four)",
+        help="segnext_t, segnext_s, segnext_b, segnext_l, or weights: a name, file or run's folder (default: all four)",
     )
     parser.add_argument("--size", type=_size, metavar="HxW", help="height and width of the image (default: 512x512)")
     parser.add_argument("--classes", type=_classes, metavar="N", help="number of classes (default: 150)")
