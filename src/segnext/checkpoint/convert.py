@@ -14,6 +14,7 @@ from segnext.checkpoint.official import from_official, to_official
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.model.network import ablations
 from segnext.preprocess import Preprocess
 
 # The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
@@ -77,8 +78,18 @@ def convert_from_official(
 
 
 def convert_to_official(source: Path, target: Path) -> Weights:
-    """Write our weights file `source` in the authors' layout, {"state_dict": ..., "meta": ...}, to `target`."""
+    """Write our weights file `source` in the authors' layout, {"state_dict": ..., "meta": ...}, to `target`.
+
+    Raises:
+        SegNextError: when the network has another decoder or ablations.
+    """
     weights = load_weights(source)
+    changed = ablations(weights.config)
+    if changed:
+        raise SegNextError(
+            f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the authors' "
+            "layout can hold; keep it as a .safetensors file"
+        )
     meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
     with replacing(target) as temporary:
         torch.save({"state_dict": to_official(weights.state), "meta": meta}, temporary)

@@ -140,7 +140,7 @@ def _print_published(console: "Console") -> None:
 def _published_table(title: str, lines: Sequence["Published"]) -> "Table":
     from segnext.model.complexity import count
 
-    columns = ("input", "M paper", "M counted", "G paper", "G counted", "mIoU paper")
+    columns = ("input", "M\npaper", "M\ncounted", "G\npaper", "G\ncounted", "mIoU\npaper")
     table = _table(title, "", columns)
     for line in lines:
         parts = count(line.config, line.height, line.width)
@@ -152,9 +152,10 @@ def _published_table(title: str, lines: Sequence["Published"]) -> "Table":
 
 
 def _table(title: str, first: str, others: Sequence[str]) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)

@@ -3,6 +3,8 @@
 Shapes: B batch, D channels, N = H * W positions, R rank.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -77,7 +79,7 @@ class Decomposition(nn.Module):
         with without_autocast(x_BDHW):
             x = x_BDHW.flatten(2).float()
             bases = self.initial_bases(x.shape[0])
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.one_step_gradient):
+            with torch.no_grad() if self.one_step_gradient else nullcontext():
                 coef = self.start(x, bases)
                 for _ in range(TRAIN_STEPS if self.training else EVAL_STEPS):
                     bases, coef = self.step(x, bases, coef)

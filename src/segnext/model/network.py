@@ -174,6 +174,13 @@ def _check_values(config: ModelConfig) -> None:
         raise SegNextError(f"inverse_temperature is {config.inverse_temperature}; it must be positive, such as 10")
 
 
+def ablations(config: ModelConfig) -> list[str]:
+    """The fields in which `config` leaves the published architecture, of whatever size."""
+    names = [field.name for field in fields(config)]
+    kinds = fields(config)[names.index("decoder") :]
+    return [kind.name for kind in kinds if getattr(config, kind.name) != kind.default]
+
+
 def _check_effects(config: ModelConfig) -> None:
     """Refuse fields that have been changed but have no effect beside the others."""
     idle: dict[str, str] = {}
@@ -186,9 +193,9 @@ def _check_effects(config: ModelConfig) -> None:
     if config.decoder != "ham":
         ham_alone = ("stages", "context", "one_step_gradient", "inverse_temperature")
         idle |= dict.fromkeys(ham_alone, f"decoder '{config.decoder}'")
-    for field in fields(config):
-        if field.name in idle and getattr(config, field.name) != field.default:
-            raise SegNextError(f"{field.name} has no effect beside {idle[field.name]}; leave it out")
+    for name in ablations(config):
+        if name in idle:
+            raise SegNextError(f"{name} has no effect beside {idle[name]}; leave it out")
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:
