@@ -131,7 +131,7 @@ def test_convolutions_start_normal_with_variance_two_over_fan_out() -> None:
 def scales(module: MSCA, x: torch.Tensor) -> torch.Tensor:
     """The sum before the 1x1, from the module's own convolutions."""
     local = module.local(x)
-    return sum((strip(local) for strip in module.strips), start=local)
+    return torch.stack([local, *(strip(local) for strip in module.strips)]).sum(dim=0)
 
 
 @pytest.mark.parametrize("strips", [(7,), (11, 21), ()])

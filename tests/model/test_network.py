@@ -168,9 +168,9 @@ def test_changes_that_cannot_be_or_do_nothing_are_refused(changes: dict[str, Any
 
 
 def test_changes_reach_the_modules() -> None:
-    small = {"channels": (8, 16, 24, 32), "depths": (1, 1, 1, 1), "decoder_channels": 64}
+    small: dict[str, Any] = {"channels": (8, 16, 24, 32), "depths": (1, 1, 1, 1), "decoder_channels": 64}
     model = create_model("segnext_t", context="cd", inverse_temperature=10.0, one_step_gradient=True, **small)
-    ham = model.decoder.hamburger.ham
+    ham = model.get_submodule("decoder.hamburger.ham")
     assert isinstance(ham, CD)
     assert (ham.inverse_temperature, ham.one_step_gradient, len(model.random_generators())) == (10.0, True, 1)
     assert ablations(preset("segnext_b", rank=3, num_classes=2)) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -108,7 +109,7 @@ def published_models() -> list[Published]:
 
 def published_decoders() -> list[Published]:
     """The decoders compared on T and ADE20K; of (b), which CNN head it was the paper does not say."""
-    lines = (
+    lines: tuple[tuple[str, dict[str, Any], float, float], ...] = (
         ("(a) MLP, stages 1-4", {"decoder": "mlp"}, 10.0, 40.3),
         ("(b) CNN: ASPP", {"decoder": "aspp"}, 4.9, 30.9),
         ("(b) CNN: PSP", {"decoder": "psp"}, 4.9, 30.9),
@@ -116,4 +117,6 @@ def published_decoders() -> list[Published]:
         ("(c) Ham, stages 2-4", {}, 6.6, 41.1),
         ("(c) Ham, stages 1-4", {"stages": (1, 2, 3, 4)}, 12.1, 40.7),
     )
-    return [Published(title, preset("segnext_t", **changes), 512, 512, *figures) for title, changes, *figures in lines]
+    return [
+        Published(title, preset("segnext_t", **changes), 512, 512, giga, miou) for title, changes, giga, miou in lines
+    ]
