@@ -3,6 +3,7 @@
 Shapes: B batch, D channels, N = H * W positions, R rank.
 """
 
+from abc import ABC, abstractmethod
 from contextlib import nullcontext
 
 import numpy as np
@@ -29,7 +30,7 @@ def fixed_bases(channels: int, rank: int, *, signed: bool = False) -> Tensor:
     return F.normalize(torch.from_numpy(values.astype(np.float32)), dim=1)
 
 
-class Decomposition(nn.Module):
+class Decomposition(nn.Module, ABC):
     """The features as few bases, X = D C^T, found by an iterative algorithm: what a Hamburger has inside.
 
     In evaluation the bases start from a fixed buffer, the same for every sample, so the result
@@ -63,17 +64,17 @@ class Decomposition(nn.Module):
         drawn = draw((batch, *self.bases.shape[1:]), generator=self.generator)
         return F.normalize(drawn, dim=1).to(self.bases.device)
 
+    @abstractmethod
     def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
         """The first coefficients C (B, N, R)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
         """One iteration: new bases and coefficients."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
         """The coefficients for the final bases."""
-        raise NotImplementedError
 
     def forward(self, x_BDHW: Tensor) -> Tensor:
         with without_autocast(x_BDHW):

@@ -300,6 +300,14 @@ def test_the_quick_look_keeps_to_its_splits(folder: Folder) -> None:
     assert [finding.code for finding in quick_check(data, ["train", "val"])] == ["images-without-mask"]
 
 
+def test_names_that_are_no_text(folder: Folder) -> None:
+    folder.clean()
+    name = b"\xff.png".decode("utf-8", "surrogateescape")
+    folder.save("images/train/x.png", folder.picture()).rename(folder.root / "images/train" / name)
+    finding = folder.found()["images-without-mask"]
+    assert finding.to_dict()["files"] == ["images/train/\\udcff.png"]
+
+
 def test_the_folder_is_left_as_it_is(folder: Folder) -> None:
     folder.clean()
     before = {file: file.stat().st_mtime_ns for file in folder.root.rglob("*")}

@@ -150,7 +150,7 @@ def _names(case: Case) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"there is no split called train, only {listed(splits)}",
                 "training needs one",
-                "name it with --train_split, or make splits with 'segnext data split'",
+                "rename the folders to train, or name the split with --train_split",
                 len(splits),
             )
 

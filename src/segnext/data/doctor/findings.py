@@ -47,12 +47,17 @@ class Finding:
         return {
             "code": self.code,
             "severity": self.severity.name.lower(),
-            "title": self.title,
-            "why": self.why,
-            "fix": self.fix,
+            "title": readable(self.title),
+            "why": readable(self.why),
+            "fix": readable(self.fix),
             "count": self.count,
-            "files": list(self.files),
+            "files": [readable(file) for file in self.files],
         }
+
+
+def readable(text: str) -> str:
+    """`text` with the bytes of file names that are not valid text written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:

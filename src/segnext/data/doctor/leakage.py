@@ -9,7 +9,7 @@ from segnext.data.doctor.duplicates import Copy, exact_groups, near_copies
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
 from segnext.data.doctor.survey import Item
 
-SPLIT_AGAIN = "remove them from one split, or split anew with 'segnext data split', which keeps copies together"
+APART = "remove them from one of the splits; if they come from one scene or recording, see 'segnext data split --group'"
 
 
 def judge_leakage(case: Case) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def _listed_twice(case: Case) -> Iterator[Finding]:
             Severity.ERROR,
             title,
             "the score on such a split says how well pictures were memorised, not how well others are segmented",
-            "take them off one of the lists, or split anew with 'segnext data split'",
+            "take them off one of the lists",
             len(files),
             examples(files),
         )
@@ -99,7 +99,7 @@ def _leaks(case: Case, copies: list[Copy], what: str) -> Iterator[Finding]:
                 if near
                 else ""
             ),
-            SPLIT_AGAIN,
+            APART,
             len(inside),
             examples([_line(case, copy) for copy in found]),
         )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.classes import count_classes
-from segnext.data.doctor.findings import Finding, Severity, counted
+from segnext.data.doctor.findings import Finding, Severity, counted, readable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,9 @@ def overview(report: Report) -> list[str]:
     """What the folder holds, a line each for pairs and classes."""
     survey = report.case.survey
     splits = ", ".join(f"{name or 'in no split'} {len(indices):,}" for name, indices in survey.splits().items())
-    lines = [f"{survey.root}: {counted(len(survey.items), 'pair')}" + (f" ({splits})" if survey.items else "")]
+    lines = [
+        f"{readable(str(survey.root))}: {counted(len(survey.items), 'pair')}" + (f" ({splits})" if survey.items else "")
+    ]
     labels = survey.labels
     if labels:
         lines.append(
@@ -81,7 +83,7 @@ def to_dict(report: Report) -> dict[str, Any]:
     """Plain data for JSON."""
     survey = report.case.survey
     content: dict[str, Any] = {
-        "folder": str(survey.root),
+        "folder": readable(str(survey.root)),
         "pairs": len(survey.items),
         "splits": {name: len(indices) for name, indices in survey.splits().items()},
         "ready": survey.ready and survey.labels is not None,
@@ -111,4 +113,4 @@ def class_rows(report: Report) -> dict[str, dict[str, float]]:
     counts = encoding.colors if encoding.kind == "colors" else encoding.pixels
     write = (lambda value: f"#{value:06x}") if encoding.kind == "colors" else str
     total = counts.total()
-    return {"": {write(value): count / max(total, 1) for value, count in counts.most_common(30)}}
+    return {"": {write(value): count / max(total, 1) for value, count in counts.most_common(16)}}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segnext.data.doctor.charts import class_chart, size_chart
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
-from segnext.data.doctor.findings import EXAMPLES
+from segnext.data.doctor.findings import EXAMPLES, readable
 from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
 from segnext.data.known import labels_for_count
@@ -87,8 +87,8 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     picture.thumbnail(THUMB)
     plain = np.asarray(picture)
     colors = _painted(report, root / item.mask, record, picture.size)
-    overlay = plain if colors is None else (0.4 * plain + 0.6 * colors).astype(np.uint8)
-    return Thumb(plain, overlay, str(item.image), remark)
+    overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
+    return Thumb(plain, overlay, readable(str(item.image)), remark)
 
 
 def _painted(report: Report, path: Path, record: Record, size: tuple[int, int]) -> Picture | None:
@@ -159,7 +159,7 @@ figure:hover .overlay { display: none }
 
 def _page(report: Report, thumbs: list[Thumb]) -> str:
     """One page that needs no other file."""
-    title = html.escape(f"{report.case.survey.root.resolve().name}: data check")
+    title = html.escape(readable(f"{report.case.survey.root.resolve().name}: data check"))
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",
