@@ -166,7 +166,7 @@ def test_two_processes_download_once(published: Any, server: Any, tmp_path: Path
 
 
 def test_wrong_number_of_classes(published: Any) -> None:
-    with pytest.raises(SegNextError, match="tells 19 classes apart instead of the 150 of ade20k"):
+    with pytest.raises(SegNextError, match="has 19 classes, but label set 'ade20k' 150"):
         published_file(CITY, lambda _: known_labels("ade20k"))
 
 

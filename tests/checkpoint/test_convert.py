@@ -1,64 +1,279 @@
-"""`segnext convert` in every direction."""
+"""Official checkpoints in every layout that people have, and what is not one."""
 
+import dataclasses
+import os
+import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from segnext.checkpoint.file import load_weights
-from segnext.cli import main
-from segnext.model.network import ModelConfig
+from segnext.checkpoint.convert import convert_from_official, convert_to_official
+from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.names import BASES, to_official
+from segnext.checkpoint.official import from_official
+from segnext.checkpoint.pickles import read_official
+from segnext.data.known import known_labels, labels_for_count
+from segnext.errors import SegNextError
+from segnext.model.hamburger import fixed_bases
+from segnext.model.network import ModelConfig, build, preset
+from segnext.preprocess import Preprocess
 
-Save = Callable[[object], Path]
+State = dict[str, Tensor]
 
-
-def convert(*arguments: object) -> int:
-    return main(["convert", *map(str, arguments)])
-
-
-def test_whole_models_there_and_back(
-    layouts: Any, ours: Any, tiny: ModelConfig, saved: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = tmp_path / "whole.safetensors"
-    for layout in ("the authors' layout", "OpenMMLab's layout", "the Intel port's layout"):
-        assert convert(saved(layouts[layout]), whole) == 0
-        state = load_weights(whole).state
-        assert state.keys() == ours.keys()
-        assert all(torch.equal(state[name], ours[name]) for name in ours)
-    assert "19 classes (cityscapes), rank 4" in capsys.readouterr().out
-    assert convert(whole, tmp_path / "back.pth") == 0
-    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
-    authors = layouts["the authors' layout"]
-    assert back.keys() == authors.keys()
-    assert all(torch.equal(back[name], authors[name]) for name in authors)
+CONFIG = preset("segnext_t", num_classes=19)
+TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 2), decoder_channels=64, rank=4, expansions=(2, 2, 3, 2), num_classes=5)
 
 
-def test_encoders_there_and_back(layouts: Any, saved: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    authors = layouts["the authors' layout, encoder only"]
-    source = saved({"state_dict": layouts["OpenMMLab's layout, encoder only"]})
-    assert convert(source, tmp_path / "encoder.safetensors") == 0
-    assert "an encoder alone, for --encoder_weights" in capsys.readouterr().out
-    assert convert(tmp_path / "encoder.safetensors", tmp_path / "back.pth") == 0
-    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
-    assert back.keys() == authors.keys()
-    assert all(torch.equal(back[name], authors[name]) for name in authors)
-    assert convert("--half", tmp_path / "encoder.safetensors", tmp_path / "half.safetensors") == 0
-    assert (tmp_path / "half.safetensors").stat().st_size < (tmp_path / "encoder.safetensors").stat().st_size
+@pytest.fixture(scope="module")
+def ours() -> State:
+    torch.manual_seed(0)
+    return dict(build(CONFIG).state_dict())
 
 
-def test_one_line_for_a_wrong_file(
-    layouts: Any, tiny: ModelConfig, saved: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    state = dict(layouts["the authors' layout"])
-    del state["decode_head.align.conv.weight"]
-    assert convert(saved(state), tmp_path / "out.safetensors") == 2
-    assert convert(saved({"layer1.weight": torch.ones(1)}), tmp_path / "out.safetensors") == 2
-    assert convert(tmp_path / "absent.pth", tmp_path / "out.safetensors") == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    assert "1 missing (decoder; 'decoder.align.conv.weight' first)" in lines[0]
-    assert "holds no SegNeXt" in lines[1]
-    assert "absent.pth" in lines[2]
-    assert not (tmp_path / "out.safetensors").exists()
+@pytest.fixture
+def official(ours: State) -> State:
+    return to_official(ours)
+
+
+def require_equal(found: State, expected: State) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert found[name].dtype == tensor.dtype, name
+        assert torch.equal(found[name], tensor), name
+
+
+def test_there_and_back_is_the_identity(ours: State, official: State) -> None:
+    assert all(name.startswith(("backbone.", "decode_head.")) for name in official)
+    assert len(official) == len(ours) - 1  # the authors' layout has no bases
+    config, state = from_official(official, "x.pth")
+    assert config == CONFIG
+    require_equal(state, ours)
+    require_equal(to_official(state), official)
+
+
+@pytest.mark.parametrize("name", ["segnext_s", "segnext_b", "segnext_l"])
+def test_the_other_models_are_told_by_their_stages(name: str) -> None:
+    with torch.device("meta"):
+        state = build(preset(name, num_classes=19, in_channels=4)).state_dict()
+    config, _ = from_official(to_official(state), "x.pth")
+    assert config == preset(name, num_classes=19, in_channels=4)
+
+
+def test_openmmlabs_layout(ours: State, official: State) -> None:
+    renamed = {name.replace("mlp.dwconv.dwconv.", "mlp.dwconv."): tensor for name, tensor in official.items()}
+    assert renamed.keys() != official.keys()
+    require_equal(from_official(renamed, "x.pth")[1], ours)
+
+
+def test_a_layout_with_bases(official: State) -> None:
+    bases = torch.rand(1, 256, 24)
+    config, state = from_official({**official, "decode_head.hamburger.ham.bases": bases}, "x.pth")
+    assert config.rank == 24
+    assert torch.equal(state[BASES], bases)
+
+
+def test_half_precision_tensors_become_float32(ours: State, official: State) -> None:
+    half = {name: x.half() if x.is_floating_point() else x for name, x in official.items()}
+    _, state = from_official(half, "x.pth")
+    assert {x.dtype for x in state.values()} == {torch.float32, torch.int64}
+    name = "encoder.stages.0.embed.0.weight"
+    assert torch.equal(state[name], ours[name].half().float())
+
+
+def test_counts_of_batches_may_be_missing(ours: State, official: State) -> None:
+    without = {name: tensor for name, tensor in official.items() if not name.endswith("num_batches_tracked")}
+    assert len(without) < len(official)
+    require_equal(from_official(without, "x.pth")[1], ours)
+
+
+def test_the_input_is_left_as_it_is(official: State) -> None:
+    before = dict(official)
+    from_official(official, "x.pth")
+    require_equal(official, before)
+
+
+def test_the_rank_of_an_unknown_model_must_be_given() -> None:
+    torch.manual_seed(0)
+    state = dict(build(TINY).state_dict())
+    with pytest.raises(SegNextError, match=r"its stages are those of no published model, .* give it with --rank"):
+        from_official(to_official(state), "x.pth")
+    config, converted = from_official(to_official(state), "x.pth", rank=4)
+    assert config == TINY
+    require_equal(converted, state)
+
+
+def test_the_rank_given_comes_first(official: State) -> None:
+    config, state = from_official(official, "x.pth", rank=8)
+    assert config.rank == 8
+    assert torch.equal(state[BASES], fixed_bases(256, 8))
+
+
+@pytest.mark.parametrize("rank", [0, -3])
+def test_impossible_ranks_are_refused(official: State, rank: int) -> None:
+    with pytest.raises(SegNextError, match=f"rank is {rank}; it must be at least 1"):
+        from_official(official, "x.pth", rank=rank)
+
+
+def encoder_with_prefix(state: State) -> State:
+    return {name: tensor for name, tensor in state.items() if name.startswith("backbone.")}
+
+
+def encoder_alone(state: State) -> State:
+    return {name.removeprefix("backbone."): tensor for name, tensor in encoder_with_prefix(state).items()}
+
+
+@pytest.mark.parametrize("part", [encoder_with_prefix, encoder_alone])
+def test_an_encoder_alone_is_called_so(official: State, part: Callable[[State], State]) -> None:
+    with pytest.raises(SegNextError, match=r"x\.pth: holds only the encoder of a SegNeXt \(.*; give the"):
+        from_official(part(official), "x.pth")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"layer1.weight": torch.zeros(3)},
+        {f"backbone.norm{stage}.weight": torch.zeros(()) for stage in range(1, 5)},
+    ],
+)
+def test_something_else_is_no_segnext(state: State) -> None:
+    with pytest.raises(SegNextError, match=r"x\.pth: holds no SegNeXt"):
+        from_official(state, "x.pth")
+
+
+def test_missing_wrong_and_unexpected_tensors_are_counted_and_named(official: State) -> None:
+    del official["backbone.block1.0.norm1.weight"]
+    with pytest.raises(
+        SegNextError, match=r"1 missing \(encoder stage 1; 'encoder\.stages\.0\.blocks\.0\.norm1\.weight'"
+    ):
+        from_official(official, "x.pth")
+    official["decode_head.squeeze.gn.bias"] = torch.zeros(3)
+    official["decode_head.new.weight"] = torch.zeros(3)
+    with pytest.raises(
+        SegNextError, match=r"1 missing .*, 1 of wrong shape \(decoder; .*, 1 unexpected .*'decoder\.new\.weight' first"
+    ):
+        from_official(official, "x.pth")
+
+
+def test_a_head_that_cannot_be_built_is_refused(official: State) -> None:
+    official["decode_head.conv_seg.weight"] = torch.zeros(19, 20, 1, 1)  # no 32 groups of 20 channels
+    with pytest.raises(SegNextError, match=r"x\.pth: ") as raised:
+        from_official(official, "x.pth")
+    assert "\n" not in str(raised.value)
+
+
+def test_state_dicts_are_found_bare_and_wrapped(official: State, tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    meta = {"CLASSES": ("a", "b"), "epoch": 3, "config": "model = dict()"}
+    for content in (
+        official,
+        OrderedDict(official),
+        {"state_dict": OrderedDict(official), "meta": meta, "optimizer": {"state": {}, "param_groups": []}},
+    ):
+        torch.save(content, path)
+        require_equal(read_official(path), official)
+    torch.save({"state_dict": official}, path, _use_new_zipfile_serialization=False)
+    require_equal(read_official(path), official)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"state_dict": 3}, {"a": 1}, torch.zeros(3), {1: torch.zeros(3)}])
+def test_files_without_a_state_dict(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(SegNextError, match=r"x\.pth: holds no state dict"):
+        read_official(tmp_path / "x.pth")
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle"])
+def test_code_is_refused_and_not_executed(tmp_path: Path, kind: str) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "x.pth"
+    content = {"state_dict": {"a": torch.zeros(1)}, "meta": Payload(f"touch {trace}")}
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(content["meta"]))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    with pytest.raises(SegNextError, match=r"holds more than tensors .* not loaded, because .* run code") as raised:
+        read_official(path)
+    assert "\n" not in str(raised.value)
+    assert not trace.exists()
+
+
+def test_damaged_files(official: State, tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    torch.save(official, path)
+    content = path.read_bytes()
+    torch.save(dict(list(official.items())[:9]), path, _use_new_zipfile_serialization=False)
+    legacy = path.read_bytes()
+    cut = [data[: int(len(data) * share)] for data in (content, legacy) for share in (0.01, 0.5, 0.99)]
+    for damaged in (b"", b"not a checkpoint", b"\x80", b"\0" * 1000, b"PK\x03\x04" + b"\0" * 50, *cut):
+        path.write_bytes(damaged)
+        with pytest.raises(SegNextError, match=r"x\.pth: ") as raised:
+            read_official(path)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(SegNextError, match=r"gone\.pth: no such file"):
+        read_official(tmp_path / "gone.pth")
+
+
+def test_converting_both_ways_keeps_the_outputs(official: State, tmp_path: Path) -> None:
+    source, converted, back = (tmp_path / name for name in ("x.pth", "x.safetensors", "back.pth"))
+    torch.save({"state_dict": official}, source)
+    convert_from_official(source, converted, labels_for_count)
+    weights = load_weights(converted)
+    assert weights.config == CONFIG
+    assert weights.labels == known_labels("cityscapes")
+    assert weights.preprocess == Preprocess()
+    assert weights.provenance == {"converted_from": "x.pth"}
+    convert_to_official(converted, back)
+    require_equal(read_official(back), official)
+    meta = torch.load(back, weights_only=True)["meta"]
+    assert meta["CLASSES"] == weights.labels.classes
+    assert meta["PALETTE"][0] == list(weights.labels.colors[0])
+
+    image = torch.randn(1, 3, 33, 50)
+    direct = build(CONFIG).eval()
+    direct.load_state_dict(from_official(official, "")[1])
+    with torch.inference_mode():
+        assert torch.equal(weights.model()(image), direct(image))
+
+
+def test_class_counts_without_a_label_set(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source, target = tmp_path / "x.pth", tmp_path / "x.safetensors"
+    torch.save(to_official(build(TINY).state_dict()), source)
+    convert_from_official(source, target, labels_for_count, rank=4, half=True)
+    labels = load_weights(target).labels
+    assert labels.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
+    assert len(set(labels.colors)) == 5
+    with pytest.raises(SegNextError, match=r"x\.pth: has 5 classes, but label set 'camvid' 11; choose another"):
+        convert_from_official(source, target, lambda _: known_labels("camvid"), rank=4)
+
+
+def test_more_classes_than_8_bits_tell_apart(tmp_path: Path) -> None:
+    state = build(dataclasses.replace(TINY, num_classes=256)).state_dict()
+    torch.save(to_official(state), tmp_path / "x.pth")
+    with pytest.raises(SegNextError, match=r"x\.pth: has 256 classes; 8-bit masks tell at most 255 apart"):
+        convert_from_official(tmp_path / "x.pth", tmp_path / "x.safetensors", labels_for_count, rank=4)
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_trained_bases_buffer_survives_neither_way(tmp_path: Path) -> None:
+    """The authors' layout has no place for the bases, so ours are the fixed ones again after both ways."""
+    state = {**build(TINY).state_dict(), BASES: torch.rand(1, 64, 4)}
+    labels = labels_for_count(5)
+    save_weights(Weights(TINY, labels, Preprocess(), state), tmp_path / "x.safetensors")
+    convert_to_official(tmp_path / "x.safetensors", tmp_path / "x.pth")
+    _, back = from_official(read_official(tmp_path / "x.pth"), "x.pth", rank=4)
+    assert torch.equal(back[BASES], fixed_bases(64, 4))

@@ -1,5 +1,6 @@
 """Every preset as a whole: sizes, determinism, gradients."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -28,8 +29,7 @@ digest = hashlib.sha256(logits.numpy().tobytes()).hexdigest()
 
 def tiny(num_classes: int = 5, in_channels: int = 3) -> SegNeXt:
     torch.manual_seed(0)
-    changes = {"num_classes": num_classes, "in_channels": in_channels}
-    return build(ModelConfig(**{**TINY.__dict__, **changes}))
+    return build(dataclasses.replace(TINY, num_classes=num_classes, in_channels=in_channels))
 
 
 def pictures(batch: int, height: int, width: int, bands: int = 3) -> torch.Tensor:

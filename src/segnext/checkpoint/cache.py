@@ -140,15 +140,6 @@ def _write(
     """The official file as ours, with where it comes from."""
     from segnext.checkpoint.convert import convert_from_official
 
-    def labels_for(num_classes: int) -> Labels:
-        labels = labels_named(str(entry.labels))
-        if len(labels) != num_classes:
-            raise SegNextError(
-                f"{entry.file}: tells {num_classes} classes apart instead of the {len(labels)} of {labels.name}, so it "
-                "is not what its name says and was deleted; download it again"
-            )
-        return labels
-
     provenance: dict[str, Any] = {
         "converted_from": entry.file,
         "url": origin.url,
@@ -160,7 +151,7 @@ def _write(
         provenance["published"] = {"data": f"{entry.labels} val", "miou": entry.miou}
     if entry.top1 is not None:
         provenance["published"] = {"data": "ImageNet-1K val", "top1": entry.top1}
-    convert_from_official(official, target, labels_for, provenance=provenance)
+    convert_from_official(official, target, lambda _: labels_named(str(entry.labels)), provenance=provenance)
 
 
 def _record(entry: Published, origin: Downloaded, record: Path) -> None:

@@ -12,6 +12,7 @@ from segnext.checkpoint.file import ENCODER_FORMAT, Weights, load_weights, read_
 from segnext.checkpoint.names import layout_of, to_official
 from segnext.checkpoint.official import from_official
 from segnext.checkpoint.pickles import read_official
+from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
@@ -49,7 +50,13 @@ def convert_from_official(
         save_encoder(encoder, target, half=half)
         return encoder
     config, state = from_official(state, str(source), rank)
+    if config.num_classes > 255:
+        raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     labels = labels_for(config.num_classes)
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; choose another"
+        )
     preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
     weights = Weights(config, labels, preprocess, state, origin)
     save_weights(weights, target, half=half)

@@ -73,20 +73,21 @@ def load_weights(path: Path) -> Weights:
         )
     try:
         header = json.loads(metadata["segnext"])
-        model, prepare = _with_tuples(header["model"]), _with_tuples(header["preprocess"])
-        weights = Weights(
-            ModelConfig(**model),
-            Labels.from_dict(header["labels"], str(path)),
-            Preprocess(**prepare),
-            state,
-            header["provenance"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        config = ModelConfig(**_with_tuples(header["model"]))
+        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
+        class_list, provenance = header["labels"], header["provenance"]
+        with torch.device("meta"):
+            wanted = build(config).state_dict()
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SegNextError) as error:
         raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
-    with torch.device("meta"):
-        wanted = build(weights.config).state_dict()
     compare(wanted, state).require(str(path), hint="the file is damaged, save or convert it again")
-    return weights
+    labels = Labels.from_dict(class_list, str(path))
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
+            "save or convert it again"
+        )
+    return Weights(config, labels, preprocess, state, provenance)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -29,8 +29,11 @@ def from_official(
     """
     ours = to_ours(state)
     config = _config(ours, source, rank)
-    with torch.device("meta"):
-        wanted = build(config).state_dict()
+    try:
+        with torch.device("meta"):
+            wanted = build(config).state_dict()
+    except (ValueError, RuntimeError) as error:
+        raise SegNextError(f"{source}: its shapes are not those of a SegNeXt ({error})") from error
     ours.setdefault(BASES, fixed_bases(config.decoder_channels, config.rank))
     fill_counters(ours, wanted)
     hint = "give the checkpoint of a whole SegNeXt with the Hamburger head"
@@ -82,6 +85,8 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Model
             "give the checkpoint of a whole SegNeXt with the Hamburger head"
         ) from error
     published = PRESETS.get(preset_like(shape) or "")
+    if rank is not None and rank < 1:
+        raise SegNextError(f"rank is {rank}; it must be at least 1")
     if rank is None and BASES in state:
         rank = state[BASES].shape[-1]
     if rank is None and published:

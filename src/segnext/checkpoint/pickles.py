@@ -1,6 +1,7 @@
 """Official checkpoint files (.pth): pickles, of which nothing is ever executed."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def read_official(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
     try:
-        with torch.serialization.safe_globals(_stand_ins()):
+        with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SegNextError(

@@ -35,22 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    name = arguments[0] if arguments else "--help"
+    if not arguments:
+        print(USAGE, end="", file=sys.stderr)
+        return 2
+    name = arguments[0]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid text
     try:
         return _run(name, arguments[1:])
-    except SegNextError as error:
-        if debug:
-            raise
-        print(f"segnext {name}: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"segnext {name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except (SegNextError, OSError) as error:  # an OSError names its file: a full disk, a folder that may not be read
+        if debug:
+            raise
+        print(f"segnext {name}: {error}", file=sys.stderr)
+        return 2
     except SystemExit as stop:  # argparse, after --help
         return int(stop.code or 0)
 

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from segnext.inference.load import weights_path
 
     require_writable(args.target, "OUT")
-    if args.source.suffix == ".safetensors" or not args.source.is_file():
+    if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
         return _from_ours(weights_path(str(args.source)), args)
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
     weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)

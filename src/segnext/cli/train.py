@@ -16,18 +16,18 @@ Killed run: segnext train --resume RUN goes on as if nothing had happened."""
 
 def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of TrainConfig."""
-    from segnext.checkpoint.file import load_weights
+    config, resume = parse(arguments)
+
+    from segnext.checkpoint.file import load_weights  # only now: torch takes a second to import
     from segnext.training.loop import train
 
-    config, resume = parse(arguments)
     out = train(config, resume=resume)
     best = out / "best.safetensors"
     if best.exists():
         provenance = load_weights(best).provenance
-        print(
-            f"best mIoU on {provenance['metrics']['split']}: {provenance['metrics']['miou']:.4f} "
-            f"at step {provenance['step']}"
-        )
+        metrics = provenance["metrics"]
+        if metrics["miou"] is not None:  # as it is when val holds no labelled pixel
+            print(f"best mIoU on {metrics['split']}: {metrics['miou']:.4f} at step {provenance['step']}")
     print(f"weights, log and pictures: {out}")
     print(f"segment pictures with them: segnext predict PATH --weights {out}")
     return 0
@@ -39,9 +39,12 @@ def parse(arguments: list[str]) -> tuple[TrainConfig, bool]:
     Raises:
         SegNextError: for wrong usage, or when the folder to resume holds no run.
     """
-    resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     resume.add_argument("--resume")
-    known, others = resume.parse_known_args(arguments)
+    try:
+        known, others = resume.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SegNextError(f"{error}; see 'segnext train --help'") from error
     if known.resume is None:
         return _config(arguments), False
     if others:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder, read_mask
 from segnext.errors import SegNextError
+from segnext.files import remove_leftovers
 from segnext.model.network import ModelConfig, SegNeXt, build, preset
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
@@ -52,19 +54,19 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     torch.manual_seed(config.seed)
     shape = _model_config(config, len(folder.labels))
     resuming = resume and (out / "state.pt").exists()
-    model = _build_model(config, shape, started=resuming)
+    model = _build_model(config, shape, resuming)
     step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
     state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
-    if not resume:
+    if resume:
+        remove_leftovers(out)
+        if resuming:
+            state.load(out / "state.pt")
+    else:
         start_folder(config)
-    elif resuming:
-        state.load(out / "state.pt")
-    log = Log(out, state.step)
-    results = Results(config, shape, crops, val_pairs, log)
-
     images_per_step = config.batch_size * config.accumulate
     seconds: list[float] = []  # of the steps since the last line of the log, measuring and saving left out
-    with Progress(config.iterations, state.step, images_per_step) as progress:
+    with closing(Log(out, state.step)) as log, Progress(config.iterations, state.step, images_per_step) as progress:
+        results = Results(config, shape, crops, val_pairs, log)
         started = time.perf_counter()
         for parts in _steps(config, crops, state.step):
             loss, lr = step(parts, state.step)
@@ -90,7 +92,6 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             if last or state.step % config.save_every == 0:
                 results.save(state)
             started = time.perf_counter()
-    log.close()
     results.draw()
     return out
 
@@ -141,10 +142,9 @@ def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
-def _build_model(config: TrainConfig, shape: ModelConfig, *, started: bool) -> SegNeXt:
-    """The network at the start of a run; one that has `started` gets its weights from its own state instead."""
+def _build_model(config: TrainConfig, shape: ModelConfig, resuming: bool) -> SegNeXt:
     model = build(shape)
-    if config.encoder_weights is not None and not started:
+    if config.encoder_weights is not None and not resuming:  # a resumed run has its own weights
         load_encoder(model, config.encoder_weights)
     model.to(config.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,78 @@
+"""Files appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from segnext.files import remove_leftovers, replacing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    with replacing(path) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".json"
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["result.json"]
+
+
+def test_an_old_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["result"]
+
+
+def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        fail()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["result.json"]
+
+
+def test_a_failure_before_anything_was_written(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replacing(tmp_path / "result.json"):
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        fail()
+    assert names(tmp_path) == []
+
+
+def test_the_usual_permissions(tmp_path: Path) -> None:
+    with replacing(tmp_path / "result.json") as temporary:
+        temporary.write_text("new")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "result.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    for name in ("state.pt", "log.jsonl", ".hidden", ".hidden.txt", "last.7.safetensors"):
+        (tmp_path / name).touch()
+    (tmp_path / "tensorboard").mkdir()
+    kept = names(tmp_path)
+    with replacing(tmp_path / "state.pt") as temporary:
+        (tmp_path / temporary.name.replace(str(os.getpid()), "123")).touch()
+        temporary.touch()
+    (tmp_path / ".config.4567").touch()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == kept

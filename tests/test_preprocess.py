@@ -1,0 +1,44 @@
+"""Sizes and normalisation of what enters the network."""
+
+import numpy as np
+import pytest
+
+from segnext.preprocess import Preprocess
+
+
+def test_normalisation_by_hand() -> None:
+    preprocess = Preprocess(mean=(10.0, 20.0, 30.0), std=(1.0, 2.0, 4.0))
+    image = np.array([[[10, 20, 30], [12, 30, 10]]], np.uint8)
+    normal = preprocess.normalise(image)
+    assert normal.dtype == np.float32
+    assert normal.shape == (3, 1, 2)
+    assert normal.tolist() == [[[0.0, 2.0]], [[0.0, 5.0]], [[0.0, -5.0]]]
+
+
+def test_the_defaults_are_those_of_imagenet() -> None:
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    assert Preprocess().mean == pytest.approx(255 * mean)
+    assert Preprocess().std == pytest.approx(255 * std)
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+def test_other_numbers_of_bands(bands: int) -> None:
+    preprocess = Preprocess(mean=(128.0,) * bands, std=(64.0,) * bands)
+    assert preprocess.normalise(np.full((2, 3, bands), 192, np.uint8)).tolist() == np.ones((bands, 2, 3)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("short_side", "size", "expected"),
+    [
+        (None, (7, 5000), (7, 5000)),
+        (512, (512, 683), (512, 683)),
+        (512, (1024, 2048), (512, 1024)),
+        (512, (600, 400), (768, 512)),
+        (360, (90, 120), (360, 480)),  # also larger
+        (100, (100, 401), (100, 400)),  # four times as long as wide and no more
+        (100, (1000, 100), (400, 40)),
+        (100, (1, 100_000), (1, 400)),
+    ],
+)
+def test_sizes(short_side: int | None, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert Preprocess(short_side=short_side).size(*size) == expected
