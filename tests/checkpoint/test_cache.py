@@ -21,6 +21,8 @@ from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.model.network import ModelConfig
 
+pytest_plugins = ["official_files"]
+
 CITY, ENCODER = "segnext_t.cityscapes", "mscan_t.imagenet"
 
 

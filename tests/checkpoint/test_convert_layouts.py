@@ -11,6 +11,8 @@ from segnext.checkpoint.file import load_weights
 from segnext.cli import main
 from segnext.model.network import ModelConfig
 
+pytest_plugins = ["official_files"]
+
 Save = Callable[[object], Path]
 
 

@@ -10,6 +10,8 @@ from segnext.checkpoint import download as module
 from segnext.checkpoint.download import download
 from segnext.errors import SegNextError
 
+pytest_plugins = ["official_files"]
+
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 

@@ -23,6 +23,8 @@ from segnext.labels import Labels
 from segnext.model.network import ModelConfig, build
 from segnext.preprocess import Preprocess
 
+pytest_plugins = ["official_files"]
+
 Save = Callable[[object], Path]
 
 

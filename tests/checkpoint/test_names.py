@@ -8,6 +8,8 @@ import torch
 from segnext.checkpoint.names import layout_of, official_name, our_name, to_ours
 from segnext.model.network import build, preset
 
+pytest_plugins = ["official_files"]
+
 
 @pytest.mark.parametrize("size", ["t", "s", "b", "l"])
 def test_names_there_and_back(size: str) -> None:

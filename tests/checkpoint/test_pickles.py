@@ -14,6 +14,8 @@ import torch
 from segnext.checkpoint.pickles import read_official
 from segnext.errors import SegNextError
 
+pytest_plugins = ["official_files"]
+
 Save = Callable[[object], Path]
 
 

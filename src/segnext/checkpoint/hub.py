@@ -6,7 +6,10 @@ same to people and to the Hub, which counts downloads by it.
 
 import dataclasses
 import json
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +70,10 @@ def fetch_repository(repo_id: str, *, revision: str | None = None, token: str | 
     """
     hub = _client(f"no file or folder '{repo_id}'; to look for it on the Hugging Face Hub")
     try:
-        folder = hub.HfApi(token=token, library_name="segnext").snapshot_download(
-            repo_id, revision=revision, allow_patterns=[MODEL, CONFIG], local_files_only=offline()
-        )
+        with _quiet(hub):
+            folder = hub.HfApi(token=token, library_name="segnext").snapshot_download(
+                repo_id, revision=revision, allow_patterns=[MODEL, CONFIG], local_files_only=offline()
+            )
     except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError) as error:
         at = f" at {revision}" if revision else ""
         raise SegNextError(
@@ -118,8 +122,9 @@ def push(
     with tempfile.TemporaryDirectory() as folder:
         save_folder(weights, Path(folder), half=half, licence=licence)
         try:
-            address = api.create_repo(repo_id, private=private, exist_ok=True)
-            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
+            with _quiet(hub):
+                address = api.create_repo(repo_id, private=private, exist_ok=True)
+                api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
         except Exception as error:  # see above
             raise SegNextError(
                 f"Hugging Face repository '{repo_id}': could not be written ({_first_line(error)}); log in with "
@@ -133,9 +138,23 @@ def _client(wish: str) -> Any:
     try:
         import huggingface_hub
         import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError as error:
         raise SegNextError(f"{wish}, install its client with: pip install 'segnext[hub]'") from error
     return huggingface_hub
+
+
+@contextmanager
+def _quiet(hub: Any) -> Iterator[None]:
+    """No progress bars of the client where nobody looks at a terminal."""
+    silence = not sys.stderr.isatty() and not hub.utils.are_progress_bars_disabled()
+    if silence:
+        hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if silence:
+            hub.utils.enable_progress_bars()
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.coverage import compare
-from segnext.checkpoint.names import BASES, layout_of, to_ours
+from segnext.checkpoint.names import BASES, to_ours
 from segnext.errors import SegNextError
 from segnext.model.hamburger import fixed_bases
 from segnext.model.network import PRESETS, ModelConfig, build
@@ -79,7 +79,8 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Model
         shape = encoder_shape(state)
         num_classes, decoder_channels = state["decoder.classifier.weight"].shape[:2]
     except (LookupError, TypeError, ValueError) as error:
-        what = "only the encoder of a SegNeXt" if layout_of(state).endswith("encoder only") else "no SegNeXt"
+        encoder = any(name.startswith("encoder.stages.0.embed.") for name in state)
+        what = "only the encoder of a SegNeXt" if encoder else "no SegNeXt"
         raise SegNextError(
             f"{source}: holds {what} ({error} is missing); "
             "give the checkpoint of a whole SegNeXt with the Hamburger head"
