@@ -238,6 +238,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     web.server_close()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client, about its own HTTP library
 def test_upload_and_download(hub: Hub, weights: Weights) -> None:
     address = Segmenter(weights, "cpu").push_to_hub(REPOSITORY, private=True, token="mine", licence="mit")
     assert address == f"{hub.address}/{REPOSITORY}"
@@ -252,6 +253,7 @@ def test_upload_and_download(hub: Hub, weights: Weights) -> None:
     assert same(Segmenter.from_pretrained(REPOSITORY, revision=COMMIT, device="cpu"), weights)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above
 def test_offline_takes_what_was_downloaded(hub: Hub, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
     with pytest.raises(SegNextError, match="the Hugging Face repository of that name could not be read"):

@@ -157,6 +157,8 @@ def _quiet(hub: Any) -> Iterator[None]:
             hub.utils.enable_progress_bars()
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    """What went wrong, and why if that is said."""
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    line = lines[0].rstrip(".") if lines else type(error).__name__
+    return f"{line}: {_first_line(error.__cause__)}" if error.__cause__ else line
