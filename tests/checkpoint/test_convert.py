@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.convert import convert_from_official, convert_to_official, read_official
+from segnext.checkpoint.convert import convert_from_official, convert_to_official
 from segnext.checkpoint.file import Weights, load_weights, save_weights
-from segnext.checkpoint.official import BASES, from_official, to_official
+from segnext.checkpoint.names import BASES, to_official
+from segnext.checkpoint.official import from_official
+from segnext.checkpoint.pickles import read_official
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
 from segnext.model.hamburger import fixed_bases
@@ -145,12 +147,14 @@ def test_something_else_is_no_segnext(state: State) -> None:
 
 def test_missing_wrong_and_unexpected_tensors_are_counted_and_named(official: State) -> None:
     del official["backbone.block1.0.norm1.weight"]
-    with pytest.raises(SegNextError, match=r"are 1 tensors missing .*'backbone.block1.0.norm1.weight' first"):
+    with pytest.raises(
+        SegNextError, match=r"1 missing \(encoder stage 1; 'encoder\.stages\.0\.blocks\.0\.norm1\.weight'"
+    ):
         from_official(official, "x.pth")
     official["decode_head.squeeze.gn.bias"] = torch.zeros(3)
     official["decode_head.new.weight"] = torch.zeros(3)
     with pytest.raises(
-        SegNextError, match=r"are 2 tensors missing .* and 1 unexpected .*'decode_head.new.weight' first"
+        SegNextError, match=r"1 missing .*, 1 of wrong shape \(decoder; .*, 1 unexpected .*'decoder\.new\.weight' first"
     ):
         from_official(official, "x.pth")
 

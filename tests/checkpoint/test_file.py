@@ -178,6 +178,8 @@ def test_tensors_that_do_not_fit(weights: Weights, tmp_path: Path, change: str) 
     else:
         state["decoder.classifier.bias"] = torch.zeros(3)
     save_weights(dataclasses.replace(weights, state=state), path)
-    with pytest.raises(SegNextError, match=r"1 of \d+ tensors are missing, .*'decoder\.classifier\.bia") as raised:
+    with pytest.raises(
+        SegNextError, match=r"1 (missing|unexpected|of wrong shape) \(.*'decoder\.classifier\.bia"
+    ) as raised:
         load_weights(path)
     assert str(raised.value).startswith(str(path))

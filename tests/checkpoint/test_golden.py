@@ -10,7 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from segnext.checkpoint.official import from_official, official_name, to_official
+from segnext.checkpoint.names import official_name, to_official
+from segnext.checkpoint.official import from_official
 from segnext.model.hamburger import fixed_bases
 from segnext.model.network import build, preset
 

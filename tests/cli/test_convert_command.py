@@ -7,7 +7,8 @@ import torch
 
 import segnext
 from segnext.checkpoint.file import Weights, load_weights, save_weights
-from segnext.checkpoint.official import from_official, to_official
+from segnext.checkpoint.names import to_official
+from segnext.checkpoint.official import from_official
 from segnext.cli import main
 from segnext.data.known import known_labels
 from segnext.labels import Labels

@@ -1,69 +1,56 @@
 """Official checkpoint files to our weights file, and back."""
 
-import pickle
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
-from segnext.checkpoint.official import from_official, to_official
+from segnext.checkpoint.encoder import EncoderWeights, read_encoder, save_encoder
+from segnext.checkpoint.file import ENCODER_FORMAT, Weights, load_weights, read_safetensors, save_weights
+from segnext.checkpoint.names import layout_of, to_official
+from segnext.checkpoint.official import from_official
+from segnext.checkpoint.pickles import read_official
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.network import ablations
+from segnext.model.network import ModelConfig, ablations
 from segnext.preprocess import Preprocess
 
 # The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
 TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512, "pascal_context": 480}
 
 
-def read_official(path: Path) -> dict[str, Tensor]:
-    """The state dict in an official .pth file, bare or under "state_dict"; nothing in it is executed.
-
-    Raises:
-        SegNextError: when the file is missing, damaged, not a checkpoint, or wants to execute code.
-    """
-    if not path.is_file():
-        raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise SegNextError(
-            f"{path}: holds more than tensors and plain data, or is damaged, and is not loaded, because that could "
-            "run code; download it again from its authors"
-        ) from error
-    except Exception as error:  # a damaged pickle ends in almost any error
-        problem = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SegNextError(f"{path}: not a readable checkpoint ({problem}); download it again") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
-    return dict(state)
-
-
 def convert_from_official(
-    source: Path, target: Path, labels_for: Callable[[int], Labels], *, rank: int | None = None, half: bool = False
-) -> Weights:
-    """Write the official full model `source` as our weights file `target`.
+    source: Path,
+    target: Path,
+    labels_for: Callable[[int], Labels],
+    *,
+    rank: int | None = None,
+    half: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> Weights | EncoderWeights:
+    """Write the official checkpoint `source`, whole or encoder only, as our file `target`.
 
     Args:
         source: .pth file.
         target: .safetensors file to write.
-        labels_for: gives the meaning of the labels for a number of classes.
+        labels_for: gives the meaning of the labels for a number of classes; asked for whole models only.
         rank: see `from_official`.
         half: see `save_weights`.
+        provenance: what to say of the file's origin; its name when None.
 
     Returns:
         What was written.
     """
-    config, state = from_official(read_official(source), str(source), rank)
-    provenance = {"converted_from": source.name}
+    state = read_official(source)
+    origin = {"converted_from": source.name} if provenance is None else dict(provenance)
+    if layout_of(state).endswith("encoder only"):
+        encoder = EncoderWeights(read_encoder(source)[0].state, origin)
+        save_encoder(encoder, target, half=half)
+        return encoder
+    config, state = from_official(state, str(source), rank)
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     labels = labels_for(config.num_classes)
@@ -72,25 +59,41 @@ def convert_from_official(
             f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; choose another"
         )
     preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
-    weights = Weights(config, labels, preprocess, state, provenance)
+    weights = Weights(config, labels, preprocess, state, origin)
     save_weights(weights, target, half=half)
     return weights
 
 
-def convert_to_official(source: Path, target: Path) -> Weights:
-    """Write our weights file `source` in the authors' layout, {"state_dict": ..., "meta": ...}, to `target`.
+def convert_to_official(source: Path, target: Path) -> int:
+    """Write our file `source` in the authors' layout to `target`.
+
+    A whole model becomes {"state_dict": ..., "meta": ...}, an encoder alone {"state_dict": ...} without prefix.
+
+    Returns:
+        The number of tensors written.
 
     Raises:
         SegNextError: when the network has another decoder or ablations.
     """
-    weights = load_weights(source)
-    changed = ablations(weights.config)
+    content: dict[str, Any]
+    if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
+        state = to_official(read_encoder(source)[0].state)
+        content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
+    else:
+        weights = load_weights(source)
+        _require_published(weights.config, source)
+        meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
+        content = {"state_dict": to_official(weights.state), "meta": meta}
+    with replacing(target) as temporary:
+        torch.save(content, temporary)
+    tensors: dict[str, Tensor] = content["state_dict"]
+    return len(tensors)
+
+
+def _require_published(config: ModelConfig, source: Path) -> None:
+    changed = ablations(config)
     if changed:
         raise SegNextError(
             f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the authors' "
             "layout can hold; keep it as a .safetensors file"
         )
-    meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
-    with replacing(target) as temporary:
-        torch.save({"state_dict": to_official(weights.state), "meta": meta}, temporary)
-    return weights

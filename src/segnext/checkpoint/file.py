@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from segnext.checkpoint.coverage import compare
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
@@ -18,6 +20,7 @@ from segnext.model.network import ModelConfig, SegNeXt, build
 from segnext.preprocess import Preprocess
 
 FORMAT = "segnext 1"
+ENCODER_FORMAT = "segnext encoder 1"
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,7 @@ def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
         "preprocess": dataclasses.asdict(weights.preprocess),
         "provenance": weights.provenance,
     }
-    state = {
-        name: (tensor.half() if half and tensor.ndim == 4 else tensor).detach().contiguous().cpu()
-        for name, tensor in weights.state.items()
-    }
-    metadata = {"format": FORMAT, "segnext": json.dumps(header)}
-    with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(state, metadata))
+    save_safetensors(weights.state, {"format": FORMAT, "segnext": json.dumps(header)}, path, half=half)
 
 
 def load_weights(path: Path) -> Weights:
@@ -63,6 +60,41 @@ def load_weights(path: Path) -> Weights:
 
     Raises:
         SegNextError: when the file is missing, damaged or not one of ours.
+    """
+    metadata, state = read_safetensors(path)
+    if metadata.get("format") == ENCODER_FORMAT:
+        raise SegNextError(
+            f"{path}: holds an encoder alone, which segments nothing; start a training run from it with "
+            "--encoder_weights"
+        )
+    if metadata.get("format") != FORMAT:
+        raise SegNextError(
+            f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
+        )
+    try:
+        header = json.loads(metadata["segnext"])
+        config = ModelConfig(**_with_tuples(header["model"]))
+        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
+        class_list, provenance = header["labels"], header["provenance"]
+        with torch.device("meta"):
+            wanted = build(config).state_dict()
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SegNextError) as error:
+        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
+    compare(wanted, state).require(str(path), hint="the file is damaged, save or convert it again")
+    labels = Labels.from_dict(class_list, str(path))
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
+            "save or convert it again"
+        )
+    return Weights(config, labels, preprocess, state, provenance)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors, float16 as float32, of a safetensors file.
+
+    Raises:
+        SegNextError: when the file is missing or damaged.
     """
     if not path.is_file():
         raise SegNextError(f"{path}: no such weights file; give a .safetensors file or a training run's folder")
@@ -75,46 +107,19 @@ def load_weights(path: Path) -> Weights:
             f"{path}: not a readable safetensors file ({error}); official .pth files become one with "
             "'segnext convert IN.pth OUT.safetensors'"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise SegNextError(
-            f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
-        )
-    try:
-        header = json.loads(metadata["segnext"])
-        config = ModelConfig(**_with_tuples(header["model"]))
-        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
-        class_list, provenance = header["labels"], header["provenance"]
-        wanted = _shapes(config)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SegNextError) as error:
-        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
-    _check_complete(state, wanted, path)
-    labels = Labels.from_dict(class_list, str(path))
-    if len(labels) != config.num_classes:
-        raise SegNextError(
-            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
-            "save or convert it again"
-        )
-    state = {name: x.float() if x.dtype == torch.float16 else x for name, x in state.items()}
-    return Weights(config, labels, preprocess, state, provenance)
+    return metadata, {name: x.float() if x.dtype == torch.float16 else x for name, x in state.items()}
+
+
+def save_safetensors(state: Mapping[str, Tensor], metadata: dict[str, str], path: Path, *, half: bool = False) -> None:
+    """Write tensors and metadata to `path`, through a temporary file; with `half`, see `save_weights`."""
+    stored = {
+        name: (tensor.half() if half and tensor.ndim == 4 else tensor).detach().contiguous().cpu()
+        for name, tensor in state.items()
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(stored, metadata))
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON has lists where our dataclasses have tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-
-
-def _shapes(config: ModelConfig) -> dict[str, torch.Size]:
-    """The shape of every tensor of the network."""
-    with torch.device("meta"):
-        return {name: x.shape for name, x in build(config).state_dict().items()}
-
-
-def _check_complete(state: dict[str, Tensor], wanted: dict[str, torch.Size], path: Path) -> None:
-    """Refuse a file whose tensors are not exactly those of the network it describes."""
-    found = {name: x.shape for name, x in state.items()}
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    if wrong:
-        raise SegNextError(
-            f"{path}: {len(wrong)} of {len(wanted)} tensors are missing, unexpected or of another shape, "
-            f"'{wrong[0]}' first; the file is damaged, save or convert it again"
-        )

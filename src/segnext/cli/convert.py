@@ -8,7 +8,9 @@ from segnext.cli.outputs import require_writable
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """IN, OUT, and what an official checkpoint does not say of itself."""
-    parser.add_argument("source", metavar="IN", type=Path, help="official .pth, or our .safetensors file or run folder")
+    parser.add_argument(
+        "source", metavar="IN", type=Path, help="official .pth, or weights of ours by file, folder or name"
+    )
     parser.add_argument("target", metavar="OUT", type=Path, help="our .safetensors file, or an official .pth")
     parser.add_argument("--half", action="store_true", help="store our convolution weights as float16, half the size")
     parser.add_argument("--like", metavar="NAME", help="label set of the classes; otherwise told by their number")
@@ -17,25 +19,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
-    from segnext.checkpoint.convert import convert_from_official, convert_to_official
-    from segnext.checkpoint.file import load_weights, save_weights
+    from segnext.checkpoint.convert import convert_from_official
+    from segnext.checkpoint.encoder import EncoderWeights
     from segnext.data.known import known_labels, labels_for_count
     from segnext.inference.load import weights_path
 
     require_writable(args.target, "OUT")
-    if args.source.is_dir() or args.source.suffix == ".safetensors":
-        source = weights_path(args.source)
-        if args.target.suffix == ".safetensors":
-            save_weights(load_weights(source), args.target, half=args.half)
-            print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
-        else:
-            weights = convert_to_official(source, args.target)
-            print(f"{args.target}: {len(weights.state) - 1} tensors in the authors' layout")
-        return 0
+    if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
+        return _from_ours(weights_path(str(args.source)), args)
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
     weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)
+    if isinstance(weights, EncoderWeights):
+        print(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
+        return 0
     print(
         f"{args.target}: {len(weights.state)} tensors, {weights.config.num_classes} classes "
         f"({weights.labels.name}), rank {weights.config.rank}"
     )
+    return 0
+
+
+def _from_ours(source: Path, args: argparse.Namespace) -> int:
+    """Our file to an official .pth, or to ours again, for example at half the size."""
+    from segnext.checkpoint.convert import convert_to_official
+    from segnext.checkpoint.encoder import read_encoder, save_encoder
+    from segnext.checkpoint.file import ENCODER_FORMAT, load_weights, read_safetensors, save_weights
+
+    if args.target.suffix != ".safetensors":
+        print(f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout")
+        return 0
+    if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
+        save_encoder(read_encoder(source)[0], args.target, half=args.half)
+    else:
+        save_weights(load_weights(source), args.target, half=args.half)
+    print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -1,5 +1,6 @@
 """From the name of weights to a segmenter."""
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from segnext.errors import SegNextError
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
 
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
 DEFAULT = "segnext_t.camvid"
 FOLDER = Path(str(resources.files("segnext").joinpath("weights")))
 PACKAGED = tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))  # names of what ships with us
@@ -16,17 +18,22 @@ IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")
 
 
 def weights_path(name: str | Path) -> Path:
-    """The file that a name of weights stands for.
+    """The file that a name of weights stands for, downloaded when it has to be.
 
     Args:
-        name: one of `PACKAGED`; or a .safetensors file; or a folder, such as a training run's, that holds
-            model.safetensors, best.safetensors or last.safetensors, tried in this order.
+        name: one of `PACKAGED`; or of published weights, such as segnext_b.ade20k or mscan_b.imagenet (an encoder);
+            or a .safetensors file; or a folder, such as a training run's, that holds model.safetensors,
+            best.safetensors or last.safetensors, tried in this order; or OWNER/NAME of a Hugging Face repository.
 
     Raises:
-        SegNextError: when it is none of these.
+        SegNextError: when it is none of these, or cannot be downloaded.
     """
+    from segnext.checkpoint.catalogue import PUBLISHED
+
     if str(name) in PACKAGED:
         return FOLDER / f"{name}.safetensors"
+    if str(name) in PUBLISHED:
+        return _published(str(name))
     path = Path(name)
     if path.is_file():
         return path
@@ -35,17 +42,29 @@ def weights_path(name: str | Path) -> Path:
             if (path / file).is_file():
                 return path / file
         raise SegNextError(f"{path}: no weights in this folder; one of {', '.join(IN_A_FOLDER)} must be in it")
+    if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth")):
+        from segnext.checkpoint.hub import fetch_repository
+
+        return fetch_repository(name)
     raise SegNextError(
         f"no weights '{name}'; give a packaged name ({', '.join(PACKAGED) or 'none in this copy'}), "
-        "a .safetensors file or a training run's folder"
+        "a .safetensors file, a training run's folder, OWNER/NAME on the Hugging Face Hub, or a published name such as "
+        f"{', '.join(list(PUBLISHED)[::5])}"
     )
+
+
+def _published(name: str) -> Path:
+    from segnext.checkpoint.cache import published_file
+    from segnext.data.known import known_labels  # class names alone; nothing of a data set is read
+
+    return published_file(name, known_labels)
 
 
 def load(name: str | Path = DEFAULT, device: str = "auto") -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
     Args:
-        name: a packaged name, a .safetensors file or a folder.
+        name: a packaged or published name, a .safetensors file, a folder or OWNER/NAME of a Hugging Face repository.
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
 
     Raises:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import cv2
 import numpy as np
@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.file import Weights, load_weights
+from segnext.checkpoint.hub import fetch_repository, push, save_folder
 from segnext.errors import SegNextError
 from segnext.imageio import Source, read_image
+from segnext.inference.load import weights_path
 from segnext.inference.result import Result
 from segnext.preprocess import Image
 
@@ -31,6 +33,8 @@ class Segmenter:
 
     Attributes:
         model: the network, float32, in evaluation mode; it has `.encoder` and `.decoder`.
+        config: what determines the network's shape.
+        provenance: where the weights come from.
         labels: what the labels mean.
         preprocess: how pictures are prepared.
         device: where the network is.
@@ -52,6 +56,8 @@ class Segmenter:
         self.device = _device(device)
         self.model = weights.model().to(self.device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # quicker on processors
+        self.config = weights.config
+        self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
 
@@ -83,6 +89,34 @@ class Segmenter:
         with torch.inference_mode(), _fitting(image):
             logits, covered = self._network(image)
             return _enlarge(logits, covered, image)[0]
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, revision: str | None = None, token: str | None = None, device: str = "auto"
+    ) -> "Segmenter":
+        """What `segnext.load` gives; of a Hugging Face repository also another revision, or one that needs a token.
+
+        Args:
+            name: see `segnext.load`.
+            revision: branch, tag or commit of a Hugging Face repository; None for the newest.
+            token: of an account that may read the repository; None takes the one logged in with, if any.
+            device: see `Segmenter`.
+        """
+        hub = (revision or token) and not Path(name).exists()
+        path = fetch_repository(str(name), revision=revision, token=token) if hub else weights_path(name)
+        return cls(load_weights(path), device)
+
+    def weights(self) -> Weights:
+        """The network's present weights with everything around them, as a file holds them."""
+        return Weights(self.config, self.labels, self.preprocess, self.model.state_dict(), self.provenance)
+
+    def save_pretrained(self, folder: str | Path, *, half: bool = False, licence: str | None = None) -> None:
+        """Write a folder that `segnext.load` takes and the Hugging Face Hub shows; see `checkpoint.hub.save_folder`."""
+        save_folder(self.weights(), Path(folder), half=half, licence=licence)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None, **options: Any) -> str:
+        """Upload to the Hugging Face repository OWNER/NAME; its address. For `options` see `checkpoint.hub.push`."""
+        return push(self.weights(), repo_id, private=private, token=token, **options)
 
     def _segment(self, source: Source) -> Result:
         start = time.perf_counter()

@@ -52,6 +52,8 @@ class TrainConfig:
         data: data set folder with dataset.yaml, images/ and masks/.
         out: folder that the run writes; it is loadable by `segnext predict --weights`.
         model: segnext_t, segnext_s, segnext_b or segnext_l.
+        encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
+            weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
         train_split: split to train on.
         val_split: split to measure on; null to measure nowhere.
         iterations: optimiser steps.
@@ -79,6 +81,7 @@ class TrainConfig:
     data: str
     out: str
     model: str = "segnext_t"
+    encoder_weights: str | None = None
     train_split: str = "train"
     val_split: str | None = "val"
     iterations: int = 10_000

@@ -23,7 +23,7 @@ from segnext.training.losses import balanced_weights, class_frequencies, cross_e
 from segnext.training.optim import Average, build_optimizer, lr_factor
 from segnext.training.progress import Progress
 from segnext.training.results import Results
-from segnext.training.start import resolve, start_folder
+from segnext.training.start import load_encoder, resolve, start_folder
 from segnext.training.state import State
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -53,12 +53,13 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
     torch.manual_seed(config.seed)
     shape = _model_config(config, len(folder.labels))
-    model = _build_model(config, shape)
+    resuming = resume and (out / "state.pt").exists()
+    model = _build_model(config, shape, resuming)
     step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
     state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
     if resume:
         remove_leftovers(out)
-        if (out / "state.pt").exists():
+        if resuming:
             state.load(out / "state.pt")
     else:
         start_folder(config)
@@ -141,8 +142,11 @@ def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
-def _build_model(config: TrainConfig, shape: ModelConfig) -> SegNeXt:
-    model = build(shape).to(config.device)
+def _build_model(config: TrainConfig, shape: ModelConfig, resuming: bool) -> SegNeXt:
+    model = build(shape)
+    if config.encoder_weights is not None and not resuming:  # a resumed run has its own weights
+        load_encoder(model, config.encoder_weights)
+    model.to(config.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for generator in model.random_generators():
         generator.manual_seed(config.seed)

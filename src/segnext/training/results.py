@@ -76,7 +76,8 @@ class Results:
         recipe = dataclasses.asdict(self.config)
         provenance = {
             # Where data and run lie is this machine's affair; what they are is not.
-            "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")},
+            "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")}
+            | {"encoder_weights": self.config.encoder_weights and Path(self.config.encoder_weights).name},
             "data": {
                 "name": self.labels.name,
                 "split": self.config.train_split,

@@ -8,10 +8,13 @@ from pathlib import Path
 import torch
 import yaml
 
+from segnext.checkpoint.encoder import start_encoder
 from segnext.data.folder import Pair, read_mask
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.inference.load import weights_path
 from segnext.labels import Labels
+from segnext.model.network import SegNeXt
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, TrainConfig
 
@@ -49,6 +52,17 @@ def _has_bf16(device: str) -> bool:
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def load_encoder(model: SegNeXt, name: str) -> None:
+    """Start the encoder of `model` from the weights `name`, and print what of the network they cover.
+
+    Raises:
+        SegNextError: when there are no such weights, or they are not the whole encoder of this model.
+    """
+    coverage, layout = start_encoder(model, weights_path(name))
+    print(f"encoder from {name} ({layout}); the decoder and its classifier start from random weights")
+    print(coverage, flush=True)
 
 
 def start_folder(config: TrainConfig) -> None:

@@ -1,0 +1,168 @@
+"""Published weights on this machine: downloaded and converted once, then taken from a folder.
+
+FOLDER/NAME.safetensors     converted, with provenance in the header
+FOLDER/NAME.json            address, SHA-256 and size of what it was made from
+FOLDER/downloads/FILE       on the way, or put there by hand
+FOLDER/licence-note.txt     there once the note was shown
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
+from segnext.checkpoint.download import Downloaded, digest, download
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.labels import Labels
+
+
+def cache_folder() -> Path:
+    """SEGNEXT_CACHE where it is set, else the platform's folder for caches."""
+    chosen = os.environ.get("SEGNEXT_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "segnext" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/segnext"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segnext"
+
+
+def offline() -> bool:
+    """Whether SEGNEXT_OFFLINE forbids the network."""
+    return os.environ.get("SEGNEXT_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def published_file(name: str, labels_named: Callable[[str], Labels]) -> Path:
+    """Our file of the published weights `name`, downloaded and converted when it is not in the cache.
+
+    Processes that want the same weights at once wait for the first of them.
+
+    Args:
+        name: one of `catalogue.PUBLISHED`.
+        labels_named: gives the label set of a name.
+
+    Raises:
+        SegNextError: when it is not in the cache and cannot be downloaded, is not what was published, or the
+            cache folder cannot be written.
+    """
+    entry = PUBLISHED[name]
+    folder = cache_folder()
+    target = folder / f"{name}.safetensors"
+    if target.is_file():
+        return target
+    try:
+        (folder / "downloads").mkdir(parents=True, exist_ok=True)
+        with _lock(folder / f"{name}.lock", name):
+            if not target.is_file():
+                _show_licence(folder)
+                _convert(entry, target, labels_named)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise SegNextError(f"{folder}: cannot be written ({problem}); set SEGNEXT_CACHE to another folder") from error
+    return target
+
+
+def _lock(path: Path, name: str) -> FileLock:
+    """The lock of these weights, taken; says so when another process holds it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+        lock.release()
+    except Timeout:
+        print(f"{name}: waiting for another process that is downloading it", file=sys.stderr)
+    return lock
+
+
+def _show_licence(folder: Path) -> None:
+    """Say the licence on stderr, once per cache folder."""
+    try:
+        with (folder / "licence-note.txt").open("x", encoding="utf-8") as file:
+            file.write(LICENCE_NOTE + "\n")
+    except FileExistsError:
+        return
+    print(LICENCE_NOTE, file=sys.stderr)
+
+
+def _convert(entry: Published, target: Path, labels_named: Callable[[str], Labels]) -> None:
+    """Download the official file unless it lies there, check it, and write `target`; then it is deleted."""
+    official = target.parent / "downloads" / entry.file
+    record = target.with_suffix(".json")
+    if official.is_file():  # put there by hand
+        origin = Downloaded(entry.url, digest(official), official.stat().st_size)
+    elif offline():
+        raise SegNextError(
+            f"{entry.name} is not in the cache {target.parent} and SEGNEXT_OFFLINE is set; unset it, or put "
+            f"{entry.file} from {entry.url} into {official.parent}"
+        )
+    else:
+        origin = _download(entry, official)
+    try:
+        _check(entry, origin, record)
+        _write(entry, origin, official, target, labels_named)
+        _record(entry, origin, record)
+    finally:
+        official.unlink()  # of no use either way: ours is there, or it is not what it should be
+
+
+def _download(entry: Published, official: Path) -> Downloaded:
+    try:
+        return download(entry.urls(), official, entry.sha256)
+    except SegNextError as error:
+        raise SegNextError(
+            f"{error}; try again later, set SEGNEXT_MIRRORS to another source, or put the file into {official.parent}"
+        ) from error
+
+
+def _check(entry: Published, origin: Downloaded, record: Path) -> None:
+    """Hold the file to its published hash, or where there is none to that of the first download."""
+    known, whose = entry.sha256, "published"
+    if not known and record.is_file():
+        known = json.loads(record.read_text(encoding="utf-8"))["sha256"]
+        whose = f"recorded at the first download (delete {record} to trust the new file)"
+    if not origin.sha256.startswith(known):
+        raise SegNextError(
+            f"{entry.file}: its SHA-256 starts with {origin.sha256[:8]}, but {known[:8]} was {whose}, so it was "
+            "deleted; download it again"
+        )
+
+
+def _write(
+    entry: Published, origin: Downloaded, official: Path, target: Path, labels_named: Callable[[str], Labels]
+) -> None:
+    """The official file as ours, with where it comes from."""
+    from segnext.checkpoint.convert import convert_from_official
+
+    provenance: dict[str, Any] = {
+        "converted_from": entry.file,
+        "url": origin.url,
+        "sha256": origin.sha256,
+        "licence": LICENCE,
+        "licence_note": LICENCE_NOTE,
+    }
+    if entry.miou is not None:
+        provenance["published"] = {"data": f"{entry.labels} val", "miou": entry.miou}
+    if entry.top1 is not None:
+        provenance["published"] = {"data": "ImageNet-1K val", "top1": entry.top1}
+    convert_from_official(official, target, lambda _: labels_named(str(entry.labels)), provenance=provenance)
+
+
+def _record(entry: Published, origin: Downloaded, record: Path) -> None:
+    """Note what was downloaded, for later downloads of a file whose publisher states no hash to be held to."""
+    if not entry.sha256 and not record.is_file():
+        print(
+            f"{entry.name}: its publisher states no SHA-256; {origin.sha256[:8]}... of this first download is recorded "
+            "and later ones are held to it",
+            file=sys.stderr,
+        )
+    when = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    content = {"url": origin.url, "sha256": origin.sha256, "size": origin.size, "downloaded": when}
+    with replacing(record) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

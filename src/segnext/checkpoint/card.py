@@ -1,0 +1,124 @@
+"""The model card of weights: what they are, where they come from, how good they are, how to use them."""
+
+from typing import Any
+
+import yaml
+
+from segnext.checkpoint.file import Weights
+from segnext.model.network import PRESETS
+
+USE = """\
+```python
+import segnext
+
+segmenter = segnext.load("{name}")  # or the repository this card lies in
+result = segmenter("picture.jpg")
+result.overlay().save("overlay.png")
+```
+"""
+
+
+def model_card(weights: Weights, *, licence: str | None = None) -> str:
+    """README.md for a Hub repository: YAML front matter, then Markdown.
+
+    Args:
+        weights: described by their configuration, labels and provenance alone.
+        licence: of the weights; None takes what their provenance says, and leaves it open where it says nothing.
+    """
+    provenance = weights.provenance
+    licence = licence or provenance.get("licence")
+    results = _results(weights)
+    front: dict[str, Any] = {"library_name": "segnext", "pipeline_tag": "image-segmentation"}
+    if licence:
+        front["license"] = licence.lower()
+    front["tags"] = ["semantic-segmentation", "segnext"]
+    if results:
+        front["metrics"] = ["mean_iou"]
+        front["model-index"] = [{"name": _title(weights), "results": results}]
+    parts = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
+        f"# {_title(weights)}\n",
+        _description(weights),
+        *([f"> {provenance['licence_note']}\n"] if "licence_note" in provenance else []),
+        "## Use\n\n" + "Install with `pip install 'segnext[hub]'`.\n\n" + USE.format(name="OWNER/NAME"),
+        _quality(weights),
+        _origin(provenance),
+        f"## Classes\n\n{', '.join(weights.labels.classes)}\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _model(weights: Weights) -> str:
+    config = weights.config
+    for name, known in PRESETS.items():
+        if (known.channels, known.depths) == (config.channels, config.depths):
+            return f"SegNeXt-{name[-1].upper()}"
+    return "SegNeXt"
+
+
+def _title(weights: Weights) -> str:
+    return f"{_model(weights)}, {weights.labels.name}"
+
+
+def _description(weights: Weights) -> str:
+    parameters = sum(x.numel() for x in weights.state.values() if x.is_floating_point()) / 1e6
+    side = weights.preprocess.short_side
+    size = f"Pictures are resized to a short side of {side} pixels." if side else "Pictures keep their size."
+    return (
+        f"{_model(weights)} (Guo et al., NeurIPS 2022, arXiv 2209.08575) for semantic segmentation: "
+        f"{len(weights.labels)} classes, {weights.config.in_channels} bands, {parameters:.1f} M parameters. {size}\n"
+    )
+
+
+def _measured(weights: Weights) -> tuple[str, str, float] | None:
+    """Data, split and mIoU (0..1), measured by the training run or published with the weights."""
+    metrics, published = weights.provenance.get("metrics") or {}, weights.provenance.get("published") or {}
+    if "miou" in metrics:
+        return weights.labels.name, str(metrics.get("split", "val")), float(metrics["miou"])
+    if "miou" in published:
+        return weights.labels.name, "val", float(published["miou"])
+    return None
+
+
+def _results(weights: Weights) -> list[dict[str, Any]]:
+    """The model-index of the Hub."""
+    measured = _measured(weights)
+    if measured is None:
+        return []
+    data, split, miou = measured
+    return [
+        {
+            "task": {"type": "image-segmentation"},
+            "dataset": {"name": data, "type": data, "split": split},
+            "metrics": [{"type": "mean_iou", "value": round(miou, 4), "name": "mIoU, single scale"}],
+        }
+    ]
+
+
+def _quality(weights: Weights) -> str:
+    measured = _measured(weights)
+    if measured is None:
+        return ""
+    data, split, miou = measured
+    published = "" if weights.provenance.get("metrics") else ", as published; not measured again"
+    lines = [f"## Quality\n\nmIoU {miou:.4f} on {data} {split}, single scale{published}.\n"]
+    ious = (weights.provenance.get("metrics") or {}).get("iou")
+    if ious:
+        rows = (f"| {name} | {'-' if iou is None else format(iou, '.4f')} |" for name, iou in ious.items())
+        lines.append("\n".join(("| class | IoU |", "|---|---|", *rows)) + "\n")
+    return "\n".join(lines)
+
+
+def _origin(provenance: dict[str, Any]) -> str:
+    """Recipe, data and versions of a run, or the file that the weights were converted from."""
+    shown = {name: value for name, value in provenance.items() if name not in ("metrics", "licence_note")}
+    if not shown:
+        return ""
+    return f"## Origin\n\n```yaml\n{yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True)}```\n"
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML knows."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,74 @@
+"""Official checkpoint files (.pth): pickles, of which nothing is ever executed."""
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segnext.errors import SegNextError
+
+# Training logs that OpenMMLab's tools save beside the weights; numpy arrays and a class of theirs.
+LOGS = (
+    "mmengine.logging.history_buffer.HistoryBuffer",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.ndarray",
+    "numpy.dtype",
+    "builtins.getattr",
+    "_codecs.encode",
+)
+
+
+class _Inert:
+    """Stands for an object whose content is not wanted: takes anything, does nothing."""
+
+    def __new__(cls, *_: Any) -> "_Inert":
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+    def __reduce__(self) -> str:
+        raise TypeError("a stand-in is never saved")
+
+
+def _stand_ins() -> list[Any]:
+    """A class without effect in the place of every name in `LOGS`, so that the weights beside them can be read."""
+    return [type(name.rpartition(".")[2], (_Inert,), {"__module__": name.rpartition(".")[0]}) for name in LOGS]
+
+
+def read_official(path: Path) -> dict[str, Tensor]:
+    """The state dict in an official .pth file, bare or under "state_dict"; nothing in it is executed.
+
+    Raises:
+        SegNextError: when the file is missing, damaged, not a checkpoint, or wants to execute code.
+    """
+    if not path.is_file():
+        raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
+    try:
+        with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise SegNextError(
+            f"{path}: holds more than tensors and plain data, or is damaged, and is not loaded, because that could "
+            "run code; download it again from its authors"
+        ) from error
+    except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SegNextError(f"{path}: not a readable checkpoint ({problem}); download it again") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    tensors = isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    )
+    if not tensors or not state:
+        raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
+    return dict(state)
