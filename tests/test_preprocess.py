@@ -34,11 +34,18 @@ def test_other_numbers_of_bands(bands: int) -> None:
         (512, (512, 683), (512, 683)),
         (512, (1024, 2048), (512, 1024)),
         (512, (600, 400), (768, 512)),
-        (360, (90, 120), (360, 480)),  # also larger
-        (100, (100, 401), (100, 400)),  # four times as long as wide and no more
-        (100, (1000, 100), (400, 40)),
-        (100, (1, 100_000), (1, 400)),
+        (360, (360, 480), (360, 480)),  # as it is, and padded later
+        (360, (90, 120), (352, 480)),  # also larger; resized sizes are multiples of 32
+        (100, (100, 500), (64, 384)),  # four times as long as wide and no more
+        (100, (1000, 100), (384, 32)),
+        (100, (1, 100_000), (32, 384)),
     ],
 )
 def test_sizes(short_side: int | None, size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert Preprocess(short_side=short_side).size(*size) == expected
+
+
+def test_padding_fills_up_to_multiples_of_32() -> None:
+    assert Preprocess().padding(360, 480) == (24, 0)
+    assert Preprocess().padding(64, 96) == (0, 0)
+    assert Preprocess().padding(1, 33) == (31, 31)

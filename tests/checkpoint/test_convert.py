@@ -277,3 +277,13 @@ def test_a_trained_bases_buffer_survives_neither_way(tmp_path: Path) -> None:
     convert_to_official(tmp_path / "x.safetensors", tmp_path / "x.pth")
     _, back = from_official(read_official(tmp_path / "x.pth"), "x.pth", rank=4)
     assert torch.equal(back[BASES], fixed_bases(64, 4))
+
+
+def test_other_networks_are_not_written_in_the_authors_layout(tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, decoder="psp", strips=(7,))
+    source = tmp_path / "psp.safetensors"
+    labels = labels_for_count(5)
+    save_weights(Weights(config, labels, Preprocess(), dict(build(config).state_dict())), source)
+    with pytest.raises(SegNextError, match="in its decoder, strips it is not the published network"):
+        convert_to_official(source, tmp_path / "out.pth")
+    assert not (tmp_path / "out.pth").exists()

@@ -149,8 +149,8 @@ def test_a_mask_of_another_size_is_named(data: Path, tmp_path: Path) -> None:
 
 def test_the_short_side_is_what_a_scale_of_one_means(data: Path) -> None:
     plain = Augment(scale=(1.0, 1.0), flip=0.0, brightness=0.0, contrast=(1.0, 1.0), saturation=(1.0, 1.0), hue=0)
-    crops = dataclasses.replace(training(data), augment=plain, crop=(64, 64), preprocess=Preprocess(short_side=24))
+    crops = dataclasses.replace(training(data), augment=plain, crop=(128, 160), preprocess=Preprocess(short_side=96))
     _, mask = crops[0]
-    assert (mask[:24, :32] != 11).all()
-    assert (mask[24:] == 11).all()
-    assert (mask[:, 32:] == 11).all()
+    assert (mask[:96, :128] != 11).all()
+    assert (mask[96:] == 11).all()
+    assert (mask[:, 128:] == 11).all()

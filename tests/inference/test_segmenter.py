@@ -26,10 +26,12 @@ from segnext.preprocess import Image, Preprocess
 def test_mask_and_confidence_are_those_of_the_softmax(segmenter: Segmenter, size: tuple[int, int]) -> None:
     image = picture(*size)
     result = segmenter(image)
-    x = torch.from_numpy(segmenter.preprocess.normalise(image))[None]  # channels last already
+    height, width = size
+    padded = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), np.float32)  # 0 is the mean colour
+    padded[0, :, :height, :width] = segmenter.preprocess.normalise(image)
+    x = torch.from_numpy(padded).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        low = segmenter.model.decoder(segmenter.model.encoder(x))
-        probability = F.interpolate(low, size=size, mode="bilinear", align_corners=False)[0].softmax(0)
+        probability = segmenter.model(x)[0, :, :height, :width].softmax(0)
     np.testing.assert_array_equal(result.mask, probability.argmax(0))
     np.testing.assert_allclose(result.confidence, probability.amax(0), atol=1e-5)
     assert result.mask.dtype == np.uint8
@@ -51,20 +53,23 @@ def test_mask_is_the_argmax_of_the_logits(segmenter: Segmenter) -> None:
 def test_classify_by_hand() -> None:
     # One pixel, three classes: exp gives 2, 1, 5, so the third has 5 / 8.
     logits = torch.tensor([2.0, 1.0, 5.0]).log().view(1, 3, 1, 1)
-    mask, confidence = module._classify(logits, np.zeros((1, 1, 3), np.uint8))
+    mask, confidence = module._classify(logits, (1, 1), np.zeros((1, 1, 3), np.uint8))
     assert mask.item() == 2
     assert confidence.item() == pytest.approx(0.625)
     tie = torch.zeros(1, 2, 1, 1) + 1000.0  # large values must not overflow; the first of equals wins
-    mask, confidence = module._classify(tie, np.zeros((2, 2, 3), np.uint8))
+    mask, confidence = module._classify(tie, (2, 2), np.zeros((2, 2, 3), np.uint8))
     assert (mask.tolist(), confidence.tolist()) == ([[0, 0], [0, 0]], [[0.5, 0.5], [0.5, 0.5]])
 
 
-@pytest.mark.parametrize(("short_side", "how"), [(24, cv2.INTER_AREA), (60, cv2.INTER_LINEAR)])
-def test_short_side_is_for_the_network_alone(short_side: int, how: int) -> None:
+@pytest.mark.parametrize(
+    ("short_side", "network_size", "how"), [(24, (32, 64), cv2.INTER_AREA), (60, (64, 128), cv2.INTER_LINEAR)]
+)
+def test_short_side_is_for_the_network_alone(short_side: int, network_size: tuple[int, int], how: int) -> None:
     image = picture(40, 80)
     weights = weights_like(preprocess=Preprocess(short_side=short_side))
     logits = Segmenter(weights, "cpu").logits(image)
-    resized = np.asarray(cv2.resize(image, (2 * short_side, short_side), interpolation=how), np.uint8)
+    assert weights.preprocess.size(40, 80) == network_size
+    resized = np.asarray(cv2.resize(image, network_size[::-1], interpolation=how), np.uint8)
     plain = Segmenter(weights_like(), "cpu")
     x = torch.from_numpy(plain.preprocess.normalise(resized).copy())[None]
     with torch.inference_mode():

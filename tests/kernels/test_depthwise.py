@@ -169,3 +169,15 @@ def test_weight_gradient_has_the_same_bits_for_any_number_of_threads(dtype: torc
         gradients.append(run(inputs, dtype, torch.channels_last)[2])
     assert torch.equal(gradients[0], gradients[1])
     assert torch.equal(gradients[0], gradients[2])
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_dilation_is_torchs_own(memory_format: torch.memory_format, kernel_calls: list[int]) -> None:
+    x, weight, bias, grad = (t.float() for t in sample((2, 8, 9, 13), (7, 7)))
+    x = x.contiguous(memory_format=memory_format)
+    weight.requires_grad_()
+    out = depthwise_conv2d(x, weight, bias, dilation=3)
+    expected = F.conv2d(x, weight, bias, padding=9, dilation=3, groups=8)
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(torch.autograd.grad(out, weight, grad), torch.autograd.grad(expected, weight, grad))
+    assert not kernel_calls

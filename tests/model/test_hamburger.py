@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from segnext.model import hamburger
-from segnext.model.hamburger import NMF, Hamburger, fixed_bases
+from segnext.model.hamburger import CD, NMF, VQ, Decomposition, Hamburger, fixed_bases
 
 Array = NDArray[np.float64]
 
@@ -125,3 +125,88 @@ def test_gradient_runs_through_all_steps() -> None:
 
     slope = (objective(1e-5) - objective(-1e-5)) / 2e-5
     assert (x.grad.double() * direction).sum().item() == pytest.approx(slope, rel=1e-3)
+
+
+def softmax(x: Array) -> Array:
+    powers = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
+
+
+def clustering(x: Array, bases: Array, steps: int, inverse_temperature: float, concepts: bool) -> Array:
+    """One sample (D, N): VQ, or with `concepts` CD, from the Hamburger paper's appendix."""
+
+    def unit(values: Array) -> Array:
+        return np.asarray(values / np.linalg.norm(values, axis=0))
+
+    def assign() -> Array:
+        return softmax(inverse_temperature * (unit(x).T @ unit(bases)))
+
+    for _ in range(steps):
+        coef = assign()
+        bases = x @ (coef / (1e-6 + coef.sum(0)))
+        if concepts:
+            bases = unit(bases)
+    coef = x.T @ bases @ np.linalg.inv(bases.T @ bases + 0.1 * np.eye(bases.shape[1])) if concepts else assign()
+    return np.asarray(bases @ coef.T)
+
+
+@pytest.mark.parametrize("concepts", [False, True])
+@pytest.mark.parametrize("inverse_temperature", [10.0, 100.0])
+def test_clustering_is_seven_rounds_from_the_fixed_bases(concepts: bool, inverse_temperature: float) -> None:
+    x = torch.from_numpy(np.random.default_rng(3).normal(size=(2, 6, 3, 5)).astype(np.float32))
+    module = (CD if concepts else VQ)(6, 3, inverse_temperature=inverse_temperature).eval()
+    result = module(x)
+    normal = np.random.Generator(np.random.PCG64(7)).standard_normal((1, 6, 3))[0]
+    bases = normal / np.linalg.norm(normal, axis=0)
+    for sample in range(2):
+        expected = clustering(x[sample].double().flatten(1).numpy(), bases, 7, inverse_temperature, concepts)
+        np.testing.assert_allclose(result[sample].flatten(1).numpy(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [VQ, CD])
+def test_bases_of_clustering_are_normal_numbers_of_the_generator(kind: type[VQ]) -> None:
+    module = kind(6, 3).train()
+    state = module.generator.get_state()
+    drawn = module.initial_bases(2)
+    normal = torch.randn((2, 6, 3), generator=torch.Generator().set_state(state))
+    torch.testing.assert_close(drawn, torch.nn.functional.normalize(normal, dim=1))
+
+
+def test_hard_assignment_gives_every_position_its_cluster_mean() -> None:
+    first, second = torch.tensor([3.0, 0.1]), torch.tensor([0.1, 2.0])
+    x = torch.stack([first, first * 2, second], dim=1).view(1, 2, 1, 3)
+    module = VQ(2, 2, inverse_temperature=1000.0).eval()
+    module.bases.copy_(torch.eye(2)[None])
+    expected = torch.stack([first * 1.5, first * 1.5, second], dim=1).view(1, 2, 1, 3)
+    torch.testing.assert_close(module(x), expected)
+
+
+@pytest.mark.parametrize("kind", [NMF, VQ, CD])
+def test_one_step_gradient_sees_the_iterations_as_constant(kind: type[Decomposition]) -> None:
+    x = features(1).add(0.1).requires_grad_()
+    module = kind(6, 3, one_step_gradient=True).eval()
+    module(x).square().sum().backward()
+    with torch.no_grad():
+        flat = x.flatten(2)
+        bases = module.initial_bases(1)
+        coef = module.start(flat, bases)
+        for _ in range(7):
+            bases, coef = module.step(flat, bases, coef)
+    again = x.detach().clone().requires_grad_()
+    rebuilt = bases @ module.finish(again.flatten(2), bases, coef).mT
+    (expected,) = torch.autograd.grad(rebuilt.square().sum(), again)
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, expected)
+    whole = x.detach().clone().requires_grad_()
+    kind(6, 3).eval()(whole).square().sum().backward()
+    assert not torch.allclose(whole.grad, x.grad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [NMF, VQ, CD])
+def test_only_non_negative_decompositions_sit_behind_a_relu(kind: type[Decomposition]) -> None:
+    torch.manual_seed(0)
+    ham = kind(32, 4)
+    seen: list[torch.Tensor] = []
+    ham.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    Hamburger(32, ham).eval()(torch.randn(1, 32, 4, 4))
+    assert bool((seen[0] >= 0).all()) == (kind is NMF)

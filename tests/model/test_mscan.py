@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from segnext.model.mscan import FFN, MSCA, MSCAN, Attention, Block
+from segnext.model.mscan import FFN, LKA, MSCA, MSCAN, Attention, Block, Depthwise
 
 Array = NDArray[np.float64]
 
@@ -126,3 +126,68 @@ def test_convolutions_start_normal_with_variance_two_over_fan_out() -> None:
     depth = stage.blocks[0].ffn.depthwise  # type: ignore[union-attr, index]
     assert depth.weight.std().item() == pytest.approx(math.sqrt(2 / 9), rel=0.05)
     assert not depth.bias.any()
+
+
+def scales(module: MSCA, x: torch.Tensor) -> torch.Tensor:
+    """The sum before the 1x1, from the module's own convolutions."""
+    local = module.local(x)
+    return torch.stack([local, *(strip(local) for strip in module.strips)]).sum(dim=0)
+
+
+@pytest.mark.parametrize("strips", [(7,), (11, 21), ()])
+def test_any_strips_are_summed(strips: tuple[int, ...]) -> None:
+    module = MSCA(3, strips=strips)
+    p = randomised(module)
+    x = torch.randn(1, 3, 5, 9, dtype=torch.float64)
+    assert [p[f"strips.{i}.0.weight"].shape[3] for i in range(len(strips))] == list(strips)
+    torch.testing.assert_close(module(x), module.mix(scales(module, x)) * x)
+
+
+def test_one_large_kernel_stands_in_the_strips_place() -> None:
+    module = MSCA(3, strips=(), square=21)
+    p = randomised(module)
+    assert p["strips.0.weight"].shape == (3, 1, 21, 21)
+    x = np.random.default_rng(0).normal(size=(3, 5, 9))
+    local = depthwise(x, p["local.weight"], p["local.bias"])
+    total = local + depthwise(local, p["strips.0.weight"], p["strips.0.bias"])
+    expected = pointwise(total, p["mix.weight"], p["mix.bias"]) * x
+    np.testing.assert_allclose(module(torch.from_numpy(x)[None])[0].detach().numpy(), expected, rtol=1e-10)
+
+
+def test_without_mixing_and_without_gating() -> None:
+    x = torch.randn(1, 3, 5, 9)
+    unmixed, ungated = MSCA(3, mix=False), MSCA(3, gate=False)
+    torch.testing.assert_close(unmixed(x), scales(unmixed, x) * x)
+    torch.testing.assert_close(ungated(x), ungated.mix(scales(ungated, x)))
+    assert not any(name.startswith("mix") for name in unmixed.state_dict())
+
+
+def test_lka_reaches_eleven_positions_each_way() -> None:
+    module = LKA(2).double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1.0)
+    x = torch.zeros(1, 2, 31, 31, dtype=torch.float64)
+    x[0, 0, 15, 15] = 1.0
+    difference = (module.mix(module.dilated(module.local(x))) - module.mix(module.dilated(module.local(0 * x))))[0, 0]
+    reached = difference.nonzero()
+    assert (reached.amin(0).tolist(), reached.amax(0).tolist()) == ([4, 4], [26, 26])  # 2 of the 5x5, 9 of the 7x7
+    assert difference[15, 15] == 1.0
+    assert difference[14, 14] == 4.0  # within 2 of the taps at 0 and, in the 7x7, at -3: twice two
+
+
+def test_depthwise_with_dilation_keeps_the_size() -> None:
+    layer = Depthwise(2, 7, 7, dilation=3).double()
+    x = torch.randn(1, 2, 11, 8, dtype=torch.float64)
+    spread = torch.zeros(2, 1, 19, 19, dtype=torch.float64)
+    spread[..., ::3, ::3] = layer.weight.detach()
+    expected = depthwise(x[0].numpy(), spread.numpy(), layer.bias.detach().numpy())
+    np.testing.assert_allclose(layer(x)[0].detach().numpy(), expected, rtol=1e-10)
+
+
+def test_every_block_has_the_asked_attention() -> None:
+    tiny = {"channels": (8, 8, 8, 8), "depths": (1, 1, 1, 1), "expansions": (1, 1, 1, 1)}
+    encoder = MSCAN(**tiny, strips=(7, 21), mix=False)  # type: ignore[arg-type]
+    assert [len(module.strips) for module in encoder.modules() if isinstance(module, MSCA)] == [2] * 4
+    encoder = MSCAN(**tiny, lka=True)  # type: ignore[arg-type]
+    assert sum(isinstance(module, LKA) for module in encoder.modules()) == 4

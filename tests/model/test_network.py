@@ -4,14 +4,15 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from segnext.errors import SegNextError
-from segnext.model.hamburger import NMF
-from segnext.model.network import PRESETS, ModelConfig, SegNeXt, build, create_model, preset
+from segnext.model.hamburger import CD, NMF
+from segnext.model.network import PRESETS, ModelConfig, SegNeXt, ablations, build, create_model, preset
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 DIGEST = """
@@ -138,5 +139,39 @@ def test_generators_of_training_are_those_of_the_decompositions() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(SegNextError, match="unknown model 'segnext_x'; choose from: segnext_t, segnext_s"):
         create_model("segnext_x")
-    with pytest.raises(SegNextError, match="unknown decoder 'aspp'; choose from: ham"):
-        create_model("segnext_t", decoder="aspp")
+    with pytest.raises(SegNextError, match="unknown decoder 'fpn'; choose from: ham, mlp, aspp, psp, danet"):
+        create_model("segnext_t", decoder="fpn")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"context": "gc"}, "unknown context 'gc'; choose from: nmf, vq, cd, cc, ema, nl"),
+        ({"stripes": (7,)}, "a model has no 'stripes' to change; choose from: channels, depths, decoder_channels"),
+        ({"stages": (3, 2)}, r"stages is \(3, 2\); give some of 1, 2, 3, 4, in this order"),
+        ({"stages": (0, 1)}, r"stages is \(0, 1\); give some of 1, 2, 3, 4"),
+        ({"stages": ()}, r"stages is \(\); give some of 1, 2, 3, 4"),
+        ({"strips": (7, 10)}, r"strips is \(7, 10\) and square None; lengths must be odd"),
+        ({"square": -3}, r"square -3; lengths must be odd and positive"),
+        ({"inverse_temperature": 0.0, "context": "vq"}, "inverse_temperature is 0.0; it must be positive"),
+        ({"lka": True, "strips": (7,)}, "strips has no effect beside lka; leave it out"),
+        ({"lka": True, "gate": False}, "gate has no effect beside lka"),
+        ({"inverse_temperature": 10.0}, "inverse_temperature has no effect beside context 'nmf'"),
+        ({"context": "nl", "one_step_gradient": True}, "one_step_gradient has no effect beside context 'nl'"),
+        ({"decoder": "mlp", "stages": (1, 2)}, "stages has no effect beside decoder 'mlp'"),
+        ({"decoder": "psp", "context": "ema"}, "context has no effect beside decoder 'psp'"),
+    ],
+)
+def test_changes_that_cannot_be_or_do_nothing_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SegNextError, match=message):
+        create_model("segnext_t", **changes)
+
+
+def test_changes_reach_the_modules() -> None:
+    small: dict[str, Any] = {"channels": (8, 16, 24, 32), "depths": (1, 1, 1, 1), "decoder_channels": 64}
+    model = create_model("segnext_t", context="cd", inverse_temperature=10.0, one_step_gradient=True, **small)
+    ham = model.get_submodule("decoder.hamburger.ham")
+    assert isinstance(ham, CD)
+    assert (ham.inverse_temperature, ham.one_step_gradient, len(model.random_generators())) == (10.0, True, 1)
+    assert ablations(preset("segnext_b", rank=3, num_classes=2)) == []
+    assert ablations(preset("segnext_b", decoder="psp", mix=False)) == ["decoder", "mix"]

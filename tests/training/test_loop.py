@@ -79,7 +79,7 @@ def records(out: Path) -> list[dict[str, Any]]:
 
 
 def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = train(run(data, crop=None, precision="auto", short_side=48, optimizer=Optimizer(lr=0.01)))
+    out = train(run(data, crop=None, precision="auto", short_side=40, optimizer=Optimizer(lr=0.01)))
     assert sorted(path.name for path in out.iterdir()) == [
         "best.safetensors",
         "config.yaml",
@@ -93,7 +93,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr() == ("", "")  # nothing while stderr is not a terminal
 
     recipe = yaml.safe_load((out / "config.yaml").read_text())
-    assert recipe["crop"] == [32, 64]  # 48 x 72, down to multiples of 32
+    assert recipe["crop"] == [32, 64]  # 40 x 60, at the nearest multiples of 32
     assert recipe["precision"] in ("fp32", "bf16")
     assert list(recipe) == [field.name for field in dataclasses.fields(TrainConfig)]
 
@@ -119,7 +119,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     assert str(data.parent) not in json.dumps(provenance)
 
     segmenter = segnext.load(out)
-    assert segmenter.preprocess.short_side == 48
+    assert segmenter.preprocess.short_side == 40
     picture = np.zeros((64, 96, 3), np.uint8)
     assert segmenter(picture).mask.shape == (64, 96)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.encoder import EncoderWeights, read_encoder, save_encoder
+from segnext.checkpoint.encoder import EncoderWeights, read_published_encoder, save_encoder
 from segnext.checkpoint.file import ENCODER_FORMAT, Weights, load_weights, read_safetensors, save_weights
 from segnext.checkpoint.names import layout_of, to_official
 from segnext.checkpoint.official import from_official
@@ -15,6 +15,7 @@ from segnext.checkpoint.pickles import read_official
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.model.network import ablations
 from segnext.preprocess import Preprocess
 
 # The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
@@ -46,7 +47,7 @@ def convert_from_official(
     state = read_official(source)
     origin = {"converted_from": source.name} if provenance is None else dict(provenance)
     if layout_of(state).endswith("encoder only"):
-        encoder = EncoderWeights(read_encoder(source)[0].state, origin)
+        encoder = EncoderWeights(read_published_encoder(source).state, origin)
         save_encoder(encoder, target, half=half)
         return encoder
     config, state = from_official(state, str(source), rank)
@@ -70,13 +71,22 @@ def convert_to_official(source: Path, target: Path) -> int:
 
     Returns:
         The number of tensors written.
+
+    Raises:
+        SegNextError: when the network has another decoder or ablations.
     """
     content: dict[str, Any]
     if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
-        state = to_official(read_encoder(source)[0].state)
+        state = to_official(read_published_encoder(source).state)
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:
         weights = load_weights(source)
+        changed = ablations(weights.config)
+        if changed:
+            raise SegNextError(
+                f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the authors' "
+                "layout can hold; keep it as a .safetensors file"
+            )
         meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
         content = {"state_dict": to_official(weights.state), "meta": meta}
     with replacing(target) as temporary:

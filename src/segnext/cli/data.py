@@ -5,6 +5,10 @@ from importlib import import_module
 
 ACTIONS = {
     "init": "write the dataset.yaml of a known label set into a folder",
+    "check": "find what is wrong with a data set, and what mends it",
+    "import": "bring a data set of another format into a folder",
+    "split": "make val and test splits that share no group of pictures with train",
+    "stats": "count sizes, class pixels, means and deviations",
 }
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.errors import SegNextError
+from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 
 
@@ -64,7 +65,7 @@ class Folder:
         if not images.is_dir():
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
-        files = sorted(file for file in images.rglob("*") if file.is_file() and not file.name.startswith("."))
+        files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())
         pairs = [Pair(file, masks / file.relative_to(images).with_suffix(".png")) for file in files]
         if not pairs:
             raise SegNextError(f"{images}: there is no picture in this split; put its images there")
@@ -75,6 +76,11 @@ class Folder:
                 f"of split '{split}' have none); add the masks or remove the pictures"
             )
         return pairs
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a file below a split's folder is a picture by its suffix, and neither hidden nor in a hidden folder."""
+    return file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.parts)
 
 
 def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:

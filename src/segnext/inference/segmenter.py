@@ -87,7 +87,8 @@ class Segmenter:
         """Scores before the softmax at the picture's own size, (classes, H, W) float32, on the device."""
         image = read_image(source)
         with torch.inference_mode(), _fitting(image):
-            return _resize(self._network(image), image)[0]
+            logits, covered = self._network(image)
+            return _enlarge(logits, covered, image)[0]
 
     @classmethod
     def from_pretrained(
@@ -121,23 +122,30 @@ class Segmenter:
         start = time.perf_counter()
         image = read_image(source)
         with torch.inference_mode(), _fitting(image):
-            mask, confidence = _classify(self._network(image), image)
+            logits, covered = self._network(image)
+            mask, confidence = _classify(logits, covered, image)
         seconds = time.perf_counter() - start
         name = Path(source).stem if isinstance(source, str | Path) else "image"
         return Result(image, mask.cpu().numpy(), confidence.cpu().numpy(), self.labels, seconds, name)
 
-    def _network(self, image: Image) -> Tensor:
-        """The decoder's logits, (1, classes, h, w), at about 1/8 of the resolution."""
-        height, width = image.shape[:2]
+    def _network(self, image: Image) -> tuple[Tensor, tuple[int, int]]:
+        """The decoder's logits, (1, classes, h, w), and how many rows and columns of the picture they cover.
+
+        They cover more than the picture when it was padded; below it and to its right.
+        """
+        height, width = covered = image.shape[:2]
         new_height, new_width = self.preprocess.size(height, width)
         if (new_height, new_width) != (height, width):
             smaller = new_height * new_width < height * width
             how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
             image = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), np.uint8)
+        bottom, right = self.preprocess.padding(new_height, new_width)
+        if bottom or right:  # only pictures at their own size; others were resized to a multiple
+            covered = (height + bottom, width + right)
         x = torch.from_numpy(self.preprocess.normalise(image))[None].to(self.device)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = F.pad(x, (0, right, 0, bottom)).contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.model.decoder(self.model.encoder(x))
-        return logits.contiguous()
+        return logits.contiguous(), covered
 
 
 def _device(name: str) -> torch.device:
@@ -152,21 +160,23 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _resize(logits: Tensor, image: Image) -> Tensor:
-    return F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)
+def _enlarge(logits: Tensor, covered: tuple[int, int], image: Image) -> Tensor:
+    """Logits at the picture's resolution, without those of the padding."""
+    height, width = image.shape[:2]
+    return F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)[..., :height, :width]
 
 
-def _classify(logits: Tensor, image: Image) -> tuple[Tensor, Tensor]:
+def _classify(logits: Tensor, covered: tuple[int, int], image: Image) -> tuple[Tensor, Tensor]:
     """Low-resolution logits -> mask (H, W) uint8 and softmax probability of the chosen class, (H, W) float32.
 
     The classes are enlarged one after the other, with a running maximum and a running sum of
     exponentials relative to it, so that memory does not grow with the number of classes.
     """
-    best = _resize(logits[:, :1], image)[0, 0]
+    best = _enlarge(logits[:, :1], covered, image)[0, 0]
     mask = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
     total = torch.ones_like(best)
     for label in range(1, logits.shape[1]):
-        score = _resize(logits[:, label : label + 1], image)[0, 0]
+        score = _enlarge(logits[:, label : label + 1], covered, image)[0, 0]
         mask[score > best] = label
         top = torch.maximum(best, score)
         total.mul_(best.sub_(top).exp_()).add_(score.sub_(top).exp_())

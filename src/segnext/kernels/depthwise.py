@@ -12,21 +12,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1) -> Tensor:
     """Depthwise convolution, stride 1, padded to keep the size; F.conv2d defines the result.
 
     Args:
         x: (B, C, H, W).
         weight: (C, 1, kh, kw), kh and kw odd.
         bias: (C,).
+        dilation: spacing of the kernel's taps; above 1 the computation is torch's own.
 
     Returns:
         (B, C, H, W). Gradients are exact up to the order of additions; the weight's is accumulated in float32.
     """
     kh, kw = weight.shape[2:]
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    if not (torch.is_grad_enabled() and weight.requires_grad and _slow_in_torch(x, autocast or x.dtype)):
-        return F.conv2d(x, weight, bias, padding=(kh // 2, kw // 2), groups=x.shape[1])
+    ours = torch.is_grad_enabled() and weight.requires_grad and dilation == 1
+    if not (ours and _slow_in_torch(x, autocast or x.dtype)):
+        padding = (dilation * (kh // 2), dilation * (kw // 2))
+        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
     if autocast is not None:
         x, weight, bias = x.to(autocast), weight.to(autocast), bias.to(autocast)
     return _DepthwiseConv2d.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]

@@ -3,25 +3,90 @@
 Shapes: B batch, D channels, N = H * W positions, R rank.
 """
 
+from abc import ABC, abstractmethod
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.layers import ConvNorm
+from segnext.model.layers import ConvNorm, without_autocast
 
 EPS = 1e-6
 TRAIN_STEPS = 6
 EVAL_STEPS = 7
+RIDGE = 0.1  # beta of the Hamburger paper's concept decomposition
 
 
-def fixed_bases(channels: int, rank: int) -> Tensor:
-    """Bases used in evaluation: (1, D, R), uniform numbers of PCG64(7), l2-normalised over D.
+def fixed_bases(channels: int, rank: int, *, signed: bool = False) -> Tensor:
+    """Bases used in evaluation: (1, D, R), random numbers of PCG64(7), l2-normalised over D.
 
-    Drawn with numpy, whose streams are the same on every machine and in every version.
+    Drawn with numpy, whose streams are the same on every machine: uniform in [0, 1), or, with `signed`, normal.
     """
-    uniform = np.random.Generator(np.random.PCG64(7)).random((1, channels, rank))
-    return F.normalize(torch.from_numpy(uniform.astype(np.float32)), dim=1)
+    generator = np.random.Generator(np.random.PCG64(7))
+    shape = (1, channels, rank)
+    values = generator.standard_normal(shape) if signed else generator.random(shape)
+    return F.normalize(torch.from_numpy(values.astype(np.float32)), dim=1)
+
+
+class Decomposition(nn.Module, ABC):
+    """The features as few bases, X = D C^T, found by an iterative algorithm: what a Hamburger has inside.
+
+    In evaluation the bases start from a fixed buffer, the same for every sample, so the result
+    depends on the picture alone; the buffer is part of the state dict. In training they are drawn
+    anew for every sample, as in the released code, from `generator`, a CPU generator whose state can
+    be seeded, saved and restored.
+
+    Args:
+        channels: D.
+        rank: R.
+        one_step_gradient: whether the gradient runs through the last update of the coefficients alone, as
+            in the Hamburger paper, instead of through all steps, as in SegNeXt's released code.
+
+    Forward: (B, D, H, W) -> its reconstruction (B, D, H, W), computed in float32 under any autocast.
+    """
+
+    bases: Tensor
+    signed = True  # whether features and bases may be negative
+
+    def __init__(self, channels: int, rank: int, *, one_step_gradient: bool = False) -> None:
+        super().__init__()
+        self.one_step_gradient = one_step_gradient
+        self.register_buffer("bases", fixed_bases(channels, rank, signed=self.signed))
+        self.generator = torch.Generator().manual_seed(0)
+
+    def initial_bases(self, batch: int) -> Tensor:
+        """(B, D, R): the fixed bases in evaluation, new ones in training."""
+        if not self.training:
+            return self.bases.float().expand(batch, -1, -1)
+        draw = torch.randn if self.signed else torch.rand
+        drawn = draw((batch, *self.bases.shape[1:]), generator=self.generator)
+        return F.normalize(drawn, dim=1).to(self.bases.device)
+
+    @abstractmethod
+    def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
+        """The first coefficients C (B, N, R)."""
+
+    @abstractmethod
+    def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
+        """One iteration: new bases and coefficients."""
+
+    @abstractmethod
+    def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
+        """The coefficients for the final bases."""
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        with without_autocast(x_BDHW):
+            x = x_BDHW.flatten(2).float()
+            bases = self.initial_bases(x.shape[0])
+            with torch.no_grad() if self.one_step_gradient else nullcontext():
+                coef = self.start(x, bases)
+                for _ in range(TRAIN_STEPS if self.training else EVAL_STEPS):
+                    bases, coef = self.step(x, bases, coef)
+            coef = self.finish(x, bases, coef)
+            reconstruction = bases @ coef.mT
+        return reconstruction.view(x_BDHW.shape).to(x_BDHW.dtype)
 
 
 def update_coefficients(x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
@@ -38,57 +103,83 @@ def update_bases(x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
     return bases_BDR * numerator / (denominator + EPS)
 
 
-class NMF(nn.Module):
-    """Non-negative matrix factorisation of the features, X = D C^T, by multiplicative updates.
+class NMF(Decomposition):
+    """Non-negative matrix factorisation by multiplicative updates; the features must not be negative."""
 
-    In evaluation the bases start from a fixed buffer, the same for every sample, so the result
-    depends on the picture alone; the buffer is part of the state dict. In training they are drawn
-    anew for every sample, as in the released code, from `generator`, a CPU generator whose state can
-    be seeded, saved and restored; the gradient runs through all steps.
+    signed = False
 
-    Forward: non-negative (B, D, H, W) -> its reconstruction (B, D, H, W), computed in float32 under
-    any autocast.
+    def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
+        return F.softmax(x_BDN.mT @ bases_BDR, dim=-1)
+
+    def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
+        coef = update_coefficients(x_BDN, bases_BDR, coef_BNR)
+        return update_bases(x_BDN, bases_BDR, coef), coef
+
+    def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
+        return update_coefficients(x_BDN, bases_BDR, coef_BNR)
+
+
+class VQ(Decomposition):
+    """Vector quantisation, softened: every position is a mixture of the bases to which it points.
+
+    Args:
+        channels: D.
+        rank: R.
+        one_step_gradient: see `Decomposition`.
+        inverse_temperature: sharpness of the assignment; 10 or 100 in the Hamburger paper.
     """
 
-    bases: Tensor
+    def __init__(
+        self, channels: int, rank: int, *, one_step_gradient: bool = False, inverse_temperature: float = 100.0
+    ) -> None:
+        super().__init__(channels, rank, one_step_gradient=one_step_gradient)
+        self.inverse_temperature = inverse_temperature
 
-    def __init__(self, channels: int, rank: int) -> None:
-        super().__init__()
-        self.register_buffer("bases", fixed_bases(channels, rank))
-        self.generator = torch.Generator().manual_seed(0)
+    def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
+        """Assign the positions to bases: softmax over R of the cosines."""
+        cosines = F.normalize(x_BDN, dim=1).mT @ F.normalize(bases_BDR, dim=1, eps=EPS)
+        return F.softmax(self.inverse_temperature * cosines, dim=-1)
 
-    def initial_bases(self, batch: int) -> Tensor:
-        """(B, D, R): the fixed bases in evaluation, new ones in training."""
-        if not self.training:
-            return self.bases.float().expand(batch, -1, -1)
-        uniform = torch.rand((batch, *self.bases.shape[1:]), generator=self.generator)
-        return F.normalize(uniform, dim=1).to(self.bases.device)
+    def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
+        """Each base becomes the mean of its positions; the positions are assigned again."""
+        bases = x_BDN @ (coef_BNR / (EPS + coef_BNR.sum(dim=1, keepdim=True)))
+        return bases, self.start(x_BDN, bases)
 
-    def forward(self, x_BDHW: Tensor) -> Tensor:
-        with torch.autocast(x_BDHW.device.type, enabled=False):
-            x = x_BDHW.flatten(2).float()
-            bases = self.initial_bases(x.shape[0])
-            coef = F.softmax(x.mT @ bases, dim=-1)
-            for _ in range(TRAIN_STEPS if self.training else EVAL_STEPS):
-                coef = update_coefficients(x, bases, coef)
-                bases = update_bases(x, bases, coef)
-            coef = update_coefficients(x, bases, coef)
-            reconstruction = bases @ coef.mT
-        return reconstruction.view(x_BDHW.shape).to(x_BDHW.dtype)
+    def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
+        return self.start(x_BDN, bases_BDR)
+
+
+class CD(VQ):
+    """Concept decomposition (Dhillon and Modha, 2001): spherical k-means, then ridge regression onto the means.
+
+    C = X^T D (D^T D + beta I)^-1 with beta 0.1. Arguments as of `VQ`.
+    """
+
+    def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
+        means, _ = super().step(x_BDN, bases_BDR, coef_BNR)
+        bases = F.normalize(means, dim=1, eps=EPS)
+        return bases, self.start(x_BDN, bases)
+
+    def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
+        gram = bases_BDR.mT @ bases_BDR
+        ridge = RIDGE * torch.eye(gram.shape[-1], device=gram.device)
+        inverse: Tensor = torch.linalg.inv(gram + ridge)
+        return x_BDN.mT @ bases_BDR @ inverse
 
 
 class Hamburger(nn.Module):
     """Upper bread, ham, lower bread: 1x1, ReLU, matrix decomposition, 1x1 with GroupNorm, residual, ReLU.
 
-    (B, D, H, W) -> (B, D, H, W).
+    The first ReLU is there for decompositions of non-negative features alone. (B, D, H, W) -> (B, D, H, W).
     """
 
-    def __init__(self, channels: int, ham: nn.Module) -> None:
+    def __init__(self, channels: int, ham: Decomposition) -> None:
         super().__init__()
         self.upper = nn.Conv2d(channels, channels, 1)
         self.ham = ham
         self.lower = ConvNorm(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        context = self.lower(self.ham(F.relu(self.upper(x))))
+        features = self.upper(x)
+        context = self.lower(self.ham(features if self.ham.signed else F.relu(features)))
         return F.relu(x + context)

@@ -1,5 +1,7 @@
 """Small building blocks shared by the encoder and the decoders."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -49,12 +51,23 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class ConvNorm(nn.Module):
-    """1x1 convolution without bias, then GroupNorm over 32 groups: the head's linear unit."""
+    """Convolution without bias that keeps height and width, then GroupNorm over 32 groups: the heads' linear unit.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    GroupNorm, as in the released head, rather than the BatchNorm of other papers: it trains with a batch
+    of one, on maps of a single position too.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        padding = dilation * (kernel // 2)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False)
         self.norm = nn.GroupNorm(32, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[object]:
+    """A context in which operations on x's device keep the number format of their inputs."""
+    device = x.device.type
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)  # "meta" has no autocast

@@ -5,7 +5,8 @@ Shapes: B batch, C channels, H x W positions of the current stage (1/4, 1/8, 1/1
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
@@ -21,12 +22,12 @@ class Depthwise(nn.Conv2d):
 
     bias: Tensor
 
-    def __init__(self, channels: int, height: int, width: int) -> None:
-        padding = (height // 2, width // 2)
-        super().__init__(channels, channels, (height, width), padding=padding, groups=channels)
+    def __init__(self, channels: int, height: int, width: int, dilation: int = 1) -> None:
+        padding = (dilation * (height // 2), dilation * (width // 2))
+        super().__init__(channels, channels, (height, width), padding=padding, dilation=dilation, groups=channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return depthwise_conv2d(x, self.weight, self.bias)
+        return depthwise_conv2d(x, self.weight, self.bias, self.dilation[0])
 
 
 class MSCA(nn.Module):
@@ -35,29 +36,68 @@ class MSCA(nn.Module):
     A depthwise 5x5 gathers the neighbourhood; three pairs of depthwise strips (1xk, then kx1) look
     further; the identity and the three scales are summed; a 1x1 convolution mixes the channels into
     an attention map that multiplies the input. (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        channels: C.
+        strips: odd lengths k of the strip pairs; none of them is a scale the less.
+        square: odd side of one more scale, a full depthwise kernel; with strips=() it stands in their place.
+        mix: whether the 1x1 convolution mixes the channels.
+        gate: whether the attention map multiplies the input; without, it is the output.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        strips: Sequence[int] = STRIPS,
+        square: int | None = None,
+        mix: bool = True,
+        gate: bool = True,
+    ) -> None:
+        super().__init__()
+        self.local = Depthwise(channels, 5, 5)
+        self.strips = nn.ModuleList(nn.Sequential(Depthwise(channels, 1, k), Depthwise(channels, k, 1)) for k in strips)
+        if square is not None:
+            self.strips.append(Depthwise(channels, square, square))
+        self.mix = nn.Conv2d(channels, channels, 1) if mix else nn.Identity()
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        local = self.local(x)
+        scales: Tensor = sum((strip(local) for strip in self.strips), start=local)
+        attention: Tensor = self.mix(scales)
+        return attention * x if self.gate else attention
+
+
+class LKA(nn.Module):
+    """Large kernel attention, VAN's part in place of MSCA (Guo et al., 2022, "Visual Attention Network").
+
+    A 21x21 convolution taken apart: depthwise 5x5, depthwise 7x7 with dilation 3, 1x1; the result multiplies
+    the input. (B, C, H, W) -> (B, C, H, W).
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.local = Depthwise(channels, 5, 5)
-        self.strips = nn.ModuleList(nn.Sequential(Depthwise(channels, 1, k), Depthwise(channels, k, 1)) for k in STRIPS)
+        self.dilated = Depthwise(channels, 7, 7, dilation=3)
         self.mix = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        local = self.local(x)
-        scales: Tensor = sum((strip(local) for strip in self.strips), start=local)
-        attention = self.mix(scales)
+        attention = self.mix(self.dilated(self.local(x)))
         return attention * x  # type: ignore[no-any-return]
+
+
+SpatialAttention = Callable[[int], nn.Module]  # channels -> MSCA, one with ablations, or LKA
 
 
 class Attention(nn.Module):
     """1x1, GELU, MSCA, 1x1 with an inner shortcut, which the released code has and figure 2 does not show."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, spatial: SpatialAttention = MSCA) -> None:
         super().__init__()
         self.proj_in = nn.Conv2d(channels, channels, 1)
         self.gelu = nn.GELU()
-        self.msca = MSCA(channels)
+        self.msca = spatial(channels)
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,10 +122,10 @@ class FFN(nn.Module):
 class Block(nn.Module):
     """Attention and FFN, each behind BatchNorm and before layer scale, drop path and the residual sum."""
 
-    def __init__(self, channels: int, expansion: int, drop_path: float) -> None:
+    def __init__(self, channels: int, expansion: int, drop_path: float, spatial: SpatialAttention = MSCA) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels)
-        self.attention = Attention(channels)
+        self.attention = Attention(channels, spatial)
         self.scale1 = LayerScale(channels)
         self.norm2 = nn.BatchNorm2d(channels)
         self.ffn = FFN(channels, expansion)
@@ -135,6 +175,11 @@ class MSCAN(nn.Module):
         depths: blocks in each stage.
         expansions: FFN expansion of each stage.
         drop_path: drop path probability of the last block; it grows linearly from 0 over the blocks.
+        strips: see `MSCA`, as for the next three; the published network has their defaults.
+        square: see `MSCA`.
+        mix: see `MSCA`.
+        gate: see `MSCA`.
+        lka: whether VAN's `LKA` takes the place of MSCA, whose arguments then say nothing.
 
     Forward: image (B, in_channels, H, W) -> four maps (B, channels[i], H / 2**(i + 2), W / 2**(i + 2)),
     sizes rounded up.
@@ -148,14 +193,20 @@ class MSCAN(nn.Module):
         depths: Sequence[int] = (3, 3, 5, 2),
         expansions: Sequence[int] = (8, 8, 4, 4),
         drop_path: float = 0.1,
+        strips: Sequence[int] = STRIPS,
+        square: int | None = None,
+        mix: bool = True,
+        gate: bool = True,
+        lka: bool = False,
     ) -> None:
         super().__init__()
         self.channels = tuple(channels)
+        spatial = LKA if lka else partial(MSCA, strips=strips, square=square, mix=mix, gate=gate)
         rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
         embeds = [stem(in_channels, channels[0])]
         embeds += [downsampling(*pair) for pair in itertools.pairwise(channels)]
         self.stages = nn.ModuleList(
-            Stage(embed, [Block(width, expansion, next(rates)) for _ in range(depth)], width)
+            Stage(embed, [Block(width, expansion, next(rates), spatial) for _ in range(depth)], width)
             for embed, width, depth, expansion in zip(embeds, channels, depths, expansions, strict=True)
         )
         self.apply(init_encoder_weights)

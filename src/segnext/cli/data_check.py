@@ -1,0 +1,51 @@
+"""`segnext data check`: what is wrong with a folder of pictures and masks, and what mends it."""
+
+import argparse
+from pathlib import Path
+
+from segnext.errors import SegNextError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `segnext data check`."""
+    parser.description = (
+        "Look into every picture and mask of a data set, or of any folder that is to become one, and say what is "
+        "wrong and what mends it. Nothing is changed."
+    )
+    parser.epilog = (
+        "exit code: 0 clean or only notes, 1 errors or warnings were found, 2 there was nothing to check or it could "
+        "not be read"
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder; any common layout")
+    parser.add_argument("--json", type=Path, metavar="F", help="write the findings to this file, for programs")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="F.html|F.png", help="draw masks over pictures, classes and sizes"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print the report, write the files asked for."""
+    from rich.console import Console
+
+    from segnext.cli.data_progress import progress
+    from segnext.cli.outputs import require_writable, write_json
+    from segnext.data.doctor.check import check
+    from segnext.data.doctor.report import exit_code, print_report, to_dict
+
+    if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
+        raise SegNextError(f"{args.sheet}: the sheet is an HTML page or a PNG; give --sheet a name that ends in either")
+    for flag, path in (("--json", args.json), ("--sheet", args.sheet)):
+        if path:
+            require_writable(path, flag)
+    with progress("pairs") as watch:
+        report = check(args.folder, lambda done, total: watch("check", done, total))
+    print_report(report, Console(highlight=False))
+    if args.json:
+        write_json(to_dict(report), args.json)
+        print(f"findings: {args.json}")
+    if args.sheet:
+        from segnext.data.doctor.sheet import write_sheet
+
+        write_sheet(report, args.sheet)
+        print(f"sheet: {args.sheet}")
+    return exit_code(report)

@@ -1,0 +1,114 @@
+"""`segnext data stats`: what a data set holds."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segnext.data.stats import Stats
+    from segnext.labels import Labels
+
+POWER = 0.5  # of the class weights shown: the square root tames classes that differ a thousandfold
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `segnext data stats`."""
+    parser.description = "Count pictures, sizes and the pixels of each class; mean and deviation of the bands."
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the data set's folder")
+    parser.add_argument("--split", metavar="S", help="this split only")
+    parser.add_argument("--json", type=Path, metavar="F", help="write the statistics to this file, for programs")
+    parser.add_argument("--picture", type=Path, metavar="F.png", help="draw them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count, print, write what was asked for."""
+    from segnext.cli.data_progress import progress
+    from segnext.cli.outputs import require_writable, write_json
+    from segnext.data.folder import Folder  # numpy and pillow load slowly
+    from segnext.data.stats import survey, together
+    from segnext.errors import SegNextError
+
+    for flag, path in (("--json", args.json), ("--picture", args.picture)):
+        if path:
+            require_writable(path, flag)
+    if args.picture and args.picture.suffix.lower() != ".png":
+        raise SegNextError(f"{args.picture}: --picture writes a PNG; give a name that ends in .png")
+    folder = Folder.open(args.folder)
+    splits = [args.split] if args.split else folder.splits()
+    if not splits:
+        raise SegNextError(f"{args.folder}: there is no images/SPLIT folder in it; put the pictures there")
+    with progress("pairs") as watch:
+        stats = survey(folder, splits, watch)
+    whole = together(list(stats.values()))
+    _print(stats, whole, folder.labels)
+    if args.json:
+        content = {"name": folder.labels.name, "class_balance": POWER, **whole.to_dict(POWER)}
+        content["splits"] = {split: part.to_dict(POWER) for split, part in stats.items()}
+        write_json(content, args.json)
+        print(f"json: {args.json}")
+    if args.picture and whole.count:
+        from segnext.data.stats_picture import draw
+
+        draw(stats, folder.labels.name, args.picture)
+        print(f"picture: {args.picture}")
+    if not whole.count:
+        return 2
+    return 1 if whole.failures else 0
+
+
+def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
+    for split, part in stats.items():
+        mean, deviation = (", ".join(f"{value:.1f}" for value in values) for values in part.bands())
+        print(f"{split}: {_count(part.count, 'picture')}, {_sizes(part)}; mean {mean}; std {deviation}")
+    if whole.count:
+        _print_classes(stats, whole, labels)
+    total = int(whole.pixels.sum()) + whole.ignored
+    print(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
+    absent = [name for label, name in enumerate(labels.classes) if not whole.pixels[label]]
+    if absent:
+        print(f"classes that do not occur: {', '.join(absent)}")
+    for failure in whole.failures:
+        print(f"error: {failure}", file=sys.stderr)
+
+
+def _print_classes(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    several = len(stats) > 1
+    columns = ["share", *(stats if several else ()), "pixels", "pictures", "weight"]
+    table = Table("", "", "class", *columns, caption=f"weight: of the loss with --class_balance {POWER}")
+    for column in (table.columns[0], *table.columns[3:]):
+        column.justify = "right"
+    weights, shares = whole.weights(POWER), whole.shares()
+    for label, (name, color) in enumerate(zip(labels.classes, labels.colors, strict=True)):
+        swatch = Text("  ", style="on rgb({},{},{})".format(*color))
+        parts = [_percent(part.shares()[label]) for part in stats.values()] if several else []
+        pixels, pictures = f"{whole.pixels[label]:,}", str(whole.pictures[label])
+        row = [_percent(shares[label]), *parts, pixels, pictures, f"{weights[label]:.2f}"]
+        table.add_row(str(label), swatch, Text(name), *row)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _sizes(stats: "Stats") -> str:
+    if not stats.sizes:
+        return "none readable"
+    heights, widths = zip(*stats.sizes, strict=True)
+    (height, width), count = stats.sizes.most_common(1)[0]
+    if len(stats.sizes) == 1:
+        return f"all {width} x {height}"
+    return (
+        f"{len(stats.sizes)} sizes, {min(widths)} to {max(widths)} wide and {min(heights)} to {max(heights)} high, "
+        f"most often {width} x {height} ({count})"
+    )
+
+
+def _percent(share: float) -> str:
+    """A share that is there never reads as nothing."""
+    return "<0.01 %" if 0 < share < 5e-5 else f"{100 * share:.2f} %"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

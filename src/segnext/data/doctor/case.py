@@ -1,0 +1,87 @@
+"""A surveyed folder with the records of its pairs: what the judging modules look at."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+
+from segnext.data.doctor.records import MAX_PIXELS, Record, read_image_record, read_mask_record
+from segnext.data.doctor.survey import Item, Survey
+from segnext.labels import Labels
+
+MAX_THREADS = 16
+
+
+@dataclass
+class Case:
+    """A data set under examination.
+
+    Attributes:
+        survey: its files.
+        records: one for each of `survey.items`.
+        sampled: whether only some masks, and no pictures, were decoded.
+    """
+
+    survey: Survey
+    records: list[Record]
+    sampled: bool = False
+
+    @property
+    def labels(self) -> Labels | None:
+        """Of the dataset.yaml."""
+        return self.survey.labels
+
+    def pairs(self) -> Iterator[tuple[Item, Record]]:
+        """Every pair with its record."""
+        return zip(self.survey.items, self.records, strict=True)
+
+    def readable(self) -> list[tuple[Item, Record]]:
+        """Pairs whose mask was read."""
+        return [(item, record) for item, record in self.pairs() if record.mask.error is None and record.mask.values]
+
+
+def examine(
+    survey: Survey, *, masks: Sequence[bool] | None = None, done: Callable[[int], None] = lambda count: None
+) -> Case:
+    """Look into every pair, on all processors.
+
+    Args:
+        survey: the folder.
+        masks: for a quick look, which masks to decode; no picture is decoded then. None decodes all.
+        done: called with the number of pairs looked at.
+    """
+    wanted = masks if masks is not None else [True] * len(survey.items)
+
+    def look(index: int) -> Record:
+        item = survey.items[index]
+        image = read_image_record(survey.root / item.image, pixels=masks is None)
+        return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
+
+    records = []
+    with _pillow_unbound(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:
+        for count, record in enumerate(pool.map(look, range(len(survey.items))), start=1):
+            records.append(record)
+            done(count)
+    return Case(survey, records, sampled=masks is not None)
+
+
+@contextmanager
+def _pillow_unbound() -> Iterator[None]:
+    """Pillow's warnings silenced and its limit on pixels replaced by ours, for all threads."""
+    theirs, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        PIL.Image.MAX_IMAGE_PIXELS = theirs
+
+
+def named(file: Path, what: object) -> str:
+    """A file with what is wrong with it."""
+    return f"{file} ({what})"

@@ -1,0 +1,244 @@
+"""Findings about labels against the class list: outside it, off by one, wrong ignore label, rare classes."""
+
+from collections.abc import Iterator
+
+from segnext.data.doctor.advice import fitting_sets, import_command, init_command, mapping_option
+from segnext.data.doctor.case import Case
+from segnext.data.doctor.encoding import Encoding, Pair
+from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.labels import Labels
+
+RARE_SHARE = 2e-4  # of the labelled pixels
+RARE_PICTURES = 3
+MOSTLY = 0.5  # share of ignored pixels that is pointed out
+GAPS = 2  # labels that use less than one of this many numbers are grey levels
+
+
+def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
+    """Everything about which labels occur."""
+    if found.kind != "labels" or not found.pixels:
+        return
+    if len(found.pixels) == 1 and len(found.numbered) > 1:
+        yield Finding(
+            "one-label",
+            Severity.WARNING,
+            f"all {counted(len(found.numbered), 'mask')} hold nothing but {next(iter(found.pixels))}",
+            "there is nothing to learn; perhaps these are not the masks that were meant",
+            "look at them in the contact sheet (--sheet F.html), and name the right folder",
+            len(found.numbered),
+            examples([str(item.mask) for item, _ in found.numbered]),
+        )
+    if case.labels is None:
+        yield from _without_list(case, found)
+        return
+    outside = sorted(v for v in found.solid if (v >= len(case.labels) and v != case.labels.ignore) or v < 0)
+    if outside:
+        finding = _outside(case, found, case.labels, outside)
+        yield finding
+        if finding.code == "grey-levels":
+            return
+    else:
+        yield from _shifted(case, found, case.labels)
+    if len(outside) < len(found.solid) and not case.sampled:
+        yield from _occurrence(case, case.labels)
+    yield from _ignored(case, case.labels)
+
+
+def _pairs_with(found: Encoding, labels: set[int]) -> list[Pair]:
+    return [pair for pair in found.numbered if (v := pair[1].mask.values) and labels & v.counts.keys()]
+
+
+def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
+    labels = sorted(found.solid)
+    if _are_levels(labels):
+        yield _levels(case, found, labels)
+        return
+    fitting = fitting_sets(labels)
+    inner = [label for label in labels if label != 255]
+    hint = f"; the label set{'s' if len(fitting) > 1 else ''} {listed(fitting)} would fit" if fitting else ""
+    like = fitting[0] if fitting else None
+    first = (
+        ""
+        if inner and min(inner) == 0
+        else f" (0 never occurs: with classes 1 to {max(inner, default=0)}, take --offset -1)"
+    )
+    fix = init_command(case.survey, like) if case.survey.ready else import_command(case.survey)
+    yield Finding(
+        "labels-without-names",
+        Severity.NOTE,
+        f"{counted(len(found.numbered), 'mask')} with labels {ranges(labels)}, and no list of their classes{hint}",
+        f"the labels look sound{first}, what they mean only you know",
+        fix,
+        len(labels),
+    )
+
+
+def _are_levels(labels: list[int]) -> bool:
+    """Whether values are spread like grey levels (0, 76, 149) rather than counted (0, 1, 2)."""
+    inner = [label for label in labels if label != 255] if len(labels) > 3 else labels
+    return len(inner) >= 2 and max(inner) + 1 > GAPS * len(inner) + 4 and len(inner) < 64
+
+
+def _levels(case: Case, found: Encoding, labels: list[int]) -> Finding:
+    luma = _luma_of(labels, case.labels)
+    from_colors = "they are the brightness of colours, so colour masks were once saved as grey; " if luma else ""
+    mapping = {label: 255 if label == 255 and len(labels) > 3 else i for i, label in enumerate(labels)}
+    return Finding(
+        "grey-levels",
+        Severity.ERROR,
+        f"masks hold grey levels, not labels: {listed(labels, 12)}",
+        f"{from_colors}labels count from 0 without gaps, so these would need {max(labels) + 1} classes",
+        import_command(case.survey, "labels", *mapping_option(mapping)),
+        len(found.numbered),
+        examples([str(item.mask) for item, _ in _pairs_with(found, {max(labels)})]),
+    )
+
+
+def _luma_of(labels: list[int], known: Labels | None) -> bool:
+    """Whether the values are those of pure or listed colours converted to grey."""
+    colors = [(r, g, b) for r in (0, 128, 255) for g in (0, 128, 255) for b in (0, 128, 255)]
+    colors += list(known.colors) if known else []
+    grey = {round(0.299 * r + 0.587 * g + 0.114 * b) + slip for r, g, b in colors for slip in (-1, 0, 1)}
+    return bool(set(labels) - {0, 255}) and set(labels) <= grey | {0, 255}
+
+
+def _outside(case: Case, found: Encoding, labels: Labels, outside: list[int]) -> Finding:
+    """Labels that are neither a class nor ignored, explained where a pattern is known."""
+    count, ignore = len(labels), labels.ignore
+    inside = {v for v in found.solid if v < count}
+    pairs = _pairs_with(found, set(outside))
+    pixels = sum(found.pixels[v] for v in outside)
+    if _are_levels(sorted(found.solid)) and len(inside) <= 1:
+        return _levels(case, found, sorted(found.solid))
+    code, fix = "labels-outside", "add the missing classes to dataset.yaml, or correct the masks"
+    why = f"the {count} classes are 0 to {count - 1} and {ignore} is ignored; training refuses such masks"
+    if outside == [count] and 0 not in found.solid:
+        code, fix = "labels-from-one", import_command(case.survey, "labels", "--offset", "-1")
+        why = f"labels are 1 to {count} and 0 never occurs: they count from 1 where classes count from 0"
+    elif len(outside) == 1 and ignore not in found.solid and outside[0] in (count, 255):
+        code, fix = "wrong-ignore", f"set 'ignore: {outside[0]}' in dataset.yaml"
+        why = f"dataset.yaml ignores {ignore}, which never occurs; the masks seem to use {outside[0]} instead"
+        if outside[0] == count and 0 in found.solid:
+            why += f", unless the class list lacks one ({count + 1} labels, 0 to {count}: perhaps the background)"
+            fix += ", or add the class to the list"
+    elif len(outside) == 1:
+        why += f"; label {outside[0]} may be a second label to ignore"
+        fix = (
+            import_command(case.survey, "labels", "--others", "ignore")
+            + " ignores it, or add the class to dataset.yaml"
+        )
+    return Finding(
+        code,
+        Severity.ERROR,
+        f"{counted(len(pairs), 'mask')} with labels outside the class list: {ranges(outside)} "
+        f"({share(pixels, found.pixels.total())} of the pixels)",
+        why,
+        fix,
+        len(pairs),
+        examples([str(item.mask) for item, _ in pairs]),
+    )
+
+
+def _shifted(case: Case, found: Encoding, labels: Labels) -> Iterator[Finding]:
+    """Labels inside the list that still look shifted: class 0 never occurs and the ignore label is one beyond."""
+    if labels.ignore == len(labels) and 0 not in found.solid and {1, labels.ignore} <= found.solid and len(labels) > 2:
+        yield Finding(
+            "labels-from-one",
+            Severity.WARNING,
+            f"'{labels.classes[0]}' (label 0) never occurs, and the ignore label {labels.ignore} follows the classes",
+            "the masks may count classes from 1, so that every class has the next one's name and the last is ignored",
+            import_command(case.survey, "labels", "--offset", "-1") + " if so",
+            len(found.numbered),
+        )
+
+
+def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
+    """Classes that a split never or hardly ever shows."""
+    for split, (pixels, files) in count_classes(case, labels).items():
+        total = sum(pixels)
+        if not total:
+            continue
+        pictures = len(case.survey.splits()[split])
+        never = [name for name, count in zip(labels.classes, files, strict=True) if count == 0]
+        place = f"the split '{split}'" if split else "the masks"
+        if never:
+            yield Finding(
+                "missing-classes",
+                Severity.WARNING,
+                f"{counted(len(never), 'class', 'classes')} of {len(labels)} never in {place}: {listed(never)}",
+                "what does not occur cannot be learned; in a split to measure on, its IoU means nothing"
+                + ("; in a small split that is to be expected" if pictures < 20 else ""),
+                "add pictures that show them, split anew with 'segnext data split', or take them off the list",
+                len(never),
+                tuple(never[:4]),
+            )
+        rare = [
+            f"{name} ({share(count, total)} of the pixels, {counted(inside, 'picture')})"
+            for name, count, inside in zip(labels.classes, pixels, files, strict=True)
+            if inside and (count < RARE_SHARE * total or inside < min(RARE_PICTURES, pictures))
+        ]
+        if rare:
+            yield Finding(
+                "rare-classes",
+                Severity.NOTE,
+                f"{counted(len(rare), 'class', 'classes')} hardly ever in {place}: {listed(rare, 4)}",
+                "they will be learned badly, and their IoU hangs on a few pictures",
+                "add pictures, or train with --class_balance 0.5",
+                len(rare),
+            )
+
+
+def count_classes(case: Case, labels: Labels) -> dict[str, tuple[list[int], list[int]]]:
+    """For every split the pixels of each class and in how many pictures it is."""
+    result = {}
+    for split, indices in case.survey.splits().items():
+        pixels, files = [0] * len(labels), [0] * len(labels)
+        for index in indices:
+            values = case.records[index].mask.values
+            for label, count in (values.counts if values else {}).items():
+                if 0 <= label < len(labels):
+                    pixels[label] += count
+                    files[label] += 1
+        result[split] = pixels, files
+    return result
+
+
+def _ignored(case: Case, labels: Labels) -> Iterator[Finding]:
+    everything, mostly = [], 0
+    readable = case.readable()
+    for item, record in readable:
+        values = record.mask.values
+        assert values is not None
+        ignored = values.counts.get(labels.ignore, 0) / max(sum(values.counts.values()), 1)
+        everything += [str(item.mask)] if ignored == 1 else []
+        mostly += ignored > MOSTLY
+    if everything:
+        yield Finding(
+            "all-ignored",
+            Severity.WARNING,
+            f"{counted(len(everything), 'mask')} with nothing but the ignore label {labels.ignore}",
+            "nothing is learned from these pictures; a batch of them alone makes the loss undefined",
+            "label them or remove the pairs",
+            len(everything),
+            examples(everything),
+        )
+    if mostly - len(everything) > len(readable) // 4:
+        yield Finding(
+            "mostly-ignored",
+            Severity.NOTE,
+            f"{counted(mostly, 'mask')} of {len(readable):,} with more than half of the pixels ignored",
+            "little is learned from them",
+            "nothing, if it is meant so",
+            mostly,
+        )
+
+
+def ranges(labels: list[int]) -> str:
+    """Numbers with runs shortened: "0-11, 255"."""
+    parts: list[list[int]] = []
+    for label in labels:
+        if parts and label == parts[-1][-1] + 1:
+            parts[-1][1:] = [label]
+        else:
+            parts.append([label])
+    return listed(["-".join(map(str, part)) for part in parts], 12)

@@ -1,0 +1,141 @@
+"""How the masks of a data set write their classes down: as labels, as colours, or as black and white."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from segnext.data.doctor.case import Case
+from segnext.data.doctor.records import Mask, Record
+from segnext.data.doctor.survey import Item
+
+Pair = tuple[Item, Record]
+RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
+LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
+
+
+@dataclass
+class Encoding:
+    """What kind of masks there are, and what they hold together.
+
+    Attributes:
+        kind: "labels", "colors" or "binary" (two grey levels, black and white).
+        grey: pairs whose masks hold one number per pixel, without a palette.
+        palette: pairs with palette masks.
+        color: pairs with masks of RGB, with or without alpha.
+        photos: pairs whose masks look like photographs.
+        pixels: of each label in grey and palette masks.
+        files: in how many of these each label occurs.
+        solid: the labels that are not blur.
+        colors: pixels of each colour, in colour masks and, where colours are what counts, in palette masks.
+        color_files: in how many masks each colour occurs.
+        clashes: indices that have different colours in different palette masks, with these colours.
+    """
+
+    kind: str = "labels"
+    grey: list[Pair] = field(default_factory=list)
+    palette: list[Pair] = field(default_factory=list)
+    color: list[Pair] = field(default_factory=list)
+    photos: list[Pair] = field(default_factory=list)
+    pixels: Counter[int] = field(default_factory=Counter)
+    files: Counter[int] = field(default_factory=Counter)
+    solid: set[int] = field(default_factory=set)
+    colors: Counter[int] = field(default_factory=Counter)
+    color_files: Counter[int] = field(default_factory=Counter)
+    clashes: dict[int, set[int]] = field(default_factory=dict)
+
+    @property
+    def numbered(self) -> list[Pair]:
+        """Pairs whose masks hold one number per pixel."""
+        return self.grey + self.palette
+
+
+def encoding_of(case: Case) -> Encoding:
+    """Sort the masks by kind and add up what they hold."""
+    found = Encoding()
+    for pair in case.readable():
+        mask = pair[1].mask
+        assert mask.values is not None
+        if mask.values.photo:
+            found.photos.append(pair)
+        elif mask.mode == "P":
+            found.palette.append(pair)
+        elif is_color(mask):
+            found.color.append(pair)
+        else:
+            found.grey.append(pair)
+    if found.color:  # among colour masks, one that is all black or grey is a colour mask too
+        plain = [pair for pair in found.grey if pair[1].mask.equal_channels]
+        found.color += plain
+        found.grey = [pair for pair in found.grey if not pair[1].mask.equal_channels]
+    _add_up(found)
+    found.clashes = _clashes([record.mask for _, record in found.palette])
+    found.kind = _kind(found)
+    if found.kind == "colors":
+        for _, record in found.palette:
+            _add_colors(found, {record.mask.colors.get(i, 0): n for i, n in _counts(record.mask).items()})
+    return found
+
+
+def is_color(mask: Mask) -> bool:
+    """Whether a mask's pixels have three different channels."""
+    return mask.mode not in ("1", "L", "P", "F") and not mask.mode.startswith("I") and not mask.equal_channels
+
+
+def _counts(mask: Mask) -> dict[int, int]:
+    return mask.values.counts if mask.values else {}
+
+
+def _add_up(found: Encoding) -> None:
+    blurred = False
+    solid: Counter[int] = Counter()
+    for _, record in found.numbered:
+        values = record.mask.values
+        if values is None or min(values.counts) < 0:  # fractions are no labels
+            continue
+        found.pixels.update(values.counts)
+        found.files.update(values.counts.keys())
+        solid.update(values.solid)
+        blurred |= values.blurred
+    for _, record in found.color:
+        counts = _counts(record.mask)
+        if record.mask.equal_channels:
+            counts = {value * 0x010101: count for value, count in counts.items()}
+        _add_colors(found, counts)
+    wide = Counter({value: n for value, n in found.pixels.items() if 2 * solid[value] >= found.files[value]})
+    found.solid = _peaks(wide) if blurred else set(found.pixels)
+
+
+def _peaks(pixels: Counter[int]) -> set[int]:
+    """The frequent values of blurred masks; of grey levels, the most frequent of those close together."""
+    frequent = [value for value, count in pixels.most_common() if count >= RARE * pixels.total()]
+    if max(frequent, default=0) <= LEVELS:
+        return set(frequent)
+    peaks: list[int] = []
+    for value in frequent:
+        if all(abs(value - peak) > NEAR for peak in peaks):
+            peaks.append(value)
+    return set(peaks)
+
+
+def _add_colors(found: Encoding, counts: dict[int, int]) -> None:
+    found.colors.update(counts)
+    found.color_files.update(counts.keys())
+
+
+def _clashes(masks: list[Mask]) -> dict[int, set[int]]:
+    """Indices that mean different colours in different files."""
+    colors: dict[int, set[int]] = defaultdict(set)
+    for mask in masks:
+        for index, color in mask.colors.items():
+            colors[index].add(color)
+    return {index: found for index, found in sorted(colors.items()) if len(found) > 1}
+
+
+def _kind(found: Encoding) -> str:
+    if found.clashes or len(found.color) > len(found.grey):
+        return "colors"
+    grey = {color for color in found.colors if color >> 16 == (color >> 8 & 255) == (color & 255)}
+    if found.color and not found.grey and len(grey) < len(found.colors):
+        return "colors"
+    if found.solid and found.solid <= {0, 255} and 255 in found.solid:
+        return "binary"
+    return "labels"

@@ -1,0 +1,254 @@
+"""Findings about files: missing partners, files that cannot be read, names and rubbish that get in the way."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from segnext.data.doctor.advice import import_command
+from segnext.data.doctor.case import Case, named
+from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.names import split_of
+from segnext.data.doctor.survey import expected_mask
+from segnext.data.doctor.tree import ARRAYS
+
+# What Pillow calls the formats that a suffix promises.
+_PROMISED = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("JPEG", "MPO")),
+    **dict.fromkeys((".tif", ".tiff"), ("TIFF",)),
+    ".png": ("PNG",),
+    ".webp": ("WEBP",),
+    ".gif": ("GIF",),
+    ".bmp": ("BMP", "DIB"),
+}
+
+
+def judge_files(case: Case) -> Iterator[Finding]:
+    """Everything about files but what their pixels hold."""
+    yield from _partners(case)
+    yield from _unreadable(case)
+    yield from _formats(case)
+    yield from _names(case)
+    yield from _strays(case)
+
+
+def _partners(case: Case) -> Iterator[Finding]:
+    pairing = case.survey.pairing
+    total = len(pairing.pairs) + len(pairing.images)
+    if pairing.images and (pairing.pairs or pairing.masks):
+        yield Finding(
+            "images-without-mask",
+            Severity.ERROR if case.survey.ready else Severity.WARNING,
+            f"{counted(len(pairing.images), 'picture')} of {total:,} without a mask",
+            "training needs a mask for every picture of a split and refuses a split where one is missing",
+            "add the masks under the same names, or move the pictures away",
+            len(pairing.images),
+            examples(pairing.images),
+        )
+    if pairing.masks:
+        yield Finding(
+            "masks-without-image",
+            Severity.WARNING,
+            f"{counted(len(pairing.masks), 'mask')} without a picture",
+            "their labels are lost: the pictures are missing or have other names",
+            "add the pictures under the same names (an incomplete download?), or remove the masks",
+            len(pairing.masks),
+            examples(pairing.masks),
+        )
+    if pairing.same_stem:
+        groups = pairing.same_stem
+        yield Finding(
+            "same-stem",
+            Severity.ERROR if case.survey.ready else Severity.WARNING,
+            f"{counted(len(groups), 'name')} used by several pictures that differ in the suffix alone",
+            "they would all get the same mask",
+            "keep one picture of each, or rename them and give each a mask",
+            len(groups),
+            examples([" + ".join(str(file) for file in group) for group in groups]),
+        )
+    if pairing.many_masks:
+        yield Finding(
+            "several-masks",
+            Severity.WARNING,
+            f"{counted(len(pairing.many_masks), 'further mask')} for pictures that have one already",
+            "one is used and the rest are left out: a mask per object or class must be merged, "
+            "coloured copies and instance masks can go",
+            "merge them into one label per pixel, or keep the one that counts",
+            len(pairing.many_masks),
+            examples(pairing.many_masks),
+        )
+
+
+def _unreadable(case: Case) -> Iterator[Finding]:
+    for what, plural, broken in (
+        ("picture", "pictures", [named(i.image, r.image.error) for i, r in case.pairs() if r.image.error]),
+        ("mask", "masks", [named(i.mask, r.mask.error) for i, r in case.pairs() if r.mask.error]),
+    ):
+        if broken:
+            yield Finding(
+                f"unreadable-{plural}",
+                Severity.ERROR,
+                f"{counted(len(broken), what)} cannot be read",
+                "empty, truncated or damaged files stop a training when their turn comes, perhaps hours later",
+                "copy or download them again, or remove them together with their partners",
+                len(broken),
+                examples(broken),
+            )
+
+
+def _formats(case: Case) -> Iterator[Finding]:
+    lying: list[str] = []
+    kinds: Counter[str] = Counter()
+    for item, record in case.pairs():
+        for file, header in ((item.image, record.image), (item.mask, record.mask)):
+            promised = _PROMISED.get(file.suffix.lower())
+            if promised and header.format and header.format not in promised:
+                lying.append(named(file, header.format))
+                kinds[f"{header.format} in {file.suffix.lower()}"] += 1
+    if lying:
+        shown = listed(f"{number} {kind}" for kind, number in kinds.most_common())
+        yield Finding(
+            "wrong-suffix",
+            Severity.WARNING,
+            f"{counted(len(lying), 'file')} of another format than the suffix says: {shown}",
+            "segnext goes by the content, other tools may not read them; it also tells that they came from several "
+            "sources, so look at their quality",
+            "rename them or save them again in the format their suffix says",
+            len(lying),
+            examples(lying),
+        )
+
+
+def _names(case: Case) -> Iterator[Finding]:
+    if case.survey.ready:
+        wrong = [item for item, _ in case.pairs() if item.mask != expected_mask(item.image)]
+        other = [named(item.mask, f"looked for as {expected_mask(item.image)}") for item in wrong]
+        if other:
+            yield Finding(
+                "mask-elsewhere",
+                Severity.ERROR,
+                f"{counted(len(other), 'mask')} under another name or in another split than the picture's",
+                "masks are looked for at masks/SPLIT/ with the picture's own name and the suffix .png",
+                f"rename or move them, or let '{import_command(case.survey)}' do it",
+                len(other),
+                examples(other),
+            )
+        splits = {} if case.sampled else case.survey.splits()
+        unusual = [name for name in splits if split_of(name) and split_of(name) != name]
+        for name in unusual:
+            field = "val_split" if split_of(name) == "val" else "train_split"
+            if split_of(name) != "test" and split_of(name) not in splits:
+                yield Finding(
+                    "split-name",
+                    Severity.NOTE,
+                    f"the {split_of(name)} split is called '{name}'",
+                    "training looks for 'train' and 'val'",
+                    f"rename the folders, or train with --{field} {name} and evaluate with --split {name}",
+                    1,
+                )
+        if splits and not any(split_of(name) == "train" for name in splits):
+            yield Finding(
+                "no-train-split",
+                Severity.WARNING,
+                f"there is no split called train, only {listed(splits)}",
+                "training needs one",
+                "rename the folders to train, or name the split with --train_split",
+                len(splits),
+            )
+
+
+def _strays(case: Case) -> Iterator[Finding]:
+    tree = case.survey.tree
+    if case.survey.ready:
+        foreign = [
+            file
+            for file in (*tree.others, *tree.rubbish)
+            if file.parts[0] in ("images", "masks") and len(file.parts) > 2
+        ]
+        if foreign:
+            yield Finding(
+                "foreign-files",
+                Severity.WARNING,
+                f"{counted(len(foreign), 'file')} below images/ and masks/ with another suffix than pictures have",
+                "a file below images/SPLIT counts as a picture and its mask is missed",
+                "remove them",
+                len(foreign),
+                examples(foreign),
+            )
+    elif tree.rubbish:
+        yield Finding(
+            "rubbish",
+            Severity.NOTE,
+            f"{counted(len(tree.rubbish), 'file')} left behind by file managers, notebooks or archives",
+            "they are not taken for pictures here, but other tools may take them",
+            "remove them",
+            len(tree.rubbish),
+            examples(tree.rubbish),
+        )
+    for code, severity, files, what, why in (
+        (
+            "link-loop",
+            Severity.WARNING,
+            tree.loops,
+            "folder link that leads into a circle",
+            "tools that follow it never end",
+        ),
+        (
+            "broken-link",
+            Severity.WARNING,
+            tree.broken,
+            "link or folder that cannot be opened",
+            "what it stood for is missing",
+        ),
+        ("empty-folder", Severity.NOTE, tree.empty, "empty folder", "something may have been left out of a copy"),
+    ):
+        if files:
+            yield Finding(
+                code,
+                severity,
+                counted(len(files), what, _plural(what)),
+                why,
+                "remove or mend them",
+                len(files),
+                examples(files),
+            )
+    arrays = [file for file in tree.others if file.suffix.lower() in ARRAYS]
+    if arrays:
+        suffixes = listed(sorted({file.suffix for file in arrays}))
+        yield Finding(
+            "arrays",
+            Severity.NOTE,
+            f"{counted(len(arrays), 'file')} of arrays ({suffixes}), which were not looked into",
+            "pictures and masks are read from image files",
+            "save them as PNG or TIFF",
+            len(arrays),
+            examples(arrays),
+        )
+    aside = case.survey.pairing.aside
+    if aside:
+        folders = Counter(str(file.parent) for file in aside)
+        yield Finding(
+            "aside",
+            Severity.NOTE,
+            f"{counted(len(aside), 'picture')} taken for neither pictures nor masks, in {listed(folders, 4)}",
+            "they look like predictions, documentation or something else",
+            "nothing, unless they belong to the data: then give their folders names such as images and masks",
+            len(aside),
+            examples(aside),
+        )
+    for split, (file, unknown) in case.survey.lists.items():
+        if unknown:
+            yield Finding(
+                "list-names-missing",
+                Severity.WARNING,
+                f"{file} names {counted(len(unknown), 'picture')} that {'are' if len(unknown) > 1 else 'is'} not there",
+                f"the {split} split is smaller than its list says",
+                "add the pictures or correct the list",
+                len(unknown),
+                examples(unknown),
+            )
+
+
+def _plural(what: str) -> str:
+    head, _, tail = what.partition(" that ")
+    if not tail:
+        return what + "s"
+    return f"{head}s that {tail.replace('leads', 'lead')}"

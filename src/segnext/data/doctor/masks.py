@@ -1,0 +1,299 @@
+"""Findings about the kind of masks: colours, palettes, black and white, blur, 16 bits."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from segnext.data.doctor.advice import import_command, likely_set
+from segnext.data.doctor.case import Case, named
+from segnext.data.doctor.encoding import Encoding, Pair
+from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.records import Mask
+
+RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
+FEW_COLORS = 40  # beyond, rare colours are rather classes than slips
+
+
+def judge_masks(case: Case, found: Encoding) -> Iterator[Finding]:
+    """Everything about masks that does not depend on the class list."""
+    yield from _photos(found)
+    yield from _colors(case, found)
+    yield from _palettes(case, found)
+    yield from _stray_colors(case, found)
+    yield from _binary(case, found)
+    yield from _blurred(case, found)
+    yield from _depth(case, found)
+
+
+def color_name(color: int) -> str:
+    """A colour as people and tools write it."""
+    return f"({color >> 16},{color >> 8 & 255},{color & 255})"
+
+
+def _masks(pairs: list[Pair]) -> list[str]:
+    return [str(item.mask) for item, _ in pairs]
+
+
+def _kinds(pairs: list[Pair]) -> str:
+    kinds = Counter(record.mask.mode for _, record in pairs)
+    return listed(f"{number:,} {kind}" for kind, number in kinds.most_common())
+
+
+def _photos(found: Encoding) -> Iterator[Finding]:
+    if found.photos:
+        yield Finding(
+            "photo-masks",
+            Severity.ERROR,
+            f"{counted(len(found.photos), 'mask')} that look like photographs",
+            "they hold thousands of values all over, as pictures do; perhaps the folders are swapped",
+            "put the masks into the masks' folder",
+            len(found.photos),
+            examples(_masks(found.photos)),
+        )
+
+
+def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
+    if found.color:
+        main = [color for color, _ in found.colors.most_common(FEW_COLORS)]
+        alpha = Counter(record.mask.alpha for _, record in found.color)
+        kind = "RGBA" if alpha["opaque"] + alpha["varied"] == len(found.color) else "RGB"
+        more = " (alpha is opaque everywhere and can go)" if alpha["opaque"] and not alpha["varied"] else ""
+        if alpha["varied"]:
+            more = f" ({alpha['varied']} with transparent parts)"
+        like = None if case.labels else likely_set(main)
+        options = ("--like", like) if like else ()
+        number = "more than 250" if len(found.colors) > 250 else str(len(found.colors))
+        yield Finding(
+            "color-masks",
+            Severity.ERROR,
+            f"{counted(len(found.color), f'{kind} mask')} of {len(case.records):,}{more}, {number} colours: "
+            f"{listed(map(color_name, main), 6)}",
+            "training reads one label per pixel and refuses them",
+            import_command(case.survey, "colors", *options),
+            len(found.color),
+            examples(_masks(found.color)),
+        )
+    kinds = [pairs for pairs in (found.grey, found.palette, found.color) if pairs]
+    if len(kinds) > 1:
+        names = [
+            name for name, pairs in (("grey", found.grey), ("palette", found.palette), ("RGB", found.color)) if pairs
+        ]
+        mixed = [f"{len(pairs):,} {name}" for name, pairs in zip(names, kinds, strict=True)]
+        yield Finding(
+            "mixed-masks",
+            Severity.ERROR if found.color else Severity.WARNING,
+            f"masks of several kinds: {', '.join(mixed)}",
+            "the same class is written in different ways: read as they are, indices and colours get confused",
+            import_command(case.survey, "colors")
+            if found.kind == "colors"
+            else "make sure that grey values and palette indices mean the same, then save all as one kind",
+            min(map(len, kinds)),
+            tuple(_masks(pairs)[0] for pairs in kinds),
+        )
+
+
+def _palettes(case: Case, found: Encoding) -> Iterator[Finding]:
+    if found.clashes:
+        index, colors = next(iter(found.clashes.items()))
+        yield Finding(
+            "palettes-differ",
+            Severity.ERROR,
+            f"{counted(len(found.palette), 'palette mask')} with different palettes: index {index} is "
+            f"{listed(map(color_name, sorted(colors)), 3)}",
+            "the index of a class changes from file to file, so the colours are what counts, not the indices",
+            import_command(case.survey, "colors"),
+            len(found.palette),
+            examples(_masks(found.palette)),
+        )
+    elif found.palette and found.kind != "colors":
+        yield from _one_palette(case, found)
+
+
+def _one_palette(case: Case, found: Encoding) -> Iterator[Finding]:
+    """All masks share a palette: its indices are the labels, unless the class list gives the colours to others."""
+    palette = {index: color for _, record in found.palette for index, color in record.mask.colors.items()}
+    moved = []
+    if case.labels:
+        by_color = {red << 16 | green << 8 | blue: i for i, (red, green, blue) in enumerate(case.labels.colors)}
+        moved = [(i, by_color[color]) for i, color in palette.items() if color in by_color and by_color[color] != i]
+    if case.labels and len(moved) >= 2:
+        index, meant = moved[0]
+        yield Finding(
+            "palette-order",
+            Severity.WARNING,
+            f"the masks' palette orders the colours unlike dataset.yaml: index {index} has the colour "
+            f"of class {meant} '{case.labels.classes[meant]}'",
+            "training goes by the indices; if the colours are right, every class gets another one's name",
+            f"if the colours are right: {import_command(case.survey, 'colors')}; else mend the colours in dataset.yaml",
+            len(moved),
+            examples(_masks(found.palette)),
+        )
+        return
+    yield Finding(
+        "palette-masks",
+        Severity.NOTE,
+        f"{counted(len(found.palette), 'mask')} with one and the same palette, indices {listed(sorted(palette), 12)}",
+        "the indices are the labels; the colours are for viewing alone",
+        "nothing to do",
+        len(found.palette),
+    )
+
+
+def _stray_colors(case: Case, found: Encoding) -> Iterator[Finding]:
+    if found.kind != "colors":
+        return
+    total = found.colors.total()
+    if case.labels:
+        known = {red << 16 | green << 8 | blue for red, green, blue in case.labels.colors}
+        stray = {color: n for color, n in found.colors.items() if color not in known}
+        what, severity = "that dataset.yaml does not list", Severity.ERROR
+    elif len(found.colors) <= FEW_COLORS:
+        files = sum(map(len, (found.color, found.palette)))
+        stray = {
+            color: n
+            for color, n in found.colors.items()
+            if n < RARE_PIXELS * total and found.color_files[color] < RARE_FILES * files
+        }
+        what, severity = "that hardly any mask has", Severity.WARNING
+    else:
+        return
+    if not stray or len(stray) == len(found.colors):
+        return
+    order = sorted(stray, key=lambda color: -stray[color])
+    main = [color for color in found.colors if color not in stray]
+    shown = [f"{color_name(c)} in {counted(found.color_files[c], 'mask')}{_near(c, main)}" for c in order]
+    pairs = [pair for pair in found.color + found.palette if _has(pair, order[0])]
+    yield Finding(
+        "stray-colors",
+        severity,
+        f"{counted(len(stray), 'colour')} {what} ({share(sum(stray.values()), total)} of the pixels): "
+        f"{listed(shown, 4)}",
+        "a slip of the brush, pixels left unlabelled or blur; as a class of its own it would only confuse",
+        "correct them, or "
+        + import_command(case.survey, "colors", *(word for c in order[:4] for word in ("--ignore-color", f"#{c:06x}"))),
+        len(stray),
+        examples(_masks(pairs)),
+    )
+
+
+def _has(pair: Pair, color: int) -> bool:
+    mask = pair[1].mask
+    return color in mask.colors.values() if mask.mode == "P" else bool(mask.values and color in mask.values.counts)
+
+
+def _near(color: int, main: list[int]) -> str:
+    """The main colour that this one is meant to be, if one is near."""
+
+    def distance(other: int) -> int:
+        return max(abs((color >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
+
+    nearest = min(main, key=distance)
+    return f", near {color_name(nearest)}" if distance(nearest) <= 24 else ""
+
+
+def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
+    if found.kind == "binary":
+        ignored = case.labels is not None and case.labels.ignore == 255
+        yield Finding(
+            "binary-masks",
+            Severity.ERROR,
+            f"{counted(len(found.numbered), 'mask')} of 0 and 255, black and white",
+            "255 is the label to ignore: training would see one class and nothing else"
+            if ignored
+            else "labels count from 0: the second class is 1, not 255",
+            import_command(case.survey, "binary"),
+            len(found.numbered),
+            examples(_masks(found.numbered)),
+        )
+        return
+    white = [
+        pair for pair in found.numbered if (v := pair[1].mask.values) and 255 in v.counts and not {*v.counts} - {0, 255}
+    ]
+    ones = [
+        pair for pair in found.numbered if (v := pair[1].mask.values) and 1 in v.counts and not {*v.counts} - {0, 1}
+    ]
+    if white and ones and not set(found.solid) - {0, 1, 255}:
+        yield Finding(
+            "mixed-binary",
+            Severity.ERROR,
+            f"{counted(len(white), 'mask')} of 0 and 255 among {counted(len(ones), 'mask')} of 0 and 1",
+            "the same class is written in two ways",
+            import_command(case.survey, "binary", "--threshold", "1"),
+            len(white),
+            (_masks(white)[0], _masks(ones)[0]),
+        )
+
+
+def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
+    pairs = [pair for pair in found.numbered + found.color if _is_blurred(pair)]
+    lossy = [pair for pair in found.numbered + found.color if pair[1].mask.format in ("JPEG", "MPO")]
+    if not pairs and not lossy:
+        return
+    every = pairs if len(pairs) >= len(lossy) else lossy
+    _, example = max(every, key=lambda pair: pair[1].mask.values.distinct if pair[1].mask.values else 0)
+    values = example.mask.values
+    distinct = f", up to {values.distinct:,} values in one mask" if values else ""
+    jpeg = f", {len(lossy):,} of them JPEG" if lossy and pairs else ""
+    fix = {
+        "binary": import_command(case.survey, "binary"),
+        "colors": import_command(case.survey, "colors", "--tolerance", "40"),
+        "labels": "write the masks again as PNG, resized by nearest neighbour and drawn without anti-aliasing",
+    }[found.kind]
+    yield Finding(
+        "blurred-masks",
+        Severity.ERROR,
+        f"{counted(len(every), 'mask')} {'are' if len(every) > 1 else 'is'} "
+        + (f"anti-aliased, interpolated or compressed with loss{jpeg}{distinct}" if pairs else f"JPEG{distinct}"),
+        "the values between those of neighbouring classes are labels that mean nothing, or other classes",
+        fix,
+        len(every),
+        examples(_masks(every)),
+    )
+
+
+def _is_blurred(pair: Pair) -> bool:
+    values = pair[1].mask.values
+    return values is not None and values.blurred
+
+
+def _depth(case: Case, found: Encoding) -> Iterator[Finding]:
+    wide = [pair for pair in found.grey if pair[1].mask.mode.startswith("I")]
+    floats = [pair for pair in found.grey if pair[1].mask.mode == "F"]
+    equal = [pair for pair in found.grey if pair[1].mask.equal_channels]
+    for pairs, code, what, why in (
+        (wide, "16-bit-masks", "16 or 32 bits", "training reads masks of 8 bits"),
+        (floats, "float-masks", "floating-point numbers", "training reads whole numbers"),
+        (
+            equal,
+            "grey-rgb-masks",
+            "RGB with three equal channels, or with a shape in alpha",
+            "training reads one channel",
+        ),
+    ):
+        if pairs:
+            largest = max((max(pair[1].mask.values.counts) for pair in pairs if pair[1].mask.values), default=0)
+            source = "binary" if found.kind == "binary" else "labels"
+            yield Finding(
+                code,
+                Severity.ERROR,
+                f"{counted(len(pairs), 'mask')} of {what} ({_kinds(pairs)})"
+                + (f", values up to {largest:,}" if largest > 0 else ""),
+                f"{why} and refuses these",
+                import_command(case.survey, source),
+                len(pairs),
+                examples(_masks(pairs)),
+            )
+    shapes = [(item, record) for item, record in case.pairs() if record.mask.mode == "bands" or record.mask.frames > 1]
+    if shapes:
+        yield Finding(
+            "multi-band-masks",
+            Severity.ERROR,
+            f"{counted(len(shapes), 'mask')} with several bands or pages",
+            "one band per class (one-hot) must become one label per pixel",
+            "save the number of the band that is set, for example numpy.argmax(mask, axis=-1), as 8-bit PNG",
+            len(shapes),
+            examples([named(item.mask, _layers(record.mask)) for item, record in shapes]),
+        )
+
+
+def _layers(mask: Mask) -> str:
+    return f"{mask.frames} pages" if mask.frames > 1 else f"{mask.bands} bands"

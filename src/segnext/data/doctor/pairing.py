@@ -1,0 +1,241 @@
+"""Which mask belongs to which picture, whatever the folders and names."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segnext.data.doctor.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of
+
+Key = tuple[tuple[str, ...], str]
+Places = dict[Path, tuple[str, ...]]
+
+
+@dataclass
+class Pairing:
+    """Pictures and masks by name; all paths are relative to the data set's folder.
+
+    Attributes:
+        pairs: a picture and its mask.
+        images: pictures without a mask.
+        masks: masks without a picture.
+        aside: pictures that are neither, for example predictions.
+        same_stem: pictures that share one name but for the suffix; one of them is paired.
+        many_masks: further masks of a picture that has one already.
+    """
+
+    pairs: list[tuple[Path, Path]] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
+    masks: list[Path] = field(default_factory=list)
+    aside: list[Path] = field(default_factory=list)
+    same_stem: list[tuple[Path, ...]] = field(default_factory=list)
+    many_masks: list[Path] = field(default_factory=list)
+
+
+def pair(files: Iterable[Path]) -> Pairing:
+    """Pair pictures with masks.
+
+    Files are told apart by their folders' names (images, masks, JPEGImages, gtFine, trainannot, ...), else by
+    their own ("a_mask.png" beside "a.jpg"), else by a folder of equal names beside the masks'. A picture and its
+    mask agree in what is left of their folders and in their stems; what finds no partner so is tried without
+    words such as "_mask", then without what all names of a folder begin or end with, then by a stem that occurs
+    but once.
+    """
+    result = Pairing()
+    images, masks, unknown, result.aside = _sort(list(files))
+    if not masks or not images:
+        _tell_apart(images, masks, unknown)
+    _adopt_neighbours(images, masks, unknown)
+    result.aside += unknown
+    image_keys, mask_keys = _keyed(images, result.same_stem), _keyed(masks, [])
+    result.many_masks = sorted(set(masks) - set(mask_keys.values()))
+    for normal in (_as_is, _bare, _without_common, _stem_alone):
+        _match(result, image_keys, mask_keys, normal)
+    paired = {image for image, _ in result.pairs}
+    result.pairs.sort()
+    result.images = sorted(set(image_keys.values()) - paired)
+    taken = {mask for _, mask in result.pairs}
+    spare = [file for file in mask_keys.values() if file not in taken]
+    # A mask is one more of the same picture when its name continues that of a picture which has one.
+    stems = {(images[image], stem) for image, _ in result.pairs for stem in (stem_of(image), bare_stem(stem_of(image)))}
+    more = {mask for mask in spare if _continues(masks[mask], stem_of(mask), stems)}
+    result.many_masks = sorted({*result.many_masks, *more})
+    result.masks = sorted(set(spare) - more)
+    return result
+
+
+def _sort(files: list[Path]) -> tuple[Places, Places, list[Path], list[Path]]:
+    """Images and masks with their places, files of unknown role, and what lies aside."""
+    stems: dict[Path, set[str]] = defaultdict(set)
+    for file in files:
+        stem = stem_of(file)
+        stems[file.parent] |= {stem} if is_mask_stem(stem) else {stem, bare_stem(stem)}
+    images: Places = {}
+    masks: Places = {}
+    unknown: list[Path] = []
+    aside: list[Path] = []
+    for file in files:
+        role, stem = role_of(file), stem_of(file)
+        if (
+            role is not Role.MASK and is_mask_stem(stem) and bare_stem(stem) in stems[file.parent]
+        ) or role is Role.MASK:
+            masks[file] = place_of(file, role)
+        elif role is Role.IMAGE:
+            images[file] = place_of(file, role)
+        elif role is Role.OTHER:
+            aside.append(file)
+        else:
+            unknown.append(file)
+    return images, masks, unknown, aside
+
+
+def _tell_apart(images: Places, masks: Places, unknown: list[Path]) -> None:
+    """Names of files alone ("a_mask.png", "mask_a.png", "a_gt.png"), where folders say nothing."""
+    if masks or images:
+        return
+    for file in [file for file in unknown if is_mask_stem(stem_of(file)) or _is_mask_prefix(stem_of(file))]:
+        masks[file] = place_of(file, Role.UNKNOWN)
+        unknown.remove(file)
+    if not masks:
+        _by_suffix(images, masks, unknown)
+
+
+def _by_suffix(images: Places, masks: Places, unknown: list[Path]) -> None:
+    """Two folders side by side with equal names, one of JPEG files and one of PNG: pictures and masks."""
+    folders: dict[Path, list[Path]] = defaultdict(list)
+    for file in unknown:
+        folders[file.parent].append(file)
+    for one, files in folders.items():
+        for two, others in folders.items():
+            lossy = all(file.suffix.lower() in (".jpg", ".jpeg") for file in files)
+            lossless = all(file.suffix.lower() in (".png", ".bmp", ".gif") for file in others)
+            same = {stem_of(file) for file in files} & {stem_of(file) for file in others}
+            if one.parent == two.parent and lossy and lossless and 2 * len(same) > len(files):
+                images.update(dict.fromkeys(files, one.parent.parts))
+                masks.update(dict.fromkeys(others, one.parent.parts))
+    unknown[:] = [file for file in unknown if file not in images and file not in masks]
+
+
+def _is_mask_prefix(stem: str) -> bool:
+    return stem.startswith(("mask_", "mask-", "label_", "gt_", "seg_")) and bare_stem(stem) != stem
+
+
+def _adopt_neighbours(images: Places, masks: Places, unknown: list[Path]) -> None:
+    """Give folders whose names say nothing the role of what their neighbours' files lack."""
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    for file in unknown:
+        by_folder[file.parent].append(file)
+    for known, missing in ((masks, images), (images, masks)):
+        lacking: dict[Path, set[str]] = defaultdict(set)
+        have = {(place, bare_stem(stem_of(file))) for file, place in missing.items()}
+        places: Places = {}
+        for file, place in known.items():
+            if (place, bare_stem(stem_of(file))) not in have:
+                lacking[file.parent].add(bare_stem(stem_of(file)))
+                places[file.parent] = place
+        for folder, wanted in sorted(lacking.items()):
+            best = max(by_folder, key=lambda other: _fit(folder, other, wanted, by_folder[other]), default=None)
+            if best is None or _fit(folder, best, wanted, by_folder[best]) < 0.3:
+                continue
+            for file in by_folder.pop(best):
+                missing[file] = places[folder]
+                unknown.remove(file)
+
+
+def _fit(folder: Path, other: Path, wanted: set[str], files: list[Path]) -> float:
+    """How much of the smaller folder has a partner in the other; 0 unless they are neighbours."""
+    near = other.parent in (folder.parent, folder) or other in (folder, folder.parent)
+    same_below = len(other.parts) == len(folder.parts) and other.parts[1:] == folder.parts[1:]
+    if not (near or same_below):
+        return 0.0
+    common = wanted & {bare_stem(stem_of(file)) for file in files}
+    closeness = 1e-3 if other.parent == folder.parent else 0.0
+    return len(common) / min(len(wanted), len(files)) + closeness if common else 0.0
+
+
+def _keyed(files: Places, same: list[tuple[Path, ...]]) -> dict[Key, Path]:
+    """One file for each place and stem; where several share both they are added to `same`."""
+    groups: dict[Key, list[Path]] = defaultdict(list)
+    for file, place in files.items():
+        groups[place, stem_of(file)].append(file)
+    same += [tuple(group) for group in groups.values() if len(group) > 1]
+    return {key: min(group, key=_preference) for key, group in groups.items()}
+
+
+def _preference(file: Path) -> tuple[bool, str]:
+    """Plain label PNGs before others, where one picture has several masks."""
+    return file.suffix.lower() != ".png", str(file)
+
+
+def _match(
+    result: Pairing, images: dict[Key, Path], masks: dict[Key, Path], normal: Callable[[list[Key]], dict[Key, Key]]
+) -> None:
+    """Pair what is left and agrees once `normal` has simplified the keys; ambiguous keys stay alone."""
+    paired = {file for both in result.pairs for file in both}
+    left = [_group(normal([key for key, file in side.items() if file not in paired])) for side in (images, masks)]
+    for key in left[0].keys() & left[1].keys():
+        image_keys, mask_keys = left[0][key], left[1][key]
+        if len(image_keys) == 1:
+            best = min(mask_keys, key=_mask_preference)
+            if len(mask_keys) == 1 or normal is _bare:
+                result.pairs.append((images[image_keys[0]], masks[best]))
+
+
+def _mask_preference(key: Key) -> tuple[int, Key]:
+    """Of several masks of one picture: train ids before ids before anything, colours last."""
+    order = ("labeltrainids", "labelids", "label", "mask")
+    stem = key[1]
+    rank = next((index for index, word in enumerate(order) if word in stem), len(order))
+    return rank + 10 * ("color" in stem or "instance" in stem), key
+
+
+def _group(simplified: dict[Key, Key]) -> dict[Key, list[Key]]:
+    groups: dict[Key, list[Key]] = defaultdict(list)
+    for original, simple in simplified.items():
+        groups[simple].append(original)
+    return groups
+
+
+def _as_is(keys: list[Key]) -> dict[Key, Key]:
+    return {key: key for key in keys}
+
+
+def _bare(keys: list[Key]) -> dict[Key, Key]:
+    return {(place, stem): (place, bare_stem(stem)) for place, stem in keys}
+
+
+def _without_common(keys: list[Key]) -> dict[Key, Key]:
+    """Stems without the beginning and the end that all of one place share."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for place, stem in keys:
+        places[place].append(stem)
+    simplified = {}
+    for place, stems in places.items():
+        before = _up_to_word(_common(stems))
+        after = _up_to_word(_common([stem[::-1] for stem in stems]))
+        for stem in stems:
+            middle = stem[before : len(stem) - after]
+            simplified[place, stem] = (place, middle or stem) if len(stems) > 1 else (place, stem)
+    return simplified
+
+
+def _common(stems: list[str]) -> str:
+    """What all stems begin with, letter by letter."""
+    first, last = min(stems), max(stems)
+    length = next((i for i, (one, two) in enumerate(zip(first, last, strict=False)) if one != two), len(first))
+    return first[:length]
+
+
+def _up_to_word(common: str) -> int:
+    """Length of a common beginning without the digits at its end, which may belong to numbers."""
+    return len(common.rstrip("0123456789"))
+
+
+def _stem_alone(keys: list[Key]) -> dict[Key, Key]:
+    return {(place, stem): ((), bare_stem(stem)) for place, stem in keys}
+
+
+def _continues(place: tuple[str, ...], stem: str, stems: set[tuple[tuple[str, ...], str]]) -> bool:
+    """Whether `stem` is that of a picture with more words behind it: "a_mask_1", "a_0"."""
+    ends = [end for end in range(1, len(stem)) if not stem[end].isalnum()]
+    return any((place, stem[:end]) in stems for end in ends) or (place, bare_stem(stem)) in stems

@@ -1,0 +1,254 @@
+"""What one picture and its mask are: format, size, values, fingerprints; small enough to keep for every pair."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import PIL.Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from segnext.data.doctor.values import Values, measure
+
+THUMB = 32  # side of the grey thumbnail that near copies are told by
+MAX_PIXELS = 512_000_000
+ORIENTATION = 0x0112
+_BANDS, _BITS, _FLOAT = 277, 258, 339  # TIFF tags
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself before its pixels are read.
+
+    Attributes:
+        error: why it cannot be read, or None.
+        format: Pillow's name of the format: JPEG, PNG, WEBP, ...
+        mode: Pillow's name of the pixels' kind: RGB, L, P, ...
+        size: width and height as stored.
+        bands: number of channels.
+        bits: bits per channel.
+        orientation: of EXIF, 1 to 8; 1 is upright.
+        frames: number of pages or animation frames.
+    """
+
+    error: str | None = None
+    format: str = ""
+    mode: str = ""
+    size: Size = (0, 0)
+    bands: int = 0
+    bits: int = 8
+    orientation: int = 1
+    frames: int = 1
+
+    @property
+    def upright(self) -> Size:
+        """Width and height once the EXIF orientation is applied."""
+        return self.size[::-1] if self.orientation >= 5 else self.size
+
+
+@dataclass(frozen=True)
+class Mask(Header):
+    """A mask's header and values.
+
+    Attributes:
+        values: of its pixels; None when they were not read. Of palette masks they are the indices.
+        colors: of palette masks, the colour 0xRRGGBB of each index in use.
+        alpha: "" without an alpha channel, "opaque", "varied", or "shape" when transparency alone tells the regions.
+        equal_channels: whether red, green and blue are the same everywhere, so that it is a grey mask.
+    """
+
+    values: Values | None = None
+    colors: dict[int, int] = field(default_factory=dict)
+    alpha: str = ""
+    equal_channels: bool = False
+
+
+@dataclass(frozen=True)
+class Image(Header):
+    """A picture's header and fingerprints.
+
+    Attributes:
+        digest: hash of its upright RGB pixels and size; b"" when they were not read.
+        thumb: its grey thumbnail, THUMB x THUMB bytes, upright; b"" when it was not read.
+    """
+
+    digest: bytes = b""
+    thumb: bytes = b""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Both halves of a pair."""
+
+    image: Image
+    mask: Mask
+
+
+def read_image_record(path: Path, *, pixels: bool = True) -> Image:
+    """Look into a picture; `pixels` also decodes it."""
+
+    def read(picture: PIL.Image.Image, header: Header) -> Image:
+        record = Image(**vars(header))
+        if not pixels:
+            return record
+        picture.load()
+        upright = _upright(picture.convert("RGB") if picture.mode != "RGB" else picture, header.orientation)
+        digest = hashlib.blake2b(upright.tobytes(), digest_size=16)
+        digest.update(repr(upright.size).encode())
+        grey = upright.reduce(max(1, min(upright.size) // (4 * THUMB))).convert("L")
+        thumb = grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
+        return replace(record, digest=digest.digest(), thumb=thumb)
+
+    found = _open(path, read)
+    return found if isinstance(found, Image) else Image(**vars(found))
+
+
+def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
+    """Look into a mask; `pixels` also counts its values."""
+
+    def read(picture: PIL.Image.Image, header: Header) -> Mask:
+        record = Mask(**vars(header))
+        if not pixels:
+            return record
+        picture.load()
+        return _measured(picture, record)
+
+    found = _open(path, read)
+    return found if isinstance(found, Mask) else Mask(**vars(found))
+
+
+def _measured(picture: PIL.Image.Image, record: Mask) -> Mask:
+    if picture.mode in ("1", "L", "P"):
+        values = measure(np.asarray(picture, dtype=np.uint8))
+        return replace(record, values=values, colors=_palette(picture, values))
+    if picture.mode.startswith("I") or picture.mode == "F":
+        array = np.asarray(picture)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return replace(record, error="it holds values that are no numbers (NaN or infinite)")
+        whole = np.rint(array).astype(np.int64)
+        # Fractions are kept apart from labels: 0..1 in floats becomes negative thousandths.
+        fractions = array.dtype.kind == "f" and bool((whole != array).any())
+        return replace(record, values=measure(np.rint(-1000 * array).astype(np.int64) if fractions else whole))
+    alpha = ""
+    if "A" in picture.getbands():
+        channel = np.asarray(picture.getchannel("A"))
+        alpha = "opaque" if int(channel.min()) == 255 else "varied"
+    rgba = np.asarray(picture.convert("RGB").convert("RGBA"))
+    values = measure(rgba.view("<u4")[..., 0] & 0xFFFFFF)  # 0xBBGGRR
+    if alpha == "varied" and values.distinct == 1:
+        return replace(record, values=measure(channel.astype(np.uint8)), alpha="shape", equal_channels=True)
+    equal = all(value == (value & 255) * 0x010101 for value in values.counts)
+    values = values.renamed((lambda value: value & 255) if equal else _reversed)
+    return replace(record, values=values, alpha=alpha, equal_channels=equal)
+
+
+def _reversed(color: int) -> int:
+    return (color & 255) << 16 | color & 0xFF00 | color >> 16
+
+
+def _palette(picture: PIL.Image.Image, values: Values) -> dict[int, int]:
+    if picture.mode != "P" or picture.palette is None:
+        return {}
+    entries = picture.getpalette("RGB") or []
+    colors = [entries[start : start + 3] for start in range(0, len(entries), 3)]
+    return {i: c[0] << 16 | c[1] << 8 | c[2] for i, c in enumerate(colors) if i in values.counts and len(c) == 3}
+
+
+def _open(path: Path, read: Any) -> Header:
+    """`read(picture, header)`, or a header that says why not."""
+    try:
+        if path.stat().st_size == 0:
+            return Header(error="the file is empty")
+        with path.open("rb") as file:
+            try:
+                picture = PIL.Image.open(file)
+            except PIL.UnidentifiedImageError:
+                return _tiff(file) or Header(error=_what_it_is(file))
+            with picture:
+                header = _header(picture, file)
+                if picture.size[0] * picture.size[1] > MAX_PIXELS:
+                    return replace(header, error=f"more than {MAX_PIXELS // 1_000_000} megapixels")
+                result: Header = read(picture, header)
+                return result
+    except MemoryError:
+        return Header(error="it does not fit in memory")
+    except Exception as error:  # decoders raise almost anything on damaged files
+        return Header(error=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+    return f"truncated or damaged ({text})"
+
+
+def _what_it_is(file: IO[bytes]) -> str:
+    file.seek(0)
+    start = file.read(256).lstrip()
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the picture; run 'git lfs pull'"
+    if start[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page, not a picture; download it again"
+    return "not a picture, or too damaged to tell its format"
+
+
+def _header(picture: PIL.Image.Image, file: IO[bytes]) -> Header:
+    bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
+    bands = len(picture.getbands())
+    if picture.format == "PNG":
+        position = file.tell()
+        file.seek(24)
+        bits = max(file.read(1)[0], bits if picture.mode != "I" else 16)  # IHDR holds the depth
+        bits = 16 if bits == 32 else bits
+        file.seek(position)
+    elif picture.format == "TIFF":
+        tags: Any = getattr(picture, "tag_v2", {})
+        bands, bits = int(tags.get(_BANDS, bands)), max(tags.get(_BITS, (bits,)))
+    try:
+        orientation = int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # damaged EXIF data does not make a picture unreadable
+        orientation = 1
+    return Header(
+        format=picture.format or "",
+        mode=picture.mode,
+        size=picture.size,
+        bands=bands,
+        bits=bits,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        frames=int(getattr(picture, "n_frames", 1)),
+    )
+
+
+def _tiff(file: IO[bytes]) -> Header | None:
+    """The header of a TIFF that Pillow does not read, such as one of five bands."""
+    try:
+        file.seek(0)
+        tags = ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        bits = tags.get(_BITS, (1,))
+        bits = max(bits) if isinstance(bits, tuple) else int(bits)
+        kind = tags.get(_FLOAT, (1,))
+        mode = "float" if (max(kind) if isinstance(kind, tuple) else kind) == 3 else "bands"
+        size = int(tags[256]), int(tags[257])
+        return Header(format="TIFF", mode=mode, size=size, bands=int(tags.get(_BANDS, 1)), bits=bits)
+    except Exception:  # not a TIFF
+        return None
+
+
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    turn = _TURNS.get(orientation)
+    return picture.transpose(turn) if turn is not None else picture

@@ -1,0 +1,204 @@
+"""The contact sheet: masks over pictures, how often classes occur, sizes and shapes; a PNG or one HTML page."""
+
+import base64
+import html
+import io
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segnext.data.doctor.charts import class_chart, size_chart
+from segnext.data.doctor.check import Report
+from segnext.data.doctor.encoding import is_color
+from segnext.data.doctor.findings import EXAMPLES, readable
+from segnext.data.doctor.records import Record
+from segnext.data.doctor.report import overview, verdict
+from segnext.data.known import labels_for_count
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.imageio import read_image
+
+FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
+THUMB = (300, 225)  # width and height that a thumbnail fits in
+
+Picture = NDArray[np.uint8]
+_SPREAD_COLORS = np.array(labels_for_count(256).colors, np.uint8)
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A pair on the sheet: the picture, and with its mask over it, both (H, W, 3) uint8, and what to say of it."""
+
+    picture: Picture
+    overlay: Picture
+    name: str
+    remark: str
+
+
+def write_sheet(report: Report, path: Path) -> None:
+    """Write the sheet, a page or a picture by the suffix .html or .png.
+
+    Raises:
+        SegNextError: when the file cannot be written.
+    """
+    thumbs = [thumb for index, remark in _chosen(report) if (thumb := _thumb(report, index, remark))]
+    try:
+        with replacing(path) as temporary:
+            if path.suffix.lower() == ".html":
+                temporary.write_text(_page(report, thumbs), encoding="utf-8")
+            else:
+                _picture(report, thumbs).save(temporary, format="PNG")
+    except OSError as error:
+        raise SegNextError(f"{path}: cannot be written ({error.strerror}); choose another --sheet") from error
+
+
+def _chosen(report: Report) -> list[tuple[int, str]]:
+    """Pairs to show: examples of findings first, then some of every split."""
+    items = report.case.survey.items
+    index_of = {str(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
+    remarks: dict[int, str] = {}
+    for finding in report.findings:
+        if finding.count == len(items):  # true of every pair, so of those chosen evenly too
+            continue
+        for line in finding.files:
+            words = (line, *line.split(" = "), line.rsplit(" (", 1)[0])
+            index = next((index_of[word] for word in words if word in index_of), None)
+            if index is not None and (index in remarks or len(remarks) < FLAGGED):
+                remarks[index] = f"{remarks[index]}, {finding.code}" if index in remarks else finding.code
+    splits = report.case.survey.splits().values()
+    for indices in splits:
+        number = ceil(SPREAD / max(len(splits), 1))
+        for index in indices[:: max(1, -(-len(indices) // number))]:
+            remarks.setdefault(index, "")
+    return list(remarks.items())
+
+
+def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
+    item, record = report.case.survey.items[index], report.case.records[index]
+    root = report.case.survey.root
+    try:
+        picture = PIL.Image.fromarray(read_image(root / item.image))
+    except SegNextError:
+        return None
+    picture.thumbnail(THUMB)
+    plain = np.asarray(picture)
+    colors = _painted(report, root / item.mask, record, picture.size)
+    overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
+    return Thumb(plain, overlay, readable(str(item.image)), remark)
+
+
+def _painted(report: Report, path: Path, record: Record, size: tuple[int, int]) -> Picture | None:
+    """The mask in colours at the thumbnail's size, or None when it cannot be read."""
+    if record.mask.error or record.mask.values is None:
+        return None
+    with PIL.Image.open(path) as mask:
+        if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
+            return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))
+        plain = mask.convert("L") if mask.mode not in ("L", "P", "1", "F") and not mask.mode.startswith("I") else mask
+        values = np.asarray(plain.resize(size, PIL.Image.Resampling.NEAREST)).astype(np.int64)
+    return _palette(report)[np.clip(values, 0, 255)]
+
+
+def _palette(report: Report) -> Picture:
+    """A colour for each of 256 labels: the class list's, else well-spread ones; foreign labels are magenta."""
+    labels = report.case.labels
+    if report.encoding.kind == "binary":
+        return np.linspace((20, 20, 60), (255, 60, 60), 256).astype(np.uint8)
+    if labels is None:
+        return _SPREAD_COLORS
+    palette = np.tile(np.array([255, 0, 255], np.uint8), (256, 1))
+    palette[: len(labels)] = labels.colors
+    palette[labels.ignore] = 255
+    return palette
+
+
+def _picture(report: Report, thumbs: list[Thumb]) -> PIL.Image.Image:
+    """Charts above, thumbnails below, as one picture."""
+    charts = [PIL.Image.open(io.BytesIO(chart)) for chart in (class_chart(report), size_chart(report))]
+    columns = 4
+    width, height = THUMB[0] + 16, THUMB[1] + 44
+    top = max(chart.height for chart in charts)
+    rows = ceil(len(thumbs) / columns)
+    page = PIL.Image.new("RGB", (max(columns * width, sum(c.width for c in charts)), top + rows * height + 8), "white")
+    across = 0
+    for chart in charts:
+        page.paste(chart.convert("RGB"), (across, 0))
+        across += chart.width
+    for index, thumb in enumerate(thumbs):
+        x, y = 8 + index % columns * width, top + index // columns * height
+        _label(page, (x, y), thumb)
+        page.paste(PIL.Image.fromarray(thumb.overlay), (x, y + 32))
+    return page
+
+
+def _label(page: PIL.Image.Image, corner: tuple[int, int], thumb: Thumb) -> None:
+    from PIL import ImageDraw, ImageFont
+
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
+    name = thumb.name if len(thumb.name) <= 40 else f"...{thumb.name[-37:]}"
+    draw.text((corner[0], corner[1] + 2), name, fill=(40, 40, 40), font=font)
+    draw.text((corner[0], corner[1] + 16), thumb.remark[:46], fill=(190, 30, 30), font=font)
+
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1280px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.4em } h2 { font-size: 1.15em; margin-top: 2em } code { background: #f2f2f2; padding: .1em .3em }
+.finding { border-left: 5px solid #999; margin: .9em 0; padding: .1em 0 .1em .9em; overflow-wrap: anywhere }
+.error { border-color: #c62828 } .warning { border-color: #ef9a00 } .note { border-color: #1e88e5 }
+.finding p { margin: .15em 0 } .finding small { color: #666 } .charts img { max-width: 100% }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 1em }
+figure { margin: 0 } figure img { display: block } figcaption { font-size: .8em; overflow-wrap: anywhere }
+figure .remark { color: #b71c1c } figure .plain { display: none } figure:hover .plain { display: block }
+figure:hover .overlay { display: none }
+"""
+
+
+def _page(report: Report, thumbs: list[Thumb]) -> str:
+    """One page that needs no other file."""
+    title = html.escape(readable(f"{report.case.survey.root.resolve().name}: data check"))
+    parts = [
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",
+        *(f"<p>{html.escape(line)}</p>" for line in overview(report)),
+        f"<p><b>{html.escape(verdict(report))}</b></p>",
+        *(_finding(finding.to_dict()) for finding in report.findings),
+        '<h2>Classes and sizes</h2><div class="charts">',
+        *(f'<img alt="chart" src="{_data(chart, "png")}">' for chart in (class_chart(report), size_chart(report))),
+        "</div><h2>Masks over pictures</h2><p>Point at one to see the picture alone.</p><div class='pairs'>",
+        *map(_figure, thumbs),
+        "</div></body></html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _finding(finding: dict[str, object]) -> str:
+    files = finding["files"]
+    assert isinstance(files, list)
+    shown = f"<p><small>{html.escape(', '.join(files[:EXAMPLES]))}</small></p>" if files else ""
+    return (
+        f'<div class="finding {finding["severity"]}"><p><b>{html.escape(str(finding["title"]))}</b></p>'
+        f"<p>{html.escape(str(finding['why']))}</p><p><code>{html.escape(str(finding['fix']))}</code></p>{shown}</div>"
+    )
+
+
+def _figure(thumb: Thumb) -> str:
+    pictures = "".join(
+        f'<img class="{name}" alt="" src="{_data(_jpeg(pixels), "jpeg")}">'
+        for name, pixels in (("overlay", thumb.overlay), ("plain", thumb.picture))
+    )
+    remark = f'<br><span class="remark">{html.escape(thumb.remark)}</span>' if thumb.remark else ""
+    return f"<figure>{pictures}<figcaption>{html.escape(thumb.name)}{remark}</figcaption></figure>"
+
+
+def _jpeg(pixels: Picture) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _data(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,148 @@
+"""What a folder holds: its pairs, their splits, and whether it is laid out as a data set of ours."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segnext.data.doctor.names import split_of, stem_of
+from segnext.data.doctor.pairing import Pairing, pair
+from segnext.data.doctor.tree import Tree, walk
+from segnext.data.folder import Folder
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+
+LIST_SUFFIXES = (".txt", ".lst", ".csv")
+MAX_LIST_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture, its mask, and the splits it is in; paths are relative to the data set's folder."""
+
+    image: Path
+    mask: Path
+    splits: tuple[str, ...] = ()
+
+
+@dataclass
+class Survey:
+    """A folder with its files paired.
+
+    Attributes:
+        root: the folder.
+        labels: of its dataset.yaml, or None.
+        labels_error: what is wrong with the dataset.yaml, or None.
+        ready: whether it is laid out as images/SPLIT/** and masks/SPLIT/**, so that training reads it.
+        items: the pairs.
+        tree: all its files.
+        pairing: how the pictures were paired, and those that were not.
+        lists: for each list of names that gives a split, its file and the names that no pair has.
+    """
+
+    root: Path
+    labels: Labels | None
+    labels_error: str | None
+    ready: bool
+    items: list[Item]
+    tree: Tree
+    pairing: Pairing
+    lists: dict[str, tuple[Path, list[str]]] = field(default_factory=dict)
+
+    def splits(self) -> dict[str, list[int]]:
+        """The positions in `items` of every split's pairs, train first; "" for pairs in none."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for index, item in enumerate(self.items):
+            for split in item.splits or ("",):
+                found[split].append(index)
+        order = ("train", "val", "test")
+        return dict(sorted(found.items(), key=lambda entry: (_rank(entry[0], order), entry[0])))
+
+
+def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
+    """Look through `root` and pair what it holds, or only images/SPLIT and masks/SPLIT of `splits`.
+
+    Raises:
+        SegNextError: when there is no such folder.
+    """
+    if not root.is_dir():
+        raise SegNextError(f"{root}: no such folder; give the folder that holds the pictures and their masks")
+    labels, problem = _labels(root)
+    tree = walk(root)
+    files = [file for file in tree.pictures if labels is None or file.parts[0] in ("images", "masks")]
+    if splits is not None:
+        files = [file for file in files if len(file.parts) > 2 and file.parts[1] in set(splits)]
+    elif not any(file.parts[0] == "images" for file in files):
+        files = tree.pictures
+    pairing = pair(files)
+    ready = _is_ready(pairing)
+    result = Survey(root, labels, problem, ready, [], tree, pairing)
+    lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _lists(result)
+    for image, mask in pairing.pairs:
+        by_folder = _split_by_folder(image, ready)
+        listed = tuple(name for name, stems in lists.items() if stem_of(image) in stems)
+        result.items.append(Item(image, mask, (by_folder,) if by_folder else listed))
+    return result
+
+
+def _labels(root: Path) -> tuple[Labels | None, str | None]:
+    if not (root / "dataset.yaml").is_file():
+        return None, None
+    try:
+        return Folder.open(root).labels, None
+    except SegNextError as error:
+        return None, str(error)
+
+
+def _is_ready(pairing: Pairing) -> bool:
+    """Whether every picture, paired or not, lies in images/SPLIT/ and most masks where they are looked for."""
+    images = [image for image, _ in pairing.pairs] + pairing.images
+    if not images or not all(len(image.parts) > 2 and image.parts[0] == "images" for image in images):
+        return False
+    return all(mask.parts[0] == "masks" and len(mask.parts) > 2 for _, mask in pairing.pairs)
+
+
+def expected_mask(image: Path) -> Path:
+    """Where training looks for the mask of images/SPLIT/NAME."""
+    return Path("masks", *image.parts[1:]).with_suffix(".png")
+
+
+def _split_by_folder(image: Path, ready: bool) -> str | None:
+    if ready:
+        return image.parts[1]
+    return next((part for part in image.parent.parts if split_of(part)), None)
+
+
+def _lists(result: Survey) -> dict[str, set[str]]:
+    """The stems that lists such as ImageSets/Segmentation/train.txt name, for every split."""
+    stems = {stem_of(image) for image, _ in result.pairing.pairs} | {stem_of(file) for file in result.pairing.images}
+    found: dict[str, set[str]] = {}
+    for file in result.tree.others:
+        split = split_of(file.stem)
+        if file.suffix.lower() not in LIST_SUFFIXES or split is None or split in found:
+            continue
+        names = _names(result.root / file)
+        known = [name for name in names if name in stems]
+        if len(known) >= max(1, len(names) // 2):
+            found[split] = set(known)
+            result.lists[split] = (file, sorted(set(names) - stems))
+    return found
+
+
+def _names(file: Path) -> list[str]:
+    """The stem that begins each line."""
+    if file.stat().st_size > MAX_LIST_BYTES:
+        return []
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = [line.replace(",", " ").split() for line in lines]
+    return [_stem_of_word(line[0]) for line in words if line]
+
+
+def _stem_of_word(word: str) -> str:
+    name = word.replace("\\", "/").rsplit("/", 1)[-1]
+    return stem_of(Path(name)) if "." in name else name.casefold()
+
+
+def _rank(name: str, order: tuple[str, ...]) -> int:
+    kind = split_of(name)
+    return order.index(kind) if kind in order else len(order)

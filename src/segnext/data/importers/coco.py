@@ -1,0 +1,198 @@
+"""COCO annotations (Lin et al., 2014): polygons and RLE, compressed or not, of every instance.
+
+Crowd regions are painted first, then the other annotations from the largest to the smallest, so that small things
+lie on top; of two equally large ones the later in the file does.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from segnext.data.importers.options import Options
+from segnext.data.importers.pairs import walk
+from segnext.data.importers.shapes import shape_classes
+from segnext.data.importers.source import Item, PairError, Problem, Reading, Source, Watch, listed, quiet
+from segnext.data.importers.splits import assign_splits, split_name
+from segnext.errors import SegNextError
+from segnext.imageio import SUFFIXES
+
+Json = dict[str, Any]
+_OTHER = re.compile("captions|person_keypoints|panoptic|image_info")
+_EMPTY = "annotations without a segmentation left out"
+
+
+def open_source(options: Options, watch: Watch = quiet) -> Source:
+    """Pictures and their annotations, from one JSON file or from all of a folder; categories sorted by id."""
+    tools = _tools()
+    files = _annotation_files(options.source)
+    folder = options.source if options.source.is_dir() else options.source.parent
+    pictures = _Pictures(folder, options)
+    categories: dict[int, str] = {}
+    entries: dict[Path, tuple[Json, list[Json]]] = {}  # of a picture: its entry and its annotations
+    items: list[Item] = []
+    problems: list[Problem] = []
+    for done, file in enumerate(files, 1):
+        content = _load(file)
+        _add_categories(categories, content, file)
+        annotations = _by_image(content)
+        for entry in content["images"]:
+            found = _item(entry, file, pictures)
+            if isinstance(found, Item) and found.image in entries:
+                found = Problem(found.image, "annotated twice", f"{file}: lists it once more")
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                items.append(found)
+                entries[found.image] = entry, annotations.get(entry["id"], [])
+        watch("annotations", done, len(files))
+    if not items:
+        raise SegNextError(f"{folder}: holds none of the pictures that {listed(files)} lists; name --images FOLDER")
+    names = dict.fromkeys(categories[number] for number in sorted(categories))
+    labels, label_of, background = shape_classes(list(names), options)
+    label_of_id = {number: label_of[name] for number, name in categories.items()}
+    problems += [Problem(file, "no mask", "no JSON file lists it") for file in pictures.all if file not in entries]
+    items, more, remarks = assign_splits(sorted(items, key=lambda item: item.name), options)
+    remarks.append("overlapping annotations: crowd regions lie lowest, then from large to small, the small on top")
+
+    def read(item: Item) -> Reading:
+        return _paint(*entries[item.image], label_of_id, background, tools, item)
+
+    return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
+
+
+def _by_image(content: Json) -> dict[Any, list[Json]]:
+    annotations: dict[Any, list[Json]] = defaultdict(list)
+    for annotation in content["annotations"]:
+        annotations[annotation["image_id"]].append(annotation)
+    return annotations
+
+
+def _tools() -> Any:
+    try:
+        return import_module("pycocotools.mask")
+    except ImportError as error:
+        raise SegNextError(
+            "--from coco needs the package pycocotools, which is not installed; run: pip install 'segnext[coco]'"
+        ) from error
+
+
+class _Pictures:
+    """The pictures below a folder, to be found by the end of their path."""
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        base = folder / options.images if options.images else folder
+        self.all = [file for file in walk(base) if file.suffix.lower() in SUFFIXES]
+        self.by_name: dict[str, list[Path]] = defaultdict(list)
+        for file in self.all:
+            self.by_name[file.name].append(file)
+
+    def find(self, name: PurePosixPath, file: Path) -> list[Path]:
+        """Pictures called so; of several, those beside the JSON file or in a folder of its split."""
+        found = [path for path in self.by_name.get(name.name, []) if path.parts[-len(name.parts) :] == name.parts]
+        if len(found) > 1:
+            beside = [path for path in found if path.is_relative_to(file.parent)]
+            split = _split(file)
+            same = [path for path in found if split and split in {split_name(part) for part in path.parts}]
+            found = beside if len(beside) == 1 else same or found
+        return found
+
+
+def _annotation_files(source: Path) -> list[Path]:
+    """The JSON file given, or those of a folder that hold instances."""
+    if source.is_file():
+        return [source]
+    found = [file for file in walk(source) if file.suffix.lower() == ".json"]
+    named = [file for file in found if file.name.startswith("instances")]
+    files = named or [file for file in found if not _OTHER.match(file.name)]
+    if not files:
+        raise SegNextError(f"{source}: there is no COCO JSON file in it; give the file or the folder that holds it")
+    return files
+
+
+def _load(file: Path) -> Json:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise SegNextError(f"{file}: cannot be read as JSON ({error}); mend it or give the right file") from error
+    keys = ("images", "annotations", "categories")
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
+        raise SegNextError(f"{file}: not COCO annotations, which hold the lists {', '.join(keys)}; give the right file")
+    if any("segments_info" in annotation for annotation in content["annotations"][:1]):
+        raise SegNextError(f"{file}: COCO panoptic annotations are not instances; give an instances_*.json file")
+    return content
+
+
+def _add_categories(categories: dict[int, str], content: Json, file: Path) -> None:
+    for category in content["categories"]:
+        number, name = int(category["id"]), str(category["name"])
+        if categories.setdefault(number, name) != name:
+            raise SegNextError(
+                f"{file}: category {number} is '{name}', in another file '{categories[number]}'; import them one by one"
+            )
+
+
+def _split(file: Path) -> str:
+    """The split that a JSON file's name (instances_train2017) or folder tells, or ""."""
+    words = [*reversed(re.split(r"[_.\- ]+", file.stem)), file.parent.name]
+    return next((split for word in words if (split := split_name(word))), "")
+
+
+def _item(entry: Json, file: Path, pictures: _Pictures) -> Item | Problem:
+    parts = [part for part in re.split(r"[\\/]+", str(entry.get("file_name", ""))) if part not in ("", ".", "..")]
+    name = PurePosixPath(*parts)
+    found = pictures.find(name, file) if parts else []
+    if not found:
+        return Problem(file, "no picture", f"lists '{name}', but there is no such picture")
+    if len(found) > 1:
+        return Problem(file, "ambiguous name", f"lists '{name}', but there are {len(found)}: {listed(found)}")
+    split = _split(file)
+    folders = [part for part in name.parent.parts if not split or split_name(part) != split]
+    return Item(PurePosixPath(*folders, name.stem).as_posix(), found[0], file, split)
+
+
+def _paint(
+    entry: Json, annotations: Sequence[Json], label_of: dict[int, int], background: int, tools: Any, item: Item
+) -> Reading:
+    height, width = int(entry["height"]), int(entry["width"])
+    mask = np.full((height, width), background, np.uint8)
+    notes: dict[str, int] = {}
+    painted: list[tuple[bool, int, int, int, Any]] = []
+    for annotation in annotations:
+        number = int(annotation.get("category_id", -1))
+        if number not in label_of:
+            raise PairError("foreign category", f"{item.mask}: annotation {annotation.get('id')} has category {number}")
+        if (region := _region(annotation, height, width, tools, item)) is None:
+            notes[_EMPTY] = 1 + notes.get(_EMPTY, 0)
+            continue
+        crowd = bool(annotation.get("iscrowd"))
+        painted.append((not crowd, -int(tools.area(region)), len(painted), label_of[number], region))
+    for *_, label, region in sorted(painted, key=lambda entry: entry[:3]):
+        mask[tools.decode(region).astype(bool)] = label
+    return Reading(mask, notes)
+
+
+def _region(annotation: Json, height: int, width: int, tools: Any, item: Item) -> Any:
+    """An annotation as compressed RLE; None when it has no segmentation."""
+    shape = annotation.get("segmentation")
+    try:
+        if isinstance(shape, list):
+            polygons = [polygon for polygon in shape if len(polygon) >= 6]
+            return tools.merge(tools.frPyObjects(polygons, height, width)) if polygons else None
+        if not shape:
+            return None
+        if [int(side) for side in shape["size"]] != [height, width]:
+            raise ValueError(f"its RLE is for {shape['size']}")
+        if isinstance(shape["counts"], list):
+            return tools.frPyObjects(shape, height, width)
+        counts = shape["counts"]
+        return {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}
+    except (KeyError, TypeError, ValueError) as error:
+        raise PairError(
+            "bad segmentation", f"{item.mask}: annotation {annotation.get('id')} cannot be read ({error})"
+        ) from error

@@ -1,0 +1,133 @@
+"""Masks of labels, shifted or mapped to the classes."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segnext.data.importers.classes import DERIVE, given_labels, made_labels, title
+from segnext.data.importers.options import Options
+from segnext.data.importers.pairs import find_pairs
+from segnext.data.importers.raster import read_values
+from segnext.data.importers.source import Item, PairError, Reading, Source, Watch, listed, quiet
+from segnext.data.importers.splits import assign_splits
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+
+IGNORE = 255  # in source masks, in mappings, and of class lists that are made up
+RANGE = 1 << 16  # labels that a source may have
+
+Table = NDArray[np.int32]  # (RANGE,) label of each source label, -1 for those that have none
+Values = Callable[[Path], NDArray[np.int32]]
+
+
+def open_source(options: Options, watch: Watch = quiet) -> Source:
+    """Pairs of pictures and label masks: grey, palette or 16-bit."""
+    if options.mapping and options.offset:
+        raise SegNextError("--map and --offset both change the labels; give one of them")
+    labels = given_labels(options)
+    if labels is not None and options.names:
+        raise SegNextError("--names and a class list both name the classes; give one of them")
+    found, problems = find_pairs(options)
+    items, more, remarks = assign_splits(found, options)
+    if options.names:
+        labels = made_labels(title(options.source), options.names)
+    elif labels is None:
+        labels, extra = derive(items, read_values, table(options, IGNORE), options, watch)
+        remarks += extra
+    read = LabelReader(labels, table(options, labels.ignore), options.others == "ignore")
+    return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
+
+
+class LabelReader:
+    """Reads label masks: each label through a table, then a check against the class list."""
+
+    def __init__(self, labels: Labels, table: Table, ignore_others: bool = False, values: Values = read_values) -> None:
+        self.labels, self.table, self.ignore_others, self.values = labels, table, ignore_others, values
+
+    def __call__(self, item: Item) -> Reading:
+        """Labels of a mask.
+
+        Raises:
+            PairError: when it is unreadable or holds labels that no class has.
+        """
+        values = self.values(item.mask)
+        if values.min() < 0 or values.max() >= RANGE:
+            raise PairError(
+                "foreign label", f"{item.mask}: holds {values.min()} to {values.max()}, which are no labels"
+            )
+        mapped = self.table[values]
+        unknown = (mapped < 0) | ((mapped >= len(self.labels)) & (mapped != self.labels.ignore))
+        if not unknown.any():
+            return Reading(mapped.astype(np.uint8))
+        if not self.ignore_others:
+            raise PairError("foreign label", self._foreign(values[unknown], item))
+        mask = np.where(unknown, self.labels.ignore, mapped).astype(np.uint8)
+        return Reading(mask, {"pixels of foreign labels ignored": int(np.count_nonzero(unknown))})
+
+    def _foreign(self, values: NDArray[np.int32], item: Item) -> str:
+        found, counts = np.unique(values, return_counts=True)
+        shown = listed((f"{value} in {count:,} pixels" for value, count in zip(found, counts, strict=True)), 3)
+        return (
+            f"{item.mask}: holds label {shown}, which is none of the {len(self.labels)} classes and not the ignore "
+            f"label {self.labels.ignore}; give the class list it belongs to, map it, or say --others ignore"
+        )
+
+
+def table(options: Options, ignore: int) -> Table:
+    """What the options make of each source label; the source's 255 stays the ignore label unless it is mapped."""
+    values = np.arange(RANGE, dtype=np.int32)
+    if options.mapping:
+        return mapped(dict(options.mapping), ignore)
+    if options.offset:
+        shifted = values + options.offset
+        values = np.where(shifted < 0, ignore, shifted).astype(np.int32)
+    values[IGNORE] = ignore
+    return values
+
+
+def mapped(mapping: dict[int | None, int], ignore: int) -> Table:
+    """A table of a mapping, whose key None stands for all that it does not name, and whose 255 for the ignore label."""
+    targets = {label: ignore if target == IGNORE else target for label, target in mapping.items()}
+    result = np.full(RANGE, targets.pop(None, -1), np.int32)
+    for label, target in targets.items():
+        if label is not None:
+            result[label] = target
+    return result
+
+
+def derive(
+    items: Sequence[Item], values: Values, table: Table, options: Options, watch: Watch
+) -> tuple[Labels, list[str]]:
+    """Classes 0 to the largest label that the masks hold, named after their labels; and remarks for people.
+
+    Raises:
+        SegNextError: when most of those labels do not occur.
+    """
+
+    def used(item: Item) -> NDArray[np.int32]:
+        try:
+            return np.unique(np.clip(values(item.mask), 0, RANGE - 1))
+        except PairError:  # named when the pair is imported
+            return np.zeros(0, np.int32)
+
+    seen: set[int] = set()
+    with ThreadPoolExecutor(2) as pool:
+        for done, found in enumerate(pool.map(used, items), 1):
+            seen.update(table[found].tolist())
+            watch("labels", done, len(items))
+    seen -= {IGNORE, -1}
+    count = max(seen, default=-1) + 1
+    absent = sorted(set(range(count)) - seen)
+    if len(absent) > max(8, len(seen)) and options.classes != DERIVE:
+        raise SegNextError(
+            f"{options.source}: the masks hold {len(seen)} labels with wide gaps ({listed(sorted(seen), 10)}); say "
+            "what they mean by --map or --classes FILE (--classes derive takes them as they are), or use --from binary "
+            "for 0 and 255"
+        )
+    remarks = [f"{count} classes named after their labels; give them names in dataset.yaml"]
+    if absent:
+        remarks.append(f"labels that no mask holds: {listed(absent, 10)}")
+    return made_labels(title(options.source), [f"class {label}" for label in range(count)]), remarks

@@ -1,0 +1,78 @@
+"""The source formats, and what may be asked of an import. Light: the command line's parsing needs it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segnext.labels import Color
+
+_FOLDERS = ("images", "masks")
+_CLASSES = ("classes", "like")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A source format: one line for people, and the names of the options that mean something for it."""
+
+    does: str
+    options: tuple[str, ...] = ()
+
+
+FORMATS = {
+    "colors": Format(
+        "masks whose colours are the classes: RGB, RGBA or palette pictures",
+        (*_FOLDERS, *_CLASSES, "ignore_colors", "tolerance", "others"),
+    ),
+    "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others")),
+    "labels": Format(
+        "masks of labels, to be shifted or mapped", (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "others")
+    ),
+    "coco": Format(
+        "COCO annotations: polygons and RLE (needs segnext[coco])", ("images", *_CLASSES, "background", "others")
+    ),
+    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others")),
+    "cityscapes": Format("Cityscapes: leftImg8bit, gtFine; its 19 train ids"),
+    "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
+    "ade20k": Format("ADE20K SceneParse150: images, annotations"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to import and how. Which fields matter for which format, `FORMATS` says.
+
+    Attributes:
+        source: folder (for COCO also a JSON file) that is read and never written to.
+        split_from: "auto" for the source's own split folders or lists, "none" for one split `train`, or a folder
+            with lists train.txt, val.txt, ...
+        exif: what masks of EXIF-rotated pictures are drawn on: "upright", "stored", or "auto" where their size tells.
+        link: hard links to the pictures instead of copies.
+        images: folder of the pictures in `source`; None to find it.
+        masks: folder of the masks in `source`; None to find it.
+        classes: a dataset.yaml with the class list, or "derive"; None for the format's own default.
+        like: name of a known label set.
+        names: class names.
+        ignore_colors: colours that become the ignore label.
+        tolerance: largest distance of a value from its class's own: Euclidean in 8-bit RGB, or in grey levels.
+        others: "refuse" masks with values, or annotations, that no class claims, or "ignore" those pixels.
+        threshold: smallest value of the second class of binary masks.
+        mapping: label in the source -> label; the key None stands for all labels that are not named.
+        offset: what to add to every label; what falls below 0 is ignored.
+        background: class of the pixels in no annotation; "ignore" to ignore them.
+    """
+
+    source: Path
+    split_from: str = "auto"
+    exif: str = "auto"
+    link: bool = False
+    images: str | None = None
+    masks: str | None = None
+    classes: str | None = None
+    like: str | None = None
+    names: tuple[str, ...] | None = None
+    ignore_colors: tuple[Color, ...] = ()
+    tolerance: float | None = None
+    others: str = "refuse"
+    threshold: int = 128
+    mapping: tuple[tuple[int | None, int], ...] = ()
+    offset: int = 0
+    background: str = "background"

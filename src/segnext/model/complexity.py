@@ -1,0 +1,122 @@
+"""Parameters and multiply-adds of a network, part by part, and what the paper says of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from segnext.model.network import ModelConfig, SegNeXt, build, preset
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network.
+
+    Attributes:
+        name: "encoder stage 1" to "encoder stage 4", then the decoder's layers, such as "decoder squeeze".
+        parameters: learned numbers.
+        operations: multiply-adds for one image.
+    """
+
+    name: str
+    parameters: int
+    operations: int
+
+
+def count(config: ModelConfig, height: int, width: int) -> list[Part]:
+    """The parts of the network, in the order of the computation; their sums are the whole.
+
+    Multiply-adds are those of convolutions and matrix products in evaluation, the matrix products of the
+    decomposition and of attention included; what works element by element (norms, activations, softmax,
+    resizing, pooling) is not counted, as usual. Nothing is computed: the network runs on torch's "meta"
+    device, which knows shapes alone.
+
+    Args:
+        config: the network.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+    """
+    with torch.device("meta"):
+        model = build(config).eval()
+    model.to("meta")  # the fixed bases, which numpy drew
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        model(torch.empty(1, config.in_channels, height, width, device="meta"))
+    flops = {name: sum(by_operator.values()) for name, by_operator in counter.get_flop_counts().items()}
+    parts = []
+    for name, path, module in _parts(model):
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        operations = sum(flops.get(f"SegNeXt.{called}", 0) for called in _called(path, module)) // 2
+        if parameters or operations:  # dropout has neither
+            parts.append(Part(name, parameters, operations))
+    return parts
+
+
+def _parts(model: SegNeXt) -> Iterator[tuple[str, str, nn.Module]]:
+    """Name, path and module of each part."""
+    for path, stage in model.encoder.get_submodule("stages").named_children():
+        yield f"encoder stage {int(path) + 1}", f"encoder.stages.{path}", stage
+    for path, layer in model.decoder.named_children():
+        yield f"decoder {path}", f"decoder.{path}", layer
+
+
+def _called(path: str, module: nn.Module) -> list[str]:
+    """The paths under which the module's work is counted: a list of modules is never called, its members are."""
+    return [f"{path}.{number}" for number in range(len(module))] if isinstance(module, nn.ModuleList) else [path]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A line of the paper's tables.
+
+    Attributes:
+        title: what the line is about.
+        config: the network.
+        height: of the input.
+        width: of the input.
+        giga: multiply-adds, in 1e9; the paper calls them FLOPs.
+        miou: in %, single scale.
+        mega: parameters, in 1e6, where the table gives them.
+    """
+
+    title: str
+    config: ModelConfig
+    height: int
+    width: int
+    giga: float
+    miou: float
+    mega: float | None = None
+
+
+def published_models() -> list[Published]:
+    """The four sizes on ADE20K (150 classes) and Cityscapes val (19 classes)."""
+    ade20k = {"t": (6.6, 41.1, 4.3), "s": (15.9, 44.3, 13.9), "b": (34.9, 48.5, 27.6), "l": (70.0, 51.0, 48.9)}
+    cityscapes = {"t": (50.5, 79.8), "s": (124.6, 81.3), "b": (275.7, 82.6), "l": (577.5, 83.2)}
+    return [
+        *(
+            Published(f"{size.upper()}, ADE20K", preset(f"segnext_{size}"), 512, 512, *line)
+            for size, line in ade20k.items()
+        ),
+        *(
+            Published(f"{size.upper()}, Cityscapes", preset(f"segnext_{size}", num_classes=19), 1024, 2048, *line)
+            for size, line in cityscapes.items()
+        ),
+    ]
+
+
+def published_decoders() -> list[Published]:
+    """The decoders compared on T and ADE20K; of (b), which CNN head it was the paper does not say."""
+    lines: tuple[tuple[str, dict[str, Any], float, float], ...] = (
+        ("(a) MLP, stages 1-4", {"decoder": "mlp"}, 10.0, 40.3),
+        ("(b) CNN: ASPP", {"decoder": "aspp"}, 4.9, 30.9),
+        ("(b) CNN: PSP", {"decoder": "psp"}, 4.9, 30.9),
+        ("(b) CNN: DANet", {"decoder": "danet"}, 4.9, 30.9),
+        ("(c) Ham, stages 2-4", {}, 6.6, 41.1),
+        ("(c) Ham, stages 1-4", {"stages": (1, 2, 3, 4)}, 12.1, 40.7),
+    )
+    return [
+        Published(title, preset("segnext_t", **changes), 512, 512, giga, miou) for title, changes, giga, miou in lines
+    ]

@@ -1,0 +1,55 @@
+"""The light Hamburger head (section 3.2, figure 3c)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segnext.model.decoders.parts import init_decoder, resize
+from segnext.model.layers import ConvNorm
+
+STAGES = (2, 3, 4)  # stage 1 holds too much low-level detail to help (section 4.2)
+
+
+class HamDecoder(nn.Module):
+    """Stages of the encoder, squeezed, given global context.
+
+    Args:
+        encoder_channels: widths of the four stage maps.
+        channels: width D of the head.
+        context: (B, D, H, W) -> (B, D, H, W); a `Hamburger`, or what is compared with it.
+        num_classes: classes to tell apart.
+        stages: stages to use, of 1 to 4, in ascending order; the head works at the first one's resolution.
+        dropout: probability of dropping a channel before the classifier, in training.
+
+    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2).
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder_channels: Sequence[int],
+        channels: int,
+        context: nn.Module,
+        num_classes: int,
+        stages: Sequence[int] = STAGES,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.stages = tuple(stages)
+        self.squeeze = ConvNorm(sum(encoder_channels[stage - 1] for stage in stages), channels)
+        self.hamburger = context  # whatever it is, the name in weights files stays
+        self.align = ConvNorm(channels, channels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(channels, num_classes, 1)
+        init_decoder(self, self.classifier)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        used = [maps[stage - 1] for stage in self.stages]
+        resized = [resize(x, used[0].shape[2:]) for x in used]
+        x = F.relu(self.squeeze(torch.cat(resized, dim=1)))
+        x = self.hamburger(x)
+        x = F.relu(self.align(x))
+        logits: Tensor = self.classifier(self.dropout(x))
+        return logits if self.stages[0] == 2 else resize(logits, maps[1].shape[2:])

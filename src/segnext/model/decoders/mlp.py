@@ -1,0 +1,42 @@
+"""The all-MLP head of SegFormer (Xie et al., 2021; figure 3a of the SegNeXt paper)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segnext.model.decoders.parts import init_decoder, resize
+from segnext.model.layers import ConvNorm
+
+
+class MLPDecoder(nn.Module):
+    """Each of the four stages gets the head's width by a linear layer and stage 1's size; one more layer fuses them.
+
+    It works at 1/4 of the image's resolution, as the paper's count of operations tells; its logits are
+    then halved to the size that all decoders give.
+
+    Args:
+        encoder_channels: widths of the four stage maps.
+        channels: width of the head; 256 for SegFormer's small models.
+        num_classes: classes to tell apart.
+        dropout: probability of dropping a channel before the classifier, in training.
+
+    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2).
+    """
+
+    def __init__(
+        self, *, encoder_channels: Sequence[int], channels: int, num_classes: int, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.unify = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in encoder_channels)
+        self.fuse = ConvNorm(len(encoder_channels) * channels, channels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(channels, num_classes, 1)
+        init_decoder(self, self.classifier)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        unified = [unify(x) for unify, x in zip(self.unify, maps, strict=True)]
+        resized = [resize(x, maps[0].shape[2:]) for x in unified]
+        x = F.relu(self.fuse(torch.cat(resized, dim=1)))
+        return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])

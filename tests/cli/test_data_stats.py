@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from segnext.cli import main
+from segnext.data.scenes import write_scenes
+
+
+def test_the_table_for_people_and_the_json_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "set"
+    write_scenes(root, {"train": 2, "val": 1}, height=32, width=48)
+    words = ["--json", str(tmp_path / "s.json"), "--picture", str(tmp_path / "s.png")]
+    assert main(["data", "stats", str(root), *words]) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert output.out.startswith("train: 2 pictures, all 48 x 32; mean ")
+    assert "ignored: 0.00 % of 4,608 pixels" in output.out
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert content["pictures"] == 3
+    assert content["pixels"] == 3 * 32 * 48
+    assert sum(entry["share"] for entry in content["classes"]) == pytest.approx(1)
+    assert content["splits"]["val"]["sizes"] == [{"height": 32, "width": 48, "pictures": 1}]
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+    assert main(["data", "stats", str(root), "--split", "val"]) == 0
+    assert "train:" not in capsys.readouterr().out
+
+
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scenes(tmp_path, {"train": 2}, height=32, width=48)
+    Image.new("L", (5, 5)).save(tmp_path / "masks/train/0001.png")
+    assert main(["data", "stats", str(tmp_path)]) == 1
+    assert "0001.png: the mask has another size" in capsys.readouterr().err
+    Image.new("L", (5, 5)).save(tmp_path / "masks/train/0000.png")
+    assert main(["data", "stats", str(tmp_path)]) == 2
+    assert main(["data", "stats", str(tmp_path), "--picture", str(tmp_path / "s.jpg")]) == 2
+    assert "ends in .png" in capsys.readouterr().err
+    assert main(["data", "stats", str(tmp_path / "nowhere")]) == 2

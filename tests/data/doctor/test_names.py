@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from segnext.data.doctor.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
+from segnext.data.doctor.pairing import pair
+
+
+def pairs(*names: str) -> list[tuple[str, str]]:
+    return [(str(image), str(mask)) for image, mask in pair([Path(name) for name in names]).pairs]
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("SegmentationClass", ["segmentation", "class"]),
+        ("trainannot", ["train", "annot"]),
+        ("Tile 4", ["tile", "4"]),
+        ("imagesTr", ["images", "tr"]),
+    ],
+)
+def test_words_of_a_name(folder: str, words: list[str]) -> None:
+    assert tokens(folder) == words
+
+
+@pytest.mark.parametrize(
+    ("file", "role", "place"),
+    [
+        ("JPEGImages/a.jpg", Role.IMAGE, ()),
+        ("train/labels/a.png", Role.MASK, ("train",)),
+        ("train_masks/a.png", Role.MASK, ("train",)),
+        ("Semantic segmentation dataset/Tile 4/images/a.jpg", Role.IMAGE, ("semantic-segmentation-dataset", "tile-4")),
+        ("gtFine/train/aachen/a.png", Role.MASK, ("train", "aachen")),
+        ("results/masks/a.png", Role.OTHER, None),
+        ("train/clouds/a.png", Role.UNKNOWN, ("train", "clouds")),
+    ],
+)
+def test_role_and_place(file: str, role: Role, place: tuple[str, ...] | None) -> None:
+    assert role_of(Path(file)) is role
+    assert place is None or place_of(Path(file), role) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("Training", "train"), ("valid", "val"), ("test_images", "test"), ("trainval", None), ("a", None)],
+)
+def test_split(name: str, split: str | None) -> None:
+    assert split_of(name) == split
+
+
+def test_stems() -> None:
+    assert stem_of(Path("masks/A.jpg.png")) == "a"
+    assert [bare_stem(stem) for stem in ("a_mask", "mask_a", "104_sat", "x_gtfine_labelids")] == ["a", "a", "104", "x"]
+    assert bare_stem("mask") == "mask"
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("images/train/a.JPG", "masks/train/A.png"),
+        ("train/images/a.jpg", "train/masks/a.jpg.png"),
+        ("img/104_sat.jpg", "img/104_mask.png"),
+        ("a.jpg", "a_mask.png"),
+        ("leftImg8bit/val/ulm/ulm_1_leftImg8bit.png", "gtFine/val/ulm/ulm_1_gtFine_labelIds.png"),
+        ("train/a.png", "trainannot/a.png"),
+        ("data/train/clouds/a.png", "data/train/labels/a.png"),
+        ("CameraRGB/7.png", "CameraSeg/7.png"),
+        ("X_train/7.png", "y_train/7.png"),
+        ("A/7.jpg", "B/7.png"),
+    ],
+)
+def test_pairs_of_common_layouts(image: str, mask: str) -> None:
+    assert pairs(image, mask) == [(image, mask)]
+
+
+def test_common_ends_of_names_are_left_out() -> None:
+    names = [f"images/{i}_training.tif" for i in (21, 22)] + [f"manual/{i}_manual1.gif" for i in (21, 22)]
+    assert [mask for _, mask in pairs(*names)] == ["manual/21_manual1.gif", "manual/22_manual1.gif"]
+
+
+def test_of_several_masks_the_label_ids_are_taken() -> None:
+    names = ["leftImg8bit/u_1_leftImg8bit.png", *(f"gtFine/u_1_gtFine_{k}.png" for k in ("color", "labelIds"))]
+    found = pair([Path(name) for name in names])
+    assert [mask.name for _, mask in found.pairs] == ["u_1_gtFine_labelIds.png"]
+    assert [mask.name for mask in found.many_masks] == ["u_1_gtFine_color.png"]
+
+
+def test_equal_names_in_different_folders_are_not_confused() -> None:
+    names = [f"Tile {tile}/{kind}" for tile in (1, 2) for kind in ("images/p.jpg", "masks/p.png")]
+    assert pairs(*names) == [(f"Tile {i}/images/p.jpg", f"Tile {i}/masks/p.png") for i in (1, 2)]

@@ -1,0 +1,148 @@
+"""What every encoder preset with every decoder, and every ablation, must do."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from safetensors import safe_open
+
+from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.labels import Labels
+from segnext.model.network import DECODERS, PRESETS, ModelConfig, SegNeXt, build, preset
+from segnext.preprocess import Preprocess
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "ham with stage 1": {"stages": (1, 2, 3, 4)},
+    "ham on stages 3 and 4": {"stages": (3, 4)},
+    "one-step gradient": {"one_step_gradient": True},
+    "vq": {"context": "vq"},
+    "cd": {"context": "cd", "inverse_temperature": 10.0, "one_step_gradient": True},
+    "criss-cross": {"context": "cc"},
+    "ema": {"context": "ema"},
+    "non-local": {"context": "nl"},
+    "strip 11 alone": {"strips": (11,)},
+    "no strips": {"strips": ()},
+    "one large kernel": {"strips": (), "square": 21},
+    "no 1x1": {"mix": False},
+    "no gating": {"gate": False},
+    "lka": {"lka": True},
+}
+CASES = [pytest.param(name, {"decoder": decoder}, id=f"{name}-{decoder}") for name in PRESETS for decoder in DECODERS]
+CASES += [pytest.param("segnext_t", changes, id=title) for title, changes in ABLATIONS.items()]
+every_case = pytest.mark.parametrize(("name", "changes"), CASES)
+
+
+def small(name: str, changes: dict[str, Any]) -> ModelConfig:
+    """The preset at a quarter of its width and a third of its depth, nothing dropped, 4 bands, 5 classes."""
+    full = preset(name, num_classes=5, in_channels=4, drop_path=0.0, dropout=0.0, **changes)
+    return replace(
+        full,
+        channels=tuple(width // 4 for width in full.channels),  # type: ignore[arg-type]
+        depths=tuple(-(-depth // 3) for depth in full.depths),  # type: ignore[arg-type]
+        decoder_channels=full.decoder_channels // 4,
+        rank=full.rank // 4,
+    )
+
+
+def awake(config: ModelConfig) -> SegNeXt:
+    """The network with random weights, those included that start at zero."""
+    torch.manual_seed(0)
+    model = build(config)
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def pictures(batch: int, height: int, width: int) -> torch.Tensor:
+    values = np.random.Generator(np.random.PCG64(5)).normal(size=(batch, 4, height, width))
+    return torch.from_numpy(values.astype(np.float32))
+
+
+@every_case
+def test_odd_sizes(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).eval()
+    for height, width in ((37, 53), (1, 1)):
+        images = pictures(2, height, width)
+        with torch.inference_mode():
+            logits = model.decoder(model.encoder(images))
+            whole = model(images)
+        assert logits.shape == (2, 5, -(-height // 8), -(-width // 8))
+        assert whole.shape == (2, 5, height, width)
+        assert whole.isfinite().all()
+
+
+@every_case
+def test_evaluation_is_deterministic(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).eval()
+    images = pictures(2, 45, 60)
+    with torch.inference_mode():
+        together = model(images)
+        assert torch.equal(model(images), together)
+        alone = torch.cat([model(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@every_case
+def test_one_picture_trains_every_parameter(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).train()
+    model(pictures(1, 72, 64)).square().mean().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all(), parameter_name
+        if parameter.ndim > 1:  # the gradient of a bias before a norm is zero
+            assert parameter.grad.any(), parameter_name
+
+
+@every_case
+def test_training_with_bfloat16_autocast(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).train()
+    images = pictures(1, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(images)
+    logits.float().square().mean().backward()
+    assert logits.isfinite().all()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    model.eval()
+    with torch.inference_mode():
+        exact = model(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = model(images).float()
+    assert (rounded - exact).abs().mean() < 0.1 * exact.std()
+
+
+@every_case
+def test_saved_and_loaded(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    model = awake(small(name, changes)).eval()
+    save(small(name, changes), model, tmp_path / "model.safetensors")
+    loaded = load_weights(tmp_path / "model.safetensors")
+    assert loaded.config == small(name, changes)
+    images = pictures(1, 33, 40)
+    with torch.inference_mode():
+        assert torch.equal(loaded.model()(images), model(images))
+
+
+def save(config: ModelConfig, model: SegNeXt, path: Path) -> None:
+    classes = tuple("abcde")
+    labels = Labels("five", classes, tuple((i, i, i) for i in range(5)), 255)
+    save_weights(Weights(config, labels, Preprocess(), model.state_dict()), path)
+
+
+def test_files_from_before_the_ablations_load(tmp_path: Path) -> None:
+    config = small("segnext_t", {})
+    path = tmp_path / "model.safetensors"
+    save(config, awake(config), path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header = json.loads(metadata["segnext"])
+    for field in list(header["model"])[list(header["model"]).index("decoder") + 1 :]:
+        del header["model"][field]
+    assert len(header["model"]) == 10
+    safetensors.torch.save_file(state, path, {**metadata, "segnext": json.dumps(header)})
+    assert load_weights(path).config == config
