@@ -68,7 +68,8 @@ def _description(weights: Weights) -> str:
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
         f"{_model(weights)} (Guo et al., NeurIPS 2022, arXiv 2209.08575) for semantic segmentation: "
-        f"{len(weights.labels)} classes, {weights.config.in_channels} bands, {parameters:.1f} M parameters.{unlike} {size}\n"
+        f"{len(weights.labels)} classes, {weights.config.in_channels} bands, {parameters:.1f} M parameters."
+        f"{unlike} {size}\n"
     )
 
 

@@ -84,8 +84,8 @@ def convert_to_official(source: Path, target: Path) -> int:
         changed = ablations(weights.config)
         if changed:
             raise SegNextError(
-                f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the authors' "
-                "layout can hold; keep it as a .safetensors file"
+                f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the "
+                "authors' layout can hold; keep it as a .safetensors file"
             )
         meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
         content = {"state_dict": to_official(weights.state), "meta": meta}
