@@ -15,7 +15,7 @@ from segnext.checkpoint.pickles import read_official
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.network import ablations
+from segnext.model.network import ModelConfig, ablations
 from segnext.preprocess import Preprocess
 
 # The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
@@ -81,15 +81,19 @@ def convert_to_official(source: Path, target: Path) -> int:
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:
         weights = load_weights(source)
-        changed = ablations(weights.config)
-        if changed:
-            raise SegNextError(
-                f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the "
-                "authors' layout can hold; keep it as a .safetensors file"
-            )
+        _require_published(weights.config, source)
         meta = {"CLASSES": weights.labels.classes, "PALETTE": [list(color) for color in weights.labels.colors]}
         content = {"state_dict": to_official(weights.state), "meta": meta}
     with replacing(target) as temporary:
         torch.save(content, temporary)
     tensors: dict[str, Tensor] = content["state_dict"]
     return len(tensors)
+
+
+def _require_published(config: ModelConfig, source: Path) -> None:
+    changed = ablations(config)
+    if changed:
+        raise SegNextError(
+            f"{source}: in its {', '.join(changed)} it is not the published network, the only one that the authors' "
+            "layout can hold; keep it as a .safetensors file"
+        )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from segnext.model.complexity import Part, Published
     from segnext.model.network import ModelConfig
 
-COUNTED = "Multiply-adds of convolutions and matrix products; norms, activations and resizing are not counted."
+COUNTED = "M: 1e6 parameters. G: 1e9 multiply-adds of convolutions and matrix products, not of norms and the like."
 NO_TABLE_OF = "--table prints the paper's models at the paper's sizes; leave out MODEL, --size, --classes and --decoder"
 
 
