@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segnext.checkpoint.convert import convert_to_official
 from segnext.checkpoint.encoder import (
     EncoderWeights,
     inflate_stem,
@@ -75,6 +76,19 @@ def test_less_than_an_encoder_is_refused(layouts: Any, tiny: ModelConfig, saved:
         start_encoder(build(tiny), saved({"conv1.weight": torch.ones(1), "fc.weight": torch.ones(1)}))
     with pytest.raises(SegNextError, match=r"1 unexpected \(encoder stage 1"):
         start_encoder(build(tiny), saved(layouts["the authors' layout"] | {"backbone.block1.0.extra": torch.ones(1)}))
+
+
+def test_an_encoder_with_other_strips_starts_its_like(tiny: ModelConfig, tmp_path: Path) -> None:
+    config = replace(tiny, strips=(7,))
+    source, model = build(config), build(config)
+    state = {name: x for name, x in source.state_dict().items() if name.startswith("encoder.")}
+    save_encoder(EncoderWeights(state), tmp_path / "encoder.safetensors")
+    start_encoder(model, tmp_path / "encoder.safetensors")
+    assert all(torch.equal(model.state_dict()[name], x) for name, x in state.items())
+    with pytest.raises(SegNextError, match="of another network than the published one"):
+        convert_to_official(tmp_path / "encoder.safetensors", tmp_path / "official.pth")
+    with pytest.raises(SegNextError, match=r"missing \(encoder stage 1, encoder stage 2"):
+        start_encoder(build(tiny), tmp_path / "encoder.safetensors")
 
 
 def test_lost_counters_are_made_up_for(layouts: Any, tiny: ModelConfig, saved: Save) -> None:

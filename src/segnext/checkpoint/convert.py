@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.encoder import EncoderWeights, read_encoder, save_encoder
+from segnext.checkpoint.encoder import EncoderWeights, read_published_encoder, save_encoder
 from segnext.checkpoint.file import ENCODER_FORMAT, Weights, load_weights, read_safetensors, save_weights
 from segnext.checkpoint.names import layout_of, to_official
 from segnext.checkpoint.official import from_official
@@ -47,7 +47,7 @@ def convert_from_official(
     state = read_official(source)
     origin = {"converted_from": source.name} if provenance is None else dict(provenance)
     if layout_of(state).endswith("encoder only"):
-        encoder = EncoderWeights(read_encoder(source)[0].state, origin)
+        encoder = EncoderWeights(read_published_encoder(source).state, origin)
         save_encoder(encoder, target, half=half)
         return encoder
     config, state = from_official(state, str(source), rank)
@@ -77,7 +77,7 @@ def convert_to_official(source: Path, target: Path) -> int:
     """
     content: dict[str, Any]
     if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
-        state = to_official(read_encoder(source)[0].state)
+        state = to_official(read_published_encoder(source).state)
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:
         weights = load_weights(source)

@@ -44,7 +44,7 @@ def read_encoder(path: Path) -> tuple[EncoderWeights, str]:
         path: our weights file or encoder file, or an official .pth, whole or encoder only, in any layout.
 
     Raises:
-        SegNextError: when the file is missing, damaged, or holds no encoder, or not the whole of one.
+        SegNextError: when the file is missing or damaged, or holds no encoder.
     """
     provenance: dict[str, Any] = {"converted_from": path.name}
     if path.suffix == ".safetensors":
@@ -56,17 +56,28 @@ def read_encoder(path: Path) -> tuple[EncoderWeights, str]:
     layout = layout_of(found)
     state = {name: x for name, x in to_ours(found).items() if name.startswith(("encoder.", "head."))}
     try:
-        shape = encoder_shape(state)
+        encoder_shape(state)
     except (LookupError, TypeError, ValueError) as error:
         raise SegNextError(
             f"{path}: holds no encoder of a SegNeXt ({error} is missing among its {len(found)} tensors); give weights "
             "of an encoder or of a whole SegNeXt"
         ) from error
-    with torch.device("meta"):
-        wanted = {f"encoder.{name}": x for name, x in MSCAN(**shape).state_dict().items()}
-    fill_counters(state, wanted)
-    compare(wanted, state).require(str(path), unused=(IMAGENET,), hint="the file is damaged, download it again")
     return EncoderWeights(state, provenance), layout
+
+
+def read_published_encoder(path: Path) -> EncoderWeights:
+    """What `read_encoder` gives, which must be the whole encoder of the published network and no other.
+
+    Raises:
+        SegNextError: when it is not, or see `read_encoder`.
+    """
+    weights, _ = read_encoder(path)
+    with torch.device("meta"):
+        wanted = {f"encoder.{name}": x for name, x in MSCAN(**encoder_shape(weights.state)).state_dict().items()}
+    fill_counters(weights.state, wanted)
+    hint = "it is damaged, or of another network than the published one, the only one that these layouts can hold"
+    compare(wanted, weights.state).require(str(path), unused=(IMAGENET,), hint=hint)
+    return weights
 
 
 def start_encoder(model: SegNeXt, path: Path) -> tuple[Coverage, str]:
@@ -87,6 +98,7 @@ def start_encoder(model: SegNeXt, path: Path) -> tuple[Coverage, str]:
     weights, layout = read_encoder(path)
     wanted = model.state_dict()
     state = dict(weights.state)
+    fill_counters(state, [name for name in wanted if name.startswith("encoder.")])
     state[STEM] = inflate_stem(state[STEM], wanted[STEM].shape[1])
     coverage = compare(wanted, state)
     published = preset_like(encoder_shape(state))

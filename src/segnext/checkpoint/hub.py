@@ -161,4 +161,5 @@ def _first_line(error: BaseException) -> str:
     """What went wrong, and why if that is said."""
     lines = str(error).strip().splitlines()
     line = lines[0].rstrip(".") if lines else type(error).__name__
-    return f"{line}: {_first_line(error.__cause__)}" if error.__cause__ else line
+    cause = _first_line(error.__cause__) if error.__cause__ else ""
+    return line if cause in line else f"{line}: {cause}"

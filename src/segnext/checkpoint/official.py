@@ -1,6 +1,6 @@
 """What the tensors of an official checkpoint tell about its network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -41,7 +41,7 @@ def from_official(
     return config, {name: ours[name] for name in wanted}
 
 
-def fill_counters(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def fill_counters(state: dict[str, Tensor], wanted: Iterable[str]) -> None:
     """Add the BatchNorm step counters that some tools drop; nothing but a momentum of None reads them."""
     for name in wanted:
         if name.endswith("num_batches_tracked"):
