@@ -98,7 +98,9 @@ def test_damaged_yaml(data: Path, content: bytes, message: str) -> None:
 
 def test_missing_folder_and_missing_yaml(data: Path) -> None:
     (data / "dataset.yaml").unlink()
-    with pytest.raises(SegNextError, match=r"there is no dataset\.yaml; 'segnext data init .* --like camvid'"):
+    with pytest.raises(
+        SegNextError, match=r"there is no dataset\.yaml; write it .* 'segnext data init .* --like NAME'"
+    ):
         Folder.open(data)
     with pytest.raises(SegNextError, match="no such data set folder"):
         Folder.open(data / "nowhere")

@@ -40,8 +40,8 @@ class Folder:
             raise SegNextError(f"{path}: no such data set folder; give the folder that holds images/ and masks/")
         if not file.is_file():
             raise SegNextError(
-                f"{path}: there is no dataset.yaml; 'segnext data init {path} --like camvid' writes that of "
-                "a known label set"
+                f"{path}: there is no dataset.yaml; write it (name, classes: [{{name: ..., color: [r, g, b]}}, ...], "
+                f"ignore: 255), or 'segnext data init {path} --like NAME' for a known label set"
             )
         try:
             content = yaml.safe_load(file.read_text(encoding="utf-8"))

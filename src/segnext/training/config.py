@@ -34,7 +34,7 @@ class Schedule:
     """Linear warm-up, then polynomial decay to zero.
 
     Attributes:
-        warmup: steps of warm-up; 1500 in the paper.
+        warmup: steps of warm-up, at most a tenth of the run; 1500 in the paper.
         warmup_start: learning rate at step 0, relative to the peak; 1e-6 in the paper.
         power: exponent of the decay.
     """

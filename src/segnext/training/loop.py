@@ -80,13 +80,13 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             state.losses.append(loss)
             seconds.append(time.perf_counter() - started)
             progress.update(state.step, loss, lr)
-            if state.step % config.log_every == 0:
+            last = state.step == config.iterations
+            if last or state.step % config.log_every == 0:
                 mean = sum(state.losses) / len(state.losses)
                 seconds_per_image = sum(seconds) / (len(seconds) * images_per_step)
                 log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds_per_image, 4))
                 state.losses.clear()
                 seconds.clear()
-            last = state.step == config.iterations
             if config.val_split is not None and (last or state.step % config.eval_every == 0):
                 results.validate(state, progress)
             if last or state.step % config.save_every == 0:

@@ -23,11 +23,15 @@ def build_optimizer(model: SegNeXt, options: Optimizer) -> torch.optim.AdamW:
 
 
 def lr_factor(step: int, iterations: int, schedule: Schedule) -> float:
-    """Learning rate of step `step` (from 0), relative to the peak: linear warm-up times polynomial decay."""
+    """Learning rate of step `step` (from 0), relative to the peak: linear warm-up times polynomial decay.
+
+    The warm-up takes at most a tenth of the run, so that short runs reach their peak too.
+    """
     decay = float((1.0 - step / iterations) ** schedule.power)
-    if step >= schedule.warmup:
+    warmup = min(schedule.warmup, iterations // 10)
+    if step >= warmup:
         return decay
-    rise = step / schedule.warmup
+    rise = step / warmup
     return decay * (schedule.warmup_start + (1.0 - schedule.warmup_start) * rise)
 
 

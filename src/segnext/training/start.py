@@ -35,7 +35,8 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
     if precision == "fp16" and device == "cpu":
         raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
-    return replace(config, device=device, precision=precision, crop=crop), crop
+    data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
+    return replace(config, data=data, device=device, precision=precision, crop=crop), crop
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
