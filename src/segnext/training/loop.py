@@ -64,36 +64,50 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     else:
         start_folder(config)
     images_per_step = config.batch_size * config.accumulate
-    seconds: list[float] = []  # of the steps since the last line of the log, measuring and saving left out
     with closing(Log(out, state.step)) as log, Progress(config.iterations, state.step, images_per_step) as progress:
         results = Results(config, shape, crops, val_pairs, log)
-        started = time.perf_counter()
-        for parts in _steps(config, crops, state.step):
-            loss, lr = step(parts, state.step)
-            if not math.isfinite(loss):
-                raise SegNextError(
-                    f"{out}: the loss is {loss} at step {state.step + 1}; the last checkpoint is kept: "
-                    "lower optimizer.lr, set optimizer.clip_norm, or use --precision fp32"
-                )
-            state.average.update(model, state.step)
-            state.step += 1
-            state.losses.append(loss)
-            seconds.append(time.perf_counter() - started)
-            progress.update(state.step, loss, lr)
-            last = state.step == config.iterations
-            if last or state.step % config.log_every == 0:
-                mean = sum(state.losses) / len(state.losses)
-                seconds_per_image = sum(seconds) / (len(seconds) * images_per_step)
-                log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds_per_image, 4))
-                state.losses.clear()
-                seconds.clear()
-            if config.val_split is not None and (last or state.step % config.eval_every == 0):
-                results.validate(state, progress)
-            if last or state.step % config.save_every == 0:
-                results.save(state)
-            started = time.perf_counter()
+        _run(config, step, state, crops, results, log, progress)
     results.draw()
     return out
+
+
+def _run(
+    config: TrainConfig,
+    step: "TrainStep",
+    state: State,
+    crops: Crops,
+    results: Results,
+    log: Log,
+    progress: Progress,
+) -> None:
+    """Take the steps that are still to do."""
+    images_per_step = config.batch_size * config.accumulate
+    seconds: list[float] = []  # of the steps since the last line of the log, measuring and saving left out
+    started = time.perf_counter()
+    for parts in _steps(config, crops, state.step):
+        loss, lr = step(parts, state.step)
+        if not math.isfinite(loss):
+            raise SegNextError(
+                f"{config.out}: the loss is {loss} at step {state.step + 1}; the last checkpoint is kept: "
+                "lower optimizer.lr, set optimizer.clip_norm, or use --precision fp32"
+            )
+        state.average.update(state.model, state.step)
+        state.step += 1
+        state.losses.append(loss)
+        seconds.append(time.perf_counter() - started)
+        progress.update(state.step, loss, lr)
+        last = state.step == config.iterations
+        if last or state.step % config.log_every == 0:
+            mean = sum(state.losses) / len(state.losses)
+            seconds_per_image = sum(seconds) / (len(seconds) * images_per_step)
+            log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds_per_image, 4))
+            state.losses.clear()
+            seconds.clear()
+        if config.val_split is not None and (last or state.step % config.eval_every == 0):
+            results.validate(state, progress)
+        if last or state.step % config.save_every == 0:
+            results.save(state)
+        started = time.perf_counter()
 
 
 class TrainStep:
