@@ -15,8 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="which scene")
     parser.add_argument("--size", type=int, nargs=2, default=(360, 480), metavar=("HEIGHT", "WIDTH"))
     args = parser.parse_args(arguments)
+    height, width = args.size
     try:
-        save_scene(args.seed, *args.size, args.out, args.out.with_suffix(".labels.png"))
+        save_scene(args.seed, height, width, args.out, args.out.with_suffix(".labels.png"))
     except (SegNextError, OSError, ValueError) as error:
         parser.error(str(error))
 
