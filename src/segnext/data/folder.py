@@ -1,21 +1,26 @@
-"""A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems."""
+"""A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems.
 
+A mask is STEM.png with one label per pixel, or, where dataset.yaml says `multi_label: true`, a folder STEM/ with a
+binary CLASS.png for each class in the picture.
+"""
+
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from PIL import Image
 
+from segnext.data.planes import read_grey, read_planes
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.imageio import SUFFIXES, read_image
 from segnext.labels import Labels
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its mask."""
+    """A picture and its mask: a PNG, or the folder of its classes' masks when they are multi-label."""
 
     image: Path
     mask: Path
@@ -66,13 +71,15 @@ class Folder:
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
         files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())
-        pairs = [Pair(file, masks / file.relative_to(images).with_suffix(".png")) for file in files]
+        suffix = "" if self.labels.multi_label else ".png"
+        pairs = [Pair(file, masks / file.relative_to(images).with_suffix(suffix)) for file in files]
         if not pairs:
             raise SegNextError(f"{images}: there is no picture in this split; put its images there")
-        missing = [pair for pair in pairs if not pair.mask.is_file()]
+        missing = [pair for pair in pairs if not (pair.mask.is_dir() if suffix == "" else pair.mask.is_file())]
         if missing:
             raise SegNextError(
-                f"{missing[0].image}: has no mask {missing[0].mask} ({len(missing)} of {len(pairs)} pictures "
+                f"{missing[0].image}: has no mask {missing[0].mask}{os.sep if suffix == '' else ''} "
+                f"({len(missing)} of {len(pairs)} pictures "
                 f"of split '{split}' have none); add the masks or remove the pictures"
             )
         return pairs
@@ -83,6 +90,25 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.parts)
 
 
+def read_truth(pair: Pair, labels: Labels, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """What is true of a picture's pixels.
+
+    Args:
+        pair: the picture and its mask.
+        labels: what the labels mean.
+        size: the picture's height and width, where known; else it is read, if need be, of multi-label pictures.
+
+    Returns:
+        Labels, H x W; of multi-label masks classes x H x W of 0, 1 and the ignore label.
+
+    Raises:
+        SegNextError: for a mask that cannot be read, or holds something else.
+    """
+    if not labels.multi_label:
+        return read_mask(pair.mask, labels)
+    return read_planes(pair.mask, labels, lambda: size or read_image(pair.image).shape[:2])
+
+
 def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
     """Labels of a mask, H x W.
 
@@ -90,15 +116,7 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
         SegNextError: when the file cannot be read, has more than one channel, or holds labels that are
             neither a class nor the ignore label.
     """
-    try:
-        with Image.open(path) as file:
-            if file.mode not in ("L", "P", "1"):
-                raise SegNextError(
-                    f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
-                )
-            mask = np.asarray(file, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SegNextError(f"{path}: cannot be read as a mask ({error}); write it again") from error
+    mask = read_grey(path)
     used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     unknown = [int(label) for label in used if label >= len(labels) and label != labels.ignore]
     if unknown:
