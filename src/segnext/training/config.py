@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 from segnext.training.losses.config import Loss
@@ -67,6 +68,7 @@ class TrainConfig:
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
+        sampling: which pictures and places the crops come from.
         optimizer: optimiser.
         schedule: learning rate over time.
         drop_path: drop path probability; null takes the model's own.
@@ -95,6 +97,7 @@ class TrainConfig:
     crop: tuple[int, int] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
+    sampling: Sampling = field(default_factory=Sampling)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     drop_path: float | None = None

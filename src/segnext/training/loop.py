@@ -13,6 +13,7 @@ from torch import Tensor
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
+from segnext.data.sampling import ClassSampler
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.model.config import ModelConfig, preset
@@ -24,12 +25,12 @@ from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import Average, build_optimizer, lr_factor
 from segnext.training.progress import Progress
 from segnext.training.results import Results
-from segnext.training.start import load_encoder, resolve, start_folder
+from segnext.training.start import class_counts, load_encoder, resolve, start_folder
 from segnext.training.state import State
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
+Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
@@ -50,13 +51,15 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels)
-    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
+    counts = class_counts(config, pairs, folder.labels)
+    sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
+    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
 
     torch.manual_seed(config.seed)
     shape = _model_config(config, len(folder.labels))
     resuming = resume and (out / "state.pt").exists()
     model = _build_model(config, shape, resuming)
-    step = TrainStep(config, model, training_loss(config, crops))
+    step = TrainStep(config, model, training_loss(config, folder.labels, counts))
     state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
     if resume:
         remove_leftovers(out)

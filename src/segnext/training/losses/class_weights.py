@@ -21,11 +21,14 @@ def given_weights(weights: Sequence[float] | Mapping[str, float], labels: Labels
         unknown = [name for name in weights if name not in labels.classes]
         if unknown:
             raise SegNextError(
-                f"loss.class_weights names '{unknown[0]}', which is no class; the classes are {', '.join(labels.classes)}"
+                f"loss.class_weights names '{unknown[0]}', which is no class; "
+                f"the classes are {', '.join(labels.classes)}"
             )
         weights = [weights.get(name, 1.0) for name in labels.classes]
     if len(weights) != len(labels):
-        raise SegNextError(f"loss.class_weights has {len(weights)} numbers for {len(labels)} classes; give one for each")
+        raise SegNextError(
+            f"loss.class_weights has {len(weights)} numbers for {len(labels)} classes; give one for each"
+        )
     wrong = [weight for weight in weights if not 0.0 <= weight < float("inf")]
     if wrong or not any(weights):
         raise SegNextError("loss.class_weights must be numbers from 0 on, not all of them 0; mend them")

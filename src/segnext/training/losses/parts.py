@@ -1,7 +1,7 @@
 """What all losses have in common.
 
-Each is a sum over a batch together with what to divide it by, which is itself a sum over the batch. So what is minimised
-does not depend on how a batch is spread over processes, as long as the divisors are added up over them.
+Each is a sum over a batch together with what to divide it by, which is itself a sum over the batch. So what is
+minimised does not depend on how a batch is spread over processes, as long as the divisors are added up over them.
 """
 
 import torch

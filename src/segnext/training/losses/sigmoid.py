@@ -26,9 +26,7 @@ def cross_entropy(
     return (loss * weight).sum(), weight.sum()
 
 
-def focal(
-    logits: Tensor, target: Tensor, ignore: int, class_weights: Tensor | None = None, *, gamma: float
-) -> Parts:
+def focal(logits: Tensor, target: Tensor, ignore: int, class_weights: Tensor | None = None, *, gamma: float) -> Parts:
     """Mean over pixels and classes of (1 - p) ** gamma * -log p, weighted by the class weights.
 
     Lin et al., 2017, equation 5: p is the probability given to the truth, and the class weights are the paper's alpha.

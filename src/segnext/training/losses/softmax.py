@@ -28,21 +28,12 @@ def cross_entropy(
     return total, _weight(target, ignore, class_weights)
 
 
-def ohem(
-    logits: Tensor,
-    target: Tensor,
-    ignore: int,
-    class_weights: Tensor | None = None,
-    smoothing: float = 0.0,
-    *,
-    threshold: float,
-    min_kept: float,
-) -> Parts:
-    """Cross entropy over the hard pixels alone (online hard example mining: Shrivastava et al., 2016).
+def hard_pixels(logits: Tensor, target: Tensor, ignore: int, *, threshold: float, min_kept: float) -> Tensor:
+    """The target with all but its hard pixels ignored (online hard example mining: Shrivastava et al., 2016).
 
-    As usual for segmentation (bootstrapped loss: Wu et al., arXiv 1605.06885, section 3.3), hard are the pixels whose
-    true class gets a probability below `threshold`; where these are fewer than `min_kept` (0..1) of a picture's
-    labelled pixels, its hardest ones are that many.
+    As usual for segmentation (Wu et al., arXiv 1605.06885, section 3.3), hard are the pixels whose true class gets a
+    probability below `threshold`; where these are fewer than `min_kept` (0..1) of a picture's labelled pixels, its
+    hardest ones are that many. OHEM is the cross entropy over them.
     """
     with torch.no_grad():
         loss = F.cross_entropy(precise(logits), target, ignore_index=ignore, reduction="none")
@@ -52,12 +43,10 @@ def ohem(
             wanted = math.ceil(min_kept * int((pixels >= 0).sum()))
             if int(kept.sum()) < wanted:
                 kept.copy_(pixels >= pixels.flatten().kthvalue(pixels.numel() - wanted + 1).values)
-    return cross_entropy(logits, target.masked_fill(~hard, ignore), ignore, class_weights, smoothing)
+        return target.masked_fill(~hard, ignore)
 
 
-def focal(
-    logits: Tensor, target: Tensor, ignore: int, class_weights: Tensor | None = None, *, gamma: float
-) -> Parts:
+def focal(logits: Tensor, target: Tensor, ignore: int, class_weights: Tensor | None = None, *, gamma: float) -> Parts:
     """Mean of (1 - p) ** gamma * -log p of the true class, weighted by its class weight (Lin et al., 2017, equation 5).
 
     The class weights are the paper's alpha; p is a softmax's probability.

@@ -6,15 +6,14 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from segnext.data.counts import count_classes
-from segnext.data.crops import Crops
+from segnext.data.counts import ClassCounts
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.training.config import TrainConfig
 from segnext.training.losses import sigmoid, softmax
 from segnext.training.losses.class_weights import balanced_weights, given_weights
 from segnext.training.losses.config import TERMS, Loss
-from segnext.training.losses.parts import Parts
+from segnext.training.losses.parts import Parts, precise
 
 Term = Callable[[Tensor, Tensor, int], Parts]
 SMALLEST = 1e-6  # divisor, where nothing counts
@@ -56,34 +55,41 @@ class TrainLoss:
             mean: of a scalar over all processes. With it, the processes' mean loss and mean gradients are those
                 that one process would have for all their pictures.
         """
-        total = logits.new_zeros((), dtype=softmax.precise(logits[:0]).dtype)
+        total = logits.new_zeros((), dtype=precise(logits[:0]).dtype)
         for _, weight, term in self.terms:
             loss, divisor = term(logits, target, self.ignore)
             total = total + weight * (loss / mean(divisor).clamp(min=SMALLEST))
         return total
 
 
-def training_loss(config: TrainConfig, crops: Crops) -> TrainLoss:
-    """The loss of a run, on its device; its class weights by hand, or from the masks with `class_balance`.
+def training_loss(config: TrainConfig, labels: Labels, counts: ClassCounts | None) -> TrainLoss:
+    """The loss of a run, on its device.
+
+    Args:
+        config: losses, and class weights by hand or from the masks with `class_balance`.
+        labels: the classes.
+        counts: of the training masks, for `class_balance`.
 
     Raises:
-        SegNextError: when it does not fit the classes, or a mask that is to be counted cannot be read.
+        SegNextError: when losses or weights do not fit the classes.
     """
-    labels, weights = crops.labels, None
+    weights = None
     if config.loss.class_weights is not None:
         weights = given_weights(config.loss.class_weights, labels)
-    elif config.class_balance:
-        shares = count_classes(crops.pairs, labels, config.workers).frequencies
-        weights = balanced_weights(np.stack([1 - shares, shares]) if labels.multi_label else shares, config.class_balance)
+    elif config.class_balance and counts is not None:
+        shares = counts.frequencies
+        weights = balanced_weights(
+            np.stack([1 - shares, shares]) if labels.multi_label else shares, config.class_balance
+        )
     return TrainLoss(config.loss, labels, weights if weights is None else weights.to(config.device))
 
 
 def _softmax(config: Loss, class_weights: Tensor | None) -> dict[str, Term]:
-    smooth = {"class_weights": class_weights, "smoothing": config.label_smoothing}
-    hard = {"threshold": config.ohem_threshold, "min_kept": config.ohem_min_kept}
+    plain = partial(softmax.cross_entropy, class_weights=class_weights, smoothing=config.label_smoothing)
+    hard = partial(softmax.hard_pixels, threshold=config.ohem_threshold, min_kept=config.ohem_min_kept)
     return {
-        "cross_entropy": partial(softmax.cross_entropy, **smooth),
-        "ohem": partial(softmax.ohem, **smooth, **hard),
+        "cross_entropy": plain,
+        "ohem": lambda logits, target, ignore: plain(logits, hard(logits, target, ignore), ignore),
         "focal": partial(softmax.focal, class_weights=class_weights, gamma=config.focal_gamma),
         "dice": softmax.dice,
         "lovasz": softmax.lovasz_softmax,
@@ -92,9 +98,7 @@ def _softmax(config: Loss, class_weights: Tensor | None) -> dict[str, Term]:
 
 def _sigmoid(config: Loss, class_weights: Tensor | None) -> dict[str, Term]:
     return {
-        "cross_entropy": partial(
-            sigmoid.cross_entropy, class_weights=class_weights, smoothing=config.label_smoothing
-        ),
+        "cross_entropy": partial(sigmoid.cross_entropy, class_weights=class_weights, smoothing=config.label_smoothing),
         "focal": partial(sigmoid.focal, class_weights=class_weights, gamma=config.focal_gamma),
         "dice": sigmoid.dice,
         "lovasz": sigmoid.lovasz_hinge,
