@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.errors import SegNextError
+from segnext.imageio import unbound_pillow
 from segnext.labels import IGNORED, Labels
 
 Planes = NDArray[np.uint8]  # classes x H x W: 1 where the class is, 0 where not, the ignore label where ignored
@@ -20,7 +21,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         SegNextError: when the file cannot be read or has more than one channel.
     """
     try:
-        with Image.open(path) as file:
+        with unbound_pillow, Image.open(path) as file:
             if file.mode not in ("L", "P", "1"):
                 raise SegNextError(
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
