@@ -45,7 +45,7 @@ def read_planes(folder: Path, labels: Labels, size: Callable[[], tuple[int, ...]
         SegNextError: for a file that is no such mask, or of no class, or of another size than its neighbours.
     """
     names = (*labels.classes, IGNORED)
-    files = {file.stem: file for file in sorted(folder.iterdir()) if not file.name.startswith(".")}
+    files = {file.stem: file for file in sorted(folder.iterdir()) if file.is_file() and file.name[0] != "."}
     for name, file in files.items():
         if name not in names or file.suffix != ".png":
             raise SegNextError(
