@@ -27,7 +27,8 @@ def write_pairs(folder: Path, masks: list[list[list[int]]]) -> list[Pair]:
 def test_one_matrix_over_all_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path, [[[0, 0, 1]], [[1, 255], [1, 0]]])
 
-    def all_road(path: Path) -> NDArray[np.uint8]:
+    def all_road(path: Path | Image) -> NDArray[np.uint8]:
+        assert isinstance(path, Path)
         return np.ones((1, 3) if path.name == "0.jpg" else (2, 2), np.uint8)
 
     done: list[int] = []
