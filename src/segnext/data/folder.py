@@ -10,7 +10,7 @@ from PIL import Image
 
 from segnext.data.coding import Coding, Mask, Window
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES, read_image
+from segnext.imageio import SUFFIXES, read_image, unbound_pillow
 from segnext.labels import Labels
 from segnext.preprocess import Image as Picture
 
@@ -131,7 +131,7 @@ def read_mask(path: Path, labels: Labels) -> Mask:
             neither a class nor the ignore label.
     """
     try:
-        with Image.open(path) as file:
+        with unbound_pillow, Image.open(path) as file:
             if file.mode not in ("L", "P", "1"):
                 raise SegNextError(
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"

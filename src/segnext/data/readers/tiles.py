@@ -8,6 +8,7 @@ from PIL import Image
 from segnext.data.coding import Window
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
+from segnext.imageio import unbound_pillow
 
 
 def tiles(pairs: Sequence[Pair], side: int, stride: int) -> list[Pair]:
@@ -24,7 +25,7 @@ def tiles(pairs: Sequence[Pair], side: int, stride: int) -> list[Pair]:
     found = []
     for pair in pairs:
         try:
-            with Image.open(pair.image) as file:  # reads the header alone
+            with unbound_pillow, Image.open(pair.image) as file:  # reads the header alone
                 width, height = file.size
         except (OSError, SyntaxError, ValueError) as error:
             raise SegNextError(f"{pair.image}: cannot be read as a picture ({error}); download it again") from error
