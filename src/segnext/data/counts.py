@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Pair, read_truth
+from segnext.data.folder import Pair
 from segnext.labels import Labels
 
 
@@ -38,7 +38,7 @@ def count_classes(pairs: Sequence[Pair], labels: Labels, workers: int) -> ClassC
     """
 
     def count(pair: Pair) -> tuple[NDArray[np.int64], int]:
-        truth = read_truth(pair, labels)
+        truth = pair.read_mask(labels)
         if labels.multi_label:
             return (truth == 1).sum((1, 2)), int((truth[0] != labels.ignore).sum())
         counts = np.bincount(truth.ravel(), minlength=256)[: len(labels)]

@@ -13,11 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segnext.data.folder import Pair, read_truth
+from segnext.data.folder import Pair
 from segnext.data.sampling import ClassSampler
 from segnext.data.transforms import Augment, augment
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
@@ -46,9 +45,8 @@ class Crops:
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
         pair, label = self.choice(number)
-        image = read_image(pair.image)
+        image, mask = pair.read_image(), pair.read_mask(self.labels)
         height, width = image.shape[:2]
-        mask = read_truth(pair, self.labels, (height, width))
         if mask.shape[-2:] != (height, width):
             raise SegNextError(
                 f"{pair.mask}: is {mask.shape[-1]} x {mask.shape[-2]}, its picture {width} x {height}; "

@@ -4,26 +4,67 @@ A mask is STEM.png with one label per pixel, or, where dataset.yaml says `multi_
 binary CLASS.png for each class in the picture.
 """
 
-import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from segnext.data.coding import Coding, Mask, Window
 from segnext.data.planes import read_grey, read_planes
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES, read_image
 from segnext.labels import Labels
+from segnext.preprocess import Image as Picture
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its mask: a PNG, or the folder of its classes' masks when they are multi-label."""
+    """A picture and its mask, or a part of both.
+
+    Attributes:
+        image: the picture's file.
+        mask: the mask's file, or the folder of its classes' masks when they are multi-label.
+        coding: what the mask's pixels mean; None when they are the labels.
+        window: the part that is meant; None for the whole.
+    """
 
     image: Path
     mask: Path
+    coding: Coding | None = None
+    window: Window | None = None
+
+    def read_image(self) -> Picture:
+        """The picture, H x W x 3.
+
+        Raises:
+            SegNextError: when it cannot be read.
+        """
+        return read_image(self.image) if self.window is None else self.window.cut(_whole_image(self.image))
+
+    def read_mask(self, labels: Labels) -> Mask:
+        """The labels of the mask, H x W; of multi-label masks, classes x H x W of 0, 1 and the ignore label.
+
+        Raises:
+            SegNextError: when it cannot be read, or holds anything but labels and the ignore label.
+        """
+        if labels.multi_label:
+            return read_planes(self.mask, labels, lambda: self.read_image().shape[:2])
+        if self.window is not None:
+            return self.window.cut(_whole_mask(self.mask, self.coding, labels))
+        return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)
+
+
+@lru_cache(maxsize=2)
+def _whole_image(path: Path) -> Picture:
+    """A picture that is kept, because the next window is probably one of it."""
+    return read_image(path)
+
+
+@lru_cache(maxsize=2)
+def _whole_mask(path: Path, coding: Coding | None, labels: Labels) -> Mask:
+    return Pair(path, path, coding).read_mask(labels)
 
 
 @dataclass(frozen=True)
@@ -71,14 +112,15 @@ class Folder:
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
         files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())
-        suffix = "" if self.labels.multi_label else ".png"
+        multi_label = self.labels.multi_label
+        suffix = "" if multi_label else ".png"
         pairs = [Pair(file, masks / file.relative_to(images).with_suffix(suffix)) for file in files]
         if not pairs:
             raise SegNextError(f"{images}: there is no picture in this split; put its images there")
-        missing = [pair for pair in pairs if not (pair.mask.is_dir() if suffix == "" else pair.mask.is_file())]
+        missing = [pair for pair in pairs if not (pair.mask.is_dir() if multi_label else pair.mask.is_file())]
         if missing:
             raise SegNextError(
-                f"{missing[0].image}: has no mask {missing[0].mask}{os.sep if suffix == '' else ''} "
+                f"{missing[0].image}: has no {'folder of masks' if multi_label else 'mask'} {missing[0].mask} "
                 f"({len(missing)} of {len(pairs)} pictures "
                 f"of split '{split}' have none); add the masks or remove the pictures"
             )
@@ -90,26 +132,7 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.parts)
 
 
-def read_truth(pair: Pair, labels: Labels, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """What is true of a picture's pixels.
-
-    Args:
-        pair: the picture and its mask.
-        labels: what the labels mean.
-        size: the picture's height and width, where known; else it is read, if need be, of multi-label pictures.
-
-    Returns:
-        Labels, H x W; of multi-label masks classes x H x W of 0, 1 and the ignore label.
-
-    Raises:
-        SegNextError: for a mask that cannot be read, or holds something else.
-    """
-    if not labels.multi_label:
-        return read_mask(pair.mask, labels)
-    return read_planes(pair.mask, labels, lambda: size or read_image(pair.image).shape[:2])
-
-
-def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
+def read_mask(path: Path, labels: Labels) -> Mask:
     """Labels of a mask, H x W.
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
-from segnext.data.folder import Folder
+from segnext.data.readers.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
@@ -46,7 +46,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """
     keep_pages()
     out = Path(config.out)
-    folder = Folder.open(Path(config.data))
+    folder = open_data(Path(config.data), config.format)
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
