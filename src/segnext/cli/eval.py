@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 from segnext.errors import SegNextError
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext eval`."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with a dataset.yaml")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with a dataset.yaml, or see --format"
+    )
+    add_format(parser)
     parser.add_argument("--split", default="val", metavar="S", help="split to measure on (default: val)")
     add_weights(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write the metrics to this file, for programs")
@@ -61,10 +65,10 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from segnext.data.folder import Folder
+    from segnext.data.readers.open import open_data
     from segnext.evaluation.evaluate import evaluate, require_same_classes
 
-    folder = Folder.open(args.data)
+    folder = open_data(args.data, args.format)
     pairs = folder.pairs(args.split)
     segmenter = load_segmenter(args)
     require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))
