@@ -33,11 +33,11 @@ def add_engine(parser: argparse.ArgumentParser, precision: str) -> None:
     )
 
 
-def load_segmenter(args: argparse.Namespace) -> "Segmenter":
-    """The segmenter that --weights, --engine, --device and --precision ask for."""
+def load_segmenter(args: argparse.Namespace, streams: int = 1) -> "Segmenter":
+    """The segmenter that --weights, --engine, --device and --precision ask for; for `streams` see `Segmenter`."""
     from segnext.inference.load import load
 
-    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision)
+    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision, streams=streams)
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
     return segmenter

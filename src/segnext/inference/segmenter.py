@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -41,6 +41,7 @@ class Segmenter:
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
+        streams: pictures that callers in different threads want segmented at the same time.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -60,6 +61,7 @@ class Segmenter:
         *,
         engine: str = "auto",
         precision: str = "auto",
+        streams: int = 1,
     ) -> None:
         if weights.config.in_channels != 3:
             raise SegNextError(
@@ -76,7 +78,7 @@ class Segmenter:
         self.labels = weights.labels
         self.preprocess = weights.preprocess
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
-        self.engine = start(weights, engine, device, precision)
+        self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
     def model(self) -> "SegNeXt":
@@ -108,8 +110,8 @@ class Segmenter:
             SegNextError: when a picture cannot be read or does not fit in memory.
         """
         if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
-            return self._segment(source)
-        return map(self._segment, source)
+            return self.segment(source)
+        return map(self.segment, source)
 
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax at the picture's own size, (classes, H, W) float32."""
@@ -168,26 +170,31 @@ class Segmenter:
 
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
-    def _segment(self, source: Source) -> Result:
+    def segment(self, source: Source, *, confidence: bool = False) -> Result:
+        """Segment one picture; what calling the segmenter does.
+
+        Args:
+            source: see `__call__`.
+            confidence: whether the result's confidence will be asked for: found together with the mask it costs less.
+
+        Raises:
+            SegNextError: when the picture cannot be read or does not fit in memory.
+        """
         from segnext.kernels.classify import classify
 
         started = perf_counter()
         image = read_image(source)
+        size = image.shape[:2]
         with _fitting(image):
             low, covered = self.low_logits(image)
-            size = image.shape[:2]
-            mask, _ = classify(low, covered, size)
+            mask, probability = classify(low, covered, size, confidence=confidence)
         seconds = perf_counter() - started
         name = Path(source).stem if isinstance(source, str | Path) else "image"
-        return Result(image, mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
 
+        def measure_confidence() -> NDArray[np.float32]:
+            return classify(low, covered, size, confidence=True)[1] if probability is None else probability
 
-def _confidence(low: Logits, covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
-    from segnext.kernels.classify import classify
-
-    _, probability = classify(low, covered, size, confidence=True)
-    assert probability is not None
-    return probability
+        return Result(image, mask, measure_confidence, self.labels, seconds, name)
 
 
 def _load_kernel() -> None:

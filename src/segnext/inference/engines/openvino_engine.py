@@ -4,6 +4,7 @@ import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from segnext.inference.engines.artefacts import artefact
@@ -22,18 +23,27 @@ class OpenVINOEngine:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, source: Source, precision: str) -> None:
+    def __init__(self, source: Source, precision: str, streams: int = 1) -> None:
         self.precision = precision
+        self.streams = streams
         folder = artefact(source.digest, "openvino", lambda folder: _export(source, folder / "network.xml"))
         options = {
-            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": streams,  # among which the cores are divided
+            "ENABLE_CPU_PINNING": streams == 1,  # with more, other threads read and write pictures
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "CACHE_DIR": str(folder),  # compiled for this processor and precision; quicker to load than to compile
         }
-        self.request = _core().compile_model(folder / "network.xml", "CPU", options).create_infer_request()
+        network = _core().compile_model(folder / "network.xml", "CPU", options)
+        self.free: SimpleQueue[Any] = SimpleQueue()  # requests, each with its own memory
+        for _ in range(streams):
+            self.free.put(network.create_infer_request())
 
     def __call__(self, x: Batch) -> Logits:
-        logits: Logits = self.request.infer([x], share_inputs=True)[0][0]
+        request = self.free.get()
+        try:
+            logits: Logits = request.infer([x], share_inputs=True)[0][0]
+        finally:
+            self.free.put(request)
         return logits
 
 
