@@ -3,7 +3,7 @@
     python benchmarks/folder.py FOLDER [--count 200] [--rounds 5] [--weights segnext_t.camvid] [--json F]
 
 The network alone is the engine as it runs for one picture, all cores for it, fed again and again with one prepared
-picture. Predict reads, prepares, segments, draws and writes each of the pictures. Loading the weights counts in neither.
+picture. Predict reads, prepares, segments, draws and writes each of them. Loading the weights counts in neither.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--weights", default=DEFAULT)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--json", type=Path)
@@ -34,20 +34,18 @@ def main() -> None:
     alone = load(args.weights, "cpu", engine=args.engine)
     several = load(args.weights, "cpu", engine=args.engine, streams=2)
     x, _ = prepare(read_image(files[0]), alone.preprocess)
-    per_round = max(1, len(files) // args.rounds)
     network, predict = [], []
     with tempfile.TemporaryDirectory() as out:
         predict_files(several, files[:8], Path(out))
         alone.engine(x)
-        for number in range(args.rounds):
-            part = files[number * per_round : (number + 1) * per_round]
+        for _ in range(args.rounds):
             started = time.perf_counter()
-            for _ in part:
+            for _ in files:
                 alone.engine(x)
             between = time.perf_counter()
-            predict_files(several, part, Path(out))
-            network.append((between - started) / len(part))
-            predict.append((time.perf_counter() - between) / len(part))
+            predict_files(several, files, Path(out))
+            network.append((between - started) / len(files))
+            predict.append((time.perf_counter() - between) / len(files))
     ratio = statistics.median(n / p for n, p in zip(network, predict, strict=True))
     seconds = {"network": statistics.median(network), "predict": statistics.median(predict)}
     print(f"{alone.engine.name} {alone.engine.precision}, {len(files)} pictures, {x.shape[1]} x {x.shape[2]}")
