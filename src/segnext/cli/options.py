@@ -33,11 +33,22 @@ def add_engine(parser: argparse.ArgumentParser, precision: str) -> None:
     )
 
 
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Declare --threshold."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="of multi-label weights: probability above which a class is said to be there (default: 0.5)",
+    )
+
+
 def load_segmenter(args: argparse.Namespace) -> "Segmenter":
-    """The segmenter that --weights, --engine, --device and --precision ask for."""
+    """The segmenter that --weights, --engine, --device, --precision and, where declared, --threshold ask for."""
     from segnext.inference.load import load
 
-    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision)
+    threshold = getattr(args, "threshold", None)
+    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision, threshold=threshold)
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
     return segmenter

@@ -61,7 +61,12 @@ def _published(name: str) -> Path:
 
 
 def load(
-    name: str | Path = DEFAULT, device: str = "auto", *, engine: str = "auto", precision: str = "auto"
+    name: str | Path = DEFAULT,
+    device: str = "auto",
+    *,
+    engine: str = "auto",
+    precision: str = "auto",
+    threshold: float | None = None,
 ) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
@@ -70,6 +75,7 @@ def load(
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
@@ -77,4 +83,4 @@ def load(
     from segnext.checkpoint.header import WeightsFile
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision)
+    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision, threshold=threshold)

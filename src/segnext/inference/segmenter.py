@@ -20,6 +20,7 @@ from segnext.imageio import Source, read_image
 from segnext.inference.engines import start
 from segnext.inference.engines.engine import Logits
 from segnext.inference.load import weights_path
+from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes
 from segnext.inference.prepare import prepare
 from segnext.inference.result import Result
 from segnext.preprocess import Image
@@ -41,6 +42,7 @@ class Segmenter:
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -60,6 +62,7 @@ class Segmenter:
         *,
         engine: str = "auto",
         precision: str = "auto",
+        threshold: float | None = None,
     ) -> None:
         if weights.config.in_channels != 3:
             raise SegNextError(
@@ -75,6 +78,7 @@ class Segmenter:
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        self.threshold = check_threshold(threshold, self.labels.multi_label)
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
         self.engine = start(weights, engine, device, precision)
 
@@ -112,7 +116,7 @@ class Segmenter:
         return map(self._segment, source)
 
     def logits(self, source: Source) -> "Tensor":
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32."""
+        """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32."""
         import torch
 
         image = read_image(source)
@@ -173,12 +177,16 @@ class Segmenter:
 
         started = perf_counter()
         image = read_image(source)
+        name = Path(source).stem if isinstance(source, str | Path) else "image"
         with _fitting(image):
             low, covered = self.low_logits(image)
             size = image.shape[:2]
+            if self.labels.multi_label:
+                planes = find_planes(low, covered, size, self.threshold)
+                measure = partial(certainty, low, covered, size, planes)
+                return MultiLabelResult(image, planes, measure, self.labels, perf_counter() - started, name)
             mask, _ = classify(low, covered, size)
         seconds = perf_counter() - started
-        name = Path(source).stem if isinstance(source, str | Path) else "image"
         return Result(image, mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
 
 
