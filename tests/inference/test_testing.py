@@ -1,6 +1,7 @@
 """Windows, scales and mirror images, against the released code's way written out with torch."""
 
 import dataclasses
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -144,6 +145,23 @@ def test_windows_of_a_picture_smaller_than_they_are_and_no_multiple_of_32() -> N
     assert engine.sizes == [(1, 64, 96, 3), (1, 64, 96, 3)]  # of 64 x 128 after padding
     assert one.covered == (64, 128)
     np.testing.assert_array_equal(one.logits[5:, :, :3], 0)  # the mean colour
+
+
+def test_windows_of_a_large_picture_need_little_memory() -> None:
+    class Nothing(Places):
+        def __call__(self, x: Batch) -> Logits:
+            return np.zeros((x.shape[1] // 8, x.shape[2] // 8, 50), np.float32)
+
+    image = np.zeros((1024, 2048, 3), np.uint8)
+    testing = Testing(slide=(128, 96))
+    tracemalloc.start()
+    try:
+        list(look(Nothing(), image, Preprocess(), testing))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    at_an_eighth = 4 * 50 * 1024 * 2048 / 64
+    assert peak < 1.5 * at_an_eighth < 4 * 3 * 1024 * 2048, "not even the normalised picture fits into that"
 
 
 def test_one_window_over_all_is_the_whole_picture(segmenter: Segmenter, tiny_weights: Weights) -> None:

@@ -36,13 +36,13 @@ class Testing:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        from segnext.preprocess import STRIDE  # only now: it needs numpy, the parsing of options does not
-
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise SegNextError(f"scales are {self.scales}; give one or more numbers above 0, such as 0.75 1 1.25")
         if self.short_side is not None and self.short_side < 1:
             raise SegNextError(f"short_side is {self.short_side}; it must be at least 1 pixel")
         if self.slide is not None:
+            from segnext.preprocess import STRIDE  # only now: it needs numpy, which the parsing of options does not
+
             crop, stride = self.slide
             if crop < STRIDE or crop % STRIDE or not 0 < stride <= crop or stride % LOGITS_STRIDE:
                 raise SegNextError(
