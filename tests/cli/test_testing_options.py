@@ -4,14 +4,14 @@ import argparse
 
 import pytest
 
-from segnext.cli.options import add_testing, testing_of
+from segnext.cli.options import add_testing, chosen_testing
 from segnext.inference.testing import PAPER_SCALES, WHOLE, Testing
 
 
 def parse(*arguments: str) -> Testing:
     parser = argparse.ArgumentParser()
     add_testing(parser)
-    return testing_of(parser.parse_args(arguments))
+    return chosen_testing(parser.parse_args(arguments))
 
 
 @pytest.mark.parametrize(

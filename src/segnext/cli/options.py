@@ -60,7 +60,7 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def testing_of(args: argparse.Namespace) -> Testing:
+def chosen_testing(args: argparse.Namespace) -> Testing:
     """What the options of `add_testing` say."""
     scales = args.scales or (PAPER_SCALES if args.tta else (1.0,))
     slide = (args.slide[0], args.slide[1]) if args.slide else None
@@ -71,7 +71,7 @@ def load_segmenter(args: argparse.Namespace) -> "Segmenter":
     """The segmenter that --weights, --engine, --device, --precision and the options of `add_testing` ask for."""
     from segnext.inference.load import load
 
-    testing = testing_of(args)
+    testing = chosen_testing(args)
     segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision, testing=testing)
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
