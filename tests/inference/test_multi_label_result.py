@@ -10,8 +10,9 @@ import torch
 
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
-from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes
+from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.overlay import paint
+from segnext.kernels.average import Look
 from segnext.labels import Labels
 
 LABELS = Labels("toy", ("disc", "square", "nowhere"), ((200, 0, 0), (0, 0, 100), (0, 9, 0)), 255, multi_label=True)
@@ -33,29 +34,33 @@ def result(height: int = 40, width: int = 60) -> MultiLabelResult:
 @pytest.mark.parametrize(("covered", "size"), [((48, 64), (48, 64)), ((48, 64), (45, 61)), ((5, 7), (5, 7))])
 @pytest.mark.parametrize("threshold", [0.5, 0.2])
 def test_planes_are_those_of_torch(covered: tuple[int, int], size: tuple[int, int], threshold: float) -> None:
-    low = scores()
-    logits = torch.from_numpy(low).permute(2, 0, 1)[None]
-    large = torch.nn.functional.interpolate(logits, covered, mode="bilinear", align_corners=False)
-    chances = large[0, :, : size[0], : size[1]].double().sigmoid().numpy()
-    found = find_planes(low, covered, size, threshold)
+    looks = [Look(scores(0), covered), Look(scores(1), covered, mirrored=True)]
+    chances = np.zeros((3, *size))
+    for look in looks:
+        logits = torch.from_numpy(look.logits).permute(2, 0, 1)[None]
+        large = torch.nn.functional.interpolate(logits, covered, mode="bilinear", align_corners=False)
+        one = large[0, :, : size[0], : size[1]].double().sigmoid().numpy()
+        chances += (one[..., ::-1] if look.mirrored else one) / 2
+    np.testing.assert_allclose(presence(looks, size), chances, atol=1e-6)
+    found = find_planes(looks, size, threshold)
     assert found.dtype == np.uint8
     assert found.shape == (3, *size)
     sure = abs(chances - threshold) > 1e-6
     assert (found == (chances > threshold))[sure].all()
     expected = np.where(found == 1, chances, 1 - chances)
-    np.testing.assert_allclose(certainty(low, covered, size, found), expected, atol=1e-5)
+    np.testing.assert_allclose(certainty(looks, size, found), expected, atol=1e-6)
 
 
 def test_sure_scores_have_a_certainty() -> None:
-    low = np.full((1, 1, 2), [200.0, -200.0], np.float32)
-    assert certainty(low, (1, 1), (1, 1), np.ones((2, 1, 1), np.uint8)).ravel().tolist() == [1.0, 0.0]
+    looks = [Look(np.full((1, 1, 2), [200.0, -200.0], np.float32), (1, 1))]
+    assert certainty(looks, (1, 1), np.ones((2, 1, 1), np.uint8)).ravel().tolist() == [1.0, 0.0]
 
 
 def test_the_threshold_by_hand() -> None:
-    low = np.full((1, 1, 2), [math.log(3), -math.log(3)], np.float32)  # 3/4 and 1/4
-    assert find_planes(low, (1, 1), (1, 1), 0.76).ravel().tolist() == [0, 0]
-    assert find_planes(low, (1, 1), (1, 1), 0.74).ravel().tolist() == [1, 0]
-    assert find_planes(low, (1, 1), (1, 1), 0.24).ravel().tolist() == [1, 1]
+    looks = [Look(np.full((1, 1, 2), [math.log(3), -math.log(3)], np.float32), (1, 1))]  # 3/4 and 1/4
+    assert find_planes(looks, (1, 1), 0.76).ravel().tolist() == [0, 0]
+    assert find_planes(looks, (1, 1), 0.74).ravel().tolist() == [1, 0]
+    assert find_planes(looks, (1, 1), 0.24).ravel().tolist() == [1, 1]
 
 
 def test_thresholds_that_mean_nothing() -> None:

@@ -1,50 +1,56 @@
 """Multi-label weights: the network says of each class by itself whether it is at a pixel."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Logits
 from segnext.inference.result import Result
+
+if TYPE_CHECKING:
+    from segnext.kernels.average import Look
 
 THRESHOLD = 0.5
 
 
-def find_planes(
-    low: Logits, covered: tuple[int, int], size: tuple[int, int], threshold: float = THRESHOLD
-) -> NDArray[np.uint8]:
-    """Where each class is: sigmoid(logit) above `threshold`, (classes, H, W) of 0 and 1.
+def presence(looks: "Sequence[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
+    """Probability that each class is there: the mean over the looks of sigmoid(logit), (classes, H, W).
 
     Args:
-        low: the decoder's scores, (h, w, classes).
-        covered: height and width in the picture that they cover.
-        size: height and width of the picture; its top left corner is theirs.
-        threshold: a probability, above 0 and below 1.
+        looks: at least one; the same classes in each.
+        size: height and width of the picture.
     """
-    limit = math.log(threshold / (1 - threshold))
-    return np.stack([(_enlarge(plane, covered, size) > limit).astype(np.uint8) for plane in np.moveaxis(low, 2, 0)])
+    return np.stack([_presence(looks, label, size) for label in range(looks[0].logits.shape[2])])
 
 
-def certainty(
-    low: Logits, covered: tuple[int, int], size: tuple[int, int], planes: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def find_planes(looks: "Sequence[Look]", size: tuple[int, int], threshold: float) -> NDArray[np.uint8]:
+    """Where each class is, by `presence` above `threshold`: (classes, H, W) of 0 and 1."""
+    labels = range(looks[0].logits.shape[2])
+    return np.stack([(_presence(looks, label, size) > threshold).astype(np.uint8) for label in labels])
+
+
+def certainty(looks: "Sequence[Look]", size: tuple[int, int], planes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Probability of what `planes` say: that the class is there, or that it is not; (classes, H, W)."""
-    scores = np.stack([_enlarge(plane, covered, size) for plane in np.moveaxis(low, 2, 0)])
-    sign = np.where(planes == 1, np.float32(1), np.float32(-1))
-    with np.errstate(over="ignore"):  # then the probability is 0
-        return np.asarray(1 / (1 + np.exp(-sign * scores)), np.float32)
+    chances = presence(looks, size)
+    return np.where(planes == 1, chances, 1 - chances)
 
 
-def _enlarge(plane: NDArray[np.float32], covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
-    large = cv2.resize(np.ascontiguousarray(plane, np.float32), covered[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large[: size[0], : size[1]], np.float32)
+def _presence(looks: "Sequence[Look]", label: int, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Of one class, (H, W)."""
+    from segnext.kernels.enlarge import enlarge
+
+    total = np.zeros(size, np.float32)
+    for look in looks:
+        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size)[0]
+        with np.errstate(over="ignore"):  # then the probability is 0
+            total += 1 / (1 + np.exp(-(scores[:, ::-1] if look.mirrored else scores)))
+    return total / np.float32(len(looks))
 
 
 def check_threshold(threshold: float | None, multi_label: bool) -> float:
