@@ -1,7 +1,7 @@
 """Training samples as a pure function of their number, so that any run can go on from any step."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,10 +39,14 @@ class Crops:
     augment: Augment
     seed: int
 
+    def pair(self, number: int) -> Pair:
+        """The picture of sample `number`, and its mask."""
+        epoch, position = divmod(number, len(self.pairs))
+        return self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
+
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
-        epoch, position = divmod(number, len(self.pairs))
-        pair = self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
+        pair = self.pair(number)
         image, mask = read_image(pair.image), read_mask(pair.mask, self.labels)
         if image.shape[:2] != mask.shape:
             raise SegNextError(
@@ -69,15 +73,15 @@ def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
 
 
-def batches(crops: Crops, first: int, last: int, batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the samples [first, last), prepared ahead of time by `workers` threads.
+def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the samples `numbers`, prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="data") as pool:
         pending: deque[Future[tuple[Tensor, Tensor]]] = deque()
-        upcoming = iter(range(first, last))
+        upcoming = iter(numbers)
 
         def submit(count: int) -> None:
             pending.extend(pool.submit(crops.__getitem__, number) for number in islice(upcoming, count))
