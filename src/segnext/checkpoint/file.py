@@ -16,7 +16,8 @@ from segnext.checkpoint.coverage import compare
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, SegNeXt, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 
 FORMAT = "segnext 1"

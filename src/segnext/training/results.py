@@ -14,7 +14,7 @@ from segnext.data.folder import Pair, read_mask
 from segnext.evaluation.evaluate import evaluate
 from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
-from segnext.model.network import ModelConfig
+from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.pictures import curves, examples
