@@ -42,7 +42,7 @@ class Crops:
     def pair(self, number: int) -> Pair:
         """The picture of sample `number`, and its mask."""
         epoch, position = divmod(number, len(self.pairs))
-        return self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
+        return self.pairs[int(epoch_order(self.seed, epoch, len(self.pairs))[position])]
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
@@ -70,7 +70,8 @@ class Crops:
 @lru_cache(maxsize=2)
 def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     """The order of the pictures in one pass."""
-    return np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    order: NDArray[np.int64] = np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    return order
 
 
 def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
