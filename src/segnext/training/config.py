@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segnext.data.readers import Format
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 
@@ -57,8 +58,9 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        data: data set folder with dataset.yaml, images/ and masks/.
+        data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
         out: folder that the run writes; it is loadable by `segnext predict --weights`.
+        format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
         model: segnext_t, segnext_s, segnext_b or segnext_l.
         encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
             weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
@@ -95,11 +97,12 @@ class TrainConfig:
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
-        check_data: whether to look for errors in the data before the first step, in seconds.
+        check_data: whether to look for errors in the data before the first step, in seconds; not for a format.
     """
 
     data: str
     out: str
+    format: Format | None = None
     model: str = "segnext_t"
     encoder_weights: str | None = None
     from_weights: str | None = None

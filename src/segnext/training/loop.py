@@ -9,7 +9,8 @@ from torch import Tensor
 
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops
-from segnext.data.folder import Folder, read_mask
+from segnext.data.folder import Folder
+from segnext.data.readers.open import open_data
 from segnext.files import remove_leftovers
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
@@ -63,7 +64,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 
 def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
-    folder = Folder.open(Path(config.data))
+    folder = open_data(Path(config.data), config.format)
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
@@ -71,7 +72,7 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
     out = Path(config.out)
     with processes.joined(config.device):
-        if processes.main and config.check_data and not resume:
+        if processes.main and config.check_data and not resume and isinstance(folder, Folder):
             check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
         torch.manual_seed(config.seed)
         saved = read_state(out / "state.pt") if processes.main and resume and (out / "state.pt").exists() else None
@@ -137,6 +138,6 @@ def _criterion(config: TrainConfig, crops: Crops) -> Criterion:
 def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
     if config.class_balance == 0.0:
         return None
-    masks = (read_mask(pair.mask, crops.labels) for pair in crops.pairs)
+    masks = (pair.read_mask(crops.labels) for pair in crops.pairs)
     frequencies = class_frequencies(masks, len(crops.labels))
     return balanced_weights(frequencies, config.class_balance).to(config.device)
