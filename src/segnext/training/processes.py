@@ -71,18 +71,15 @@ class Processes:
             ) from error
         dist.destroy_process_group()
 
-    def parallel(self, model: nn.Module, device: str, *, broadcast_buffers: bool) -> nn.Module:
-        """`model`, whose gradients in the backward pass become the mean over the processes.
+    def parallel(self, model: nn.Module, device: str) -> nn.Module:
+        """`model`, on `device`, whose gradients in the backward pass become the mean over the processes.
 
-        Args:
-            model: the same in every process.
-            device: where it is, "cpu" or "cuda".
-            broadcast_buffers: whether all take the BatchNorm statistics of process 0, because they differ.
+        BatchNorm statistics that are not taken over all processes are those of process 0.
         """
         if self.count == 1:
             return model
         devices = [self.local] if device == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=broadcast_buffers)
+        return DistributedDataParallel(model, device_ids=devices)
 
     def without_exchange(self, model: nn.Module) -> AbstractContextManager[object]:
         """A context in which what `parallel` gave keeps its gradients: for all passes of a step but the last."""

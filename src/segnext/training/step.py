@@ -62,7 +62,7 @@ class TrainStep:
         self.device = torch.device(config.device)
         self.optimizer = build_optimizer(model, config.optimizer)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
-        self.parallel = self.processes.parallel(model, config.device, broadcast_buffers=not config.sync_bn)
+        self.parallel = self.processes.parallel(model, config.device)
 
     def __call__(self, parts: Sequence[Batch], step: int) -> Taken:
         """Take step `step` (from 0), which has `accumulate` parts.
