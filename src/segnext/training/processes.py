@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
@@ -110,14 +111,14 @@ class Processes:
         return items[self.rank :: self.count]
 
 
-def _store() -> dist.Store:
+def _store() -> Store:
     """Where the processes find each other: torchrun's store, apart from what an earlier attempt has left in it.
 
     torchrun keeps the store over its restarts, and processes that take the addresses of their dead predecessors for
     each other's wait for ever.
     """
     store, _, _ = next(rendezvous("env://"))
-    return dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    return PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 def _connection_lost(error: RuntimeError) -> bool:

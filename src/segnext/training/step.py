@@ -1,7 +1,7 @@
 """One optimiser step."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -10,17 +10,14 @@ from torch import Tensor
 
 from segnext.model.network import SegNeXt
 from segnext.training.config import TrainConfig
+from segnext.training.losses.total import TrainLoss
 from segnext.training.optim import build_optimizer, lr_factor
 from segnext.training.processes import Processes
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SMALLEST_SCALE = 2.0**-10  # of fp16's loss, which starts at 2 ** 16 and is halved while gradients overflow
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
-
-
-# Logits, masks, and the mean over all processes, for what a sum over a batch is divided by; to a scalar.
-Criterion = Callable[[Tensor, Tensor, Callable[[Tensor], Tensor]], Tensor]
+Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
 
 
 class Taken(NamedTuple):
@@ -53,7 +50,7 @@ class TrainStep:
     """
 
     def __init__(
-        self, config: TrainConfig, model: SegNeXt, criterion: Criterion, processes: Processes | None = None
+        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
     ) -> None:
         self.config = config
         self.model = model
