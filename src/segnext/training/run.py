@@ -57,8 +57,11 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether all steps are done, or val has not become better for long enough."""
-        stale = self.config.patience is not None and self.state.stale >= self.config.patience
-        return stale or self.state.step >= self.config.iterations
+        return self._stale or self.state.step >= self.config.iterations
+
+    @property
+    def _stale(self) -> bool:
+        return self.config.patience is not None and self.state.stale >= self.config.patience
 
     def go(self) -> None:
         """Take the steps that are still to do.
@@ -79,6 +82,9 @@ class Run:
             with self._writing():
                 self._after(taken)
                 self._end_if_asked()
+        if self._stale and self.processes.main:
+            measured = f"val has not become better for {self.config.patience} measurements"
+            print(f"{measured}: the run ends at step {self.state.step} of {self.config.iterations}", flush=True)
 
     def _after(self, taken: Taken) -> None:
         """Take the step into the state, and log, measure and save when it is time."""
