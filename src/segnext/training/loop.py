@@ -86,7 +86,9 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
         if saved is not None:
             state.load(saved, out / "state.pt")
         if processes.main:
-            remove_leftovers(out) if resume else start_folder(config)
+            if not resume:
+                start_folder(config)
+            remove_leftovers(out)
         with ExitStack() as stack:
             log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
             images_per_step = processes.count * config.batch_size * config.accumulate

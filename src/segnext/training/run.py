@@ -119,7 +119,8 @@ class Run:
         step = self.state.step
         due = step == self.config.iterations or step % self.config.eval_every == 0
         if self.config.val_split is not None and due and self.state.measured < step:
-            self.results.validate(self.state, self.progress, self.stop)
+            with self._saving():
+                self.results.validate(self.state, self.progress, self.stop)
 
     def _save(self) -> None:
         if self.state.saved < self.state.step:
@@ -157,17 +158,9 @@ class Run:
         return batches(self.crops, numbers, self.config.batch_size, self.config.workers)
 
     def _fetch(self, stream: Iterator[Batch]) -> list[Batch]:
-        """The parts of the next step; before an error in the data the run is saved, so that nothing is lost."""
-        try:
+        """The parts of the next step."""
+        with self._saving():
             return [next(stream) for _ in range(self.config.accumulate)]
-        except SegNextError as error:
-            if self.processes.count > 1 or not self.state.step:
-                raise
-            with self._writing():
-                self._save()
-            raise SegNextError(
-                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
-            ) from error
 
     def _take(self, parts: list[Batch]) -> Taken:
         try:
@@ -189,6 +182,20 @@ class Run:
     def _kept(self) -> str:
         saved = self.state.saved
         return f"the checkpoint of step {saved} is kept" if saved else "there is no checkpoint yet"
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Before an error in the data ends the run save it, so that nothing is lost; one process alone can do so."""
+        try:
+            yield
+        except SegNextError as error:
+            if self.processes.count > 1 or not self.state.step:
+                raise
+            with self._writing():
+                self._save()
+            raise SegNextError(
+                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
+            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
