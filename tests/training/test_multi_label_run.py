@@ -1,7 +1,7 @@
 """A run on multi-label masks, with losses and sampling of every kind: trained, resumed, measured, used."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,11 +89,11 @@ def test_a_stopped_run_goes_on_to_the_same_bits(data: Path, run: Path, monkeypat
     calls: list[int] = []
     whole = TrainLoss.__call__
 
-    def stopped(self: TrainLoss, logits: Tensor, target: Tensor) -> Tensor:
+    def stopped(self: TrainLoss, logits: Tensor, target: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return whole(self, logits, target)
+        return whole(self, logits, target, mean)
 
     again = config(data, "stopped")
     with monkeypatch.context() as patch:

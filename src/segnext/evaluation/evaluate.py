@@ -35,7 +35,7 @@ def evaluate(
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    confusion = np.zeros((len(labels), 2, 2) if labels.multi_label else (len(labels), len(labels)), np.int64)
+    confusion = no_counts(labels)
     for done, pair in enumerate(pairs, 1):
         truth = pair.read_mask(labels)
         prediction = predict(pair.image if pair.window is None else pair.read_image())
@@ -46,6 +46,12 @@ def evaluate(
             confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
         progress(done)
     return Metrics(confusion, labels.classes, len(pairs))
+
+
+def no_counts(labels: Labels) -> NDArray[np.int64]:
+    """The confusion matrix, or matrices, of no picture."""
+    count = len(labels)
+    return np.zeros((count, 2, 2) if labels.multi_label else (count, count), np.int64)
 
 
 def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, data_name: str) -> None:
