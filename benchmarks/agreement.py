@@ -35,11 +35,14 @@ ENGINES = (
 @torch.inference_mode()
 def plain(segmenter: Segmenter, image: Image) -> NDArray[np.uint8]:
     """The released code's way."""
-    x, covered = prepare(image, segmenter.preprocess)
+    height, width = image.shape[:2]
+    below, right = segmenter.preprocess.padding(height, width)
+    covered = (height + below, width + right)
+    x = prepare(image, segmenter.preprocess, covered)
     model = segmenter.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     logits = model.decoder(model.encoder(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()))
     logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
-    labels = logits[0, :, : image.shape[0], : image.shape[1]].softmax(0).argmax(0)
+    labels = logits[0, :, :height, :width].softmax(0).argmax(0)
     return np.asarray(labels.numpy(), np.uint8)
 
 

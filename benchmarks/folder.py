@@ -33,7 +33,10 @@ def main() -> None:
     files = [entry.file for entry in expand([args.folder])][: args.count]
     alone = load(args.weights, "cpu", engine=args.engine)
     several = load(args.weights, "cpu", engine=args.engine, streams=2)
-    x, _ = prepare(read_image(files[0]), alone.preprocess)
+    image = read_image(files[0])
+    height, width = image.shape[:2]
+    below, right = alone.preprocess.padding(height, width)
+    x = prepare(image, alone.preprocess, (height + below, width + right))
     network, predict = [], []
     with tempfile.TemporaryDirectory() as out:
         predict_files(several, files[:8], Path(out))

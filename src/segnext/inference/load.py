@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.errors import SegNextError
+from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
@@ -66,6 +67,8 @@ def load(
     *,
     engine: str = "auto",
     precision: str = "auto",
+    testing: Testing = WHOLE,
+    threshold: float | None = None,
     streams: int = 1,
 ) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
@@ -75,6 +78,8 @@ def load(
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
+        testing: windows, scales and flips; the default is one look at the whole picture.
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
         streams: see `Segmenter`.
 
     Raises:
@@ -83,4 +88,12 @@ def load(
     from segnext.checkpoint.header import WeightsFile
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision, streams=streams)
+    return Segmenter(
+        WeightsFile(weights_path(name)),
+        device,
+        engine=engine,
+        precision=precision,
+        testing=testing,
+        threshold=threshold,
+        streams=streams,
+    )

@@ -24,7 +24,7 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean softmax probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1.
         seconds: from the decoded picture to the mask.
     """
 
@@ -64,7 +64,7 @@ def predict_files(
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes `NAME.mask.png`, `NAME.overlay.png` and, with a line per input as soon as it is done,
+    Writes what `Result.save` does and, with a line per input as soon as it is done,
     `results.jsonl` into `out`. Until the end that file is called `results.jsonl.part`; when the run is
     interrupted, it holds what was done. Pictures are read and written while the network works.
 
@@ -110,7 +110,7 @@ def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[R
             result.save(out, entry.name)
         except SegNextError as error:
             return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
-        height, width = result.mask.shape
+        height, width = result.mask.shape[-2:]
         return Record(entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)
 
     threads = segmenter.engine.streams + 1
