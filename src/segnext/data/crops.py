@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segnext.bands import read_picture
 from segnext.data.folder import Pair, read_mask
 from segnext.data.transforms import Augment, augment
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
@@ -29,7 +29,7 @@ class Crops:
 
     Every picture occurs once in each pass over the data, in an order drawn anew for each pass.
 
-    Item n: image (3, crop height, crop width) float32, normalised; mask (crop height, crop width) int64.
+    Item n: image (bands, crop height, crop width) float32, normalised; mask (crop height, crop width) int64.
     """
 
     pairs: tuple[Pair, ...]
@@ -43,12 +43,14 @@ class Crops:
         cv2.setNumThreads(1)  # the cores are the network's
         epoch, position = divmod(number, len(self.pairs))
         pair = self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
-        image, mask = read_image(pair.image), read_mask(pair.mask, self.labels)
+        image, mask = read_picture(pair.image, self.preprocess), read_mask(pair.mask, self.labels)
         if image.shape[:2] != mask.shape:
             raise SegNextError(
                 f"{pair.mask}: is {mask.shape[1]} x {mask.shape[0]}, its picture {image.shape[1]} x {image.shape[0]}; "
                 "both must have the same size"
             )
+        if self.preprocess.bands is not None:
+            mask = np.where(np.isnan(image).all(2), np.uint8(self.labels.ignore), mask)  # nothing was measured there
         image, mask = augment(
             image,
             mask,
@@ -56,6 +58,7 @@ class Crops:
             crop=self.crop,
             ignore=self.labels.ignore,
             mean=self.preprocess.mean,
+            std=self.preprocess.std,
             options=self.augment,
             random=np.random.Generator(np.random.PCG64([self.seed, 1, number])),
         )

@@ -8,9 +8,11 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from segnext.bands import bands_from_dict
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.preprocess import Bands
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Folder:
-    """A data set's folder and what its labels mean."""
+    """A data set's folder, what its labels mean, and the bands of its files; None for 8-bit RGB pictures."""
 
     path: Path
     labels: Labels
+    bands: Bands | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Folder":
@@ -48,7 +51,7 @@ class Folder:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problem = " ".join(str(error).split())
             raise SegNextError(f"{file}: not valid YAML ({problem}); mend the line it names") from error
-        return cls(path, Labels.from_dict(content, str(file)))
+        return cls(path, Labels.from_dict(content, str(file)), bands_from_dict(content, str(file)))
 
     def splits(self) -> list[str]:
         """Names of the folders under images/, sorted."""

@@ -61,6 +61,7 @@ class TrainConfig:
         accumulate: forward passes in one optimiser step.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
+        bands: names of the bands to train on, of those in dataset.yaml; null takes all.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
@@ -88,6 +89,7 @@ class TrainConfig:
     batch_size: int = 8
     accumulate: int = 1
     crop: tuple[int, int] | None = None
+    bands: tuple[str, ...] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     optimizer: Optimizer = field(default_factory=Optimizer)

@@ -16,19 +16,18 @@ from segnext.data.folder import Folder, read_mask
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.model.network import ModelConfig, SegNeXt, build, preset
-from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy
 from segnext.training.optim import Average, build_optimizer, lr_factor
 from segnext.training.progress import Progress
 from segnext.training.results import Results
-from segnext.training.start import load_encoder, resolve, start_folder
+from segnext.training.start import load_encoder, prepare, resolve, start_folder
 from segnext.training.state import State
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
+Batch = tuple[Tensor, Tensor]  # pictures (B, bands, H, W) float32, masks (B, H, W) int64
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
@@ -45,14 +44,14 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     keep_pages()
     out = Path(config.out)
     folder = Folder.open(Path(config.data))
-    preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
+    preprocess = prepare(config, folder, pairs, resume=resume)
     config, crop = resolve(config, pairs, folder.labels)
     crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
 
     torch.manual_seed(config.seed)
-    shape = _model_config(config, len(folder.labels))
+    shape = _model_config(config, len(folder.labels), len(preprocess.mean))
     resuming = resume and (out / "state.pt").exists()
     model = _build_model(config, shape, resuming)
     step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
@@ -151,8 +150,8 @@ class TrainStep:
         return cross_entropy(logits, masks, self.class_weights, self.ignore)
 
 
-def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
-    shape = preset(config.model, num_classes=num_classes)
+def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 

@@ -1,6 +1,8 @@
-"""The training's progress bar."""
+"""The training's progress bars."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -52,3 +54,12 @@ class Progress:
         """After val was measured."""
         self.miou = f"  mIoU {100 * miou:.1f} (best {100 * best:.1f})"
         self.bar.update(self.task, numbers=self.miou.strip())
+
+
+@contextmanager
+def measuring() -> Iterator[Callable[[int, int], None]]:
+    """A function (done, total) that shows how far the measuring of the bands is, on stderr if it is a terminal."""
+    columns = (TextColumn("measure bands"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("bands", visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

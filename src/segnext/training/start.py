@@ -9,7 +9,9 @@ import torch
 import yaml
 
 from segnext.checkpoint.encoder import start_encoder
-from segnext.data.folder import Pair, read_mask
+from segnext.checkpoint.file import load_weights
+from segnext.data.band_stats import fitted_preprocess
+from segnext.data.folder import Folder, Pair, read_mask
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
@@ -17,6 +19,7 @@ from segnext.labels import Labels
 from segnext.model.network import SegNeXt
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, TrainConfig
+from segnext.training.progress import measuring
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -37,6 +40,19 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
     return replace(config, data=data, device=device, precision=precision, crop=crop), crop
+
+
+def prepare(config: TrainConfig, folder: Folder, pairs: Sequence[Pair], *, resume: bool) -> Preprocess:
+    """How pictures are prepared; named bands are measured first, for a resumed run they were at its start.
+
+    Raises:
+        SegNextError: see `fitted_preprocess`.
+    """
+    last = Path(config.out) / "last.safetensors"
+    if resume and last.exists():
+        return load_weights(last).preprocess
+    with measuring() as watch:
+        return fitted_preprocess(folder, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:

@@ -48,6 +48,11 @@ class Header:
         """Width and height once the EXIF orientation is applied."""
         return self.size[::-1] if self.orientation >= 5 else self.size
 
+    @property
+    def multiband(self) -> bool:
+        """Whether it holds more than a picture and its transparency, which reading it as RGB would lose."""
+        return self.bands > 4 or (self.bands == 4 and self.format == "TIFF" and (self.bits > 8 or self.mode in ("bands", "RGBX")))
+
 
 @dataclass(frozen=True)
 class Mask(Header):
