@@ -22,7 +22,8 @@ from segnext.allocator import keep_pages
 from segnext.checkpoint.file import Weights
 from segnext.data.known import labels_for_count
 from segnext.inference.segmenter import Segmenter
-from segnext.model.network import build, preset
+from segnext.model.config import preset
+from segnext.model.network import build
 from segnext.preprocess import Image, Preprocess
 
 Mask = NDArray[np.uint8]

@@ -87,7 +87,9 @@ def bands_from_dict(content: Mapping[str, Any], source: str) -> Bands | None:
     names, nodata = content.get("bands"), content.get("nodata")
     if names is None:
         if nodata is not None:
-            raise SegNextError(f"{source}: has 'nodata' but no 'bands'; name the bands: 'bands: [red, green, blue, nir]'")
+            raise SegNextError(
+                f"{source}: has 'nodata' but no 'bands'; name the bands: 'bands: [red, green, blue, nir]'"
+            )
         return None
     valid = isinstance(names, list) and names and all(isinstance(name, str | int) for name in names)
     if not valid or len({str(name) for name in names}) < len(names):
@@ -184,7 +186,10 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
     logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
     with decoding(name):
         try:
-            with rasterio.MemoryFile(content, filename="raster") as file, file.open(driver=list(GDAL_DRIVERS)) as raster:
+            with (
+                rasterio.MemoryFile(content, filename="raster") as file,
+                file.open(driver=list(GDAL_DRIVERS)) as raster,
+            ):
                 check_size(raster.width, raster.height, name)
                 values: Values = raster.read().transpose(1, 2, 0)
                 missing = np.zeros(values.shape, np.bool_)

@@ -19,7 +19,7 @@ from segnext.checkpoint.encoder import read_encoder
 from segnext.checkpoint.file import load_weights
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
-from segnext.model.network import ModelConfig
+from segnext.model.config import ModelConfig
 
 pytest_plugins = ["official_files"]
 

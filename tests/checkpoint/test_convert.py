@@ -18,8 +18,9 @@ from segnext.checkpoint.official import from_official
 from segnext.checkpoint.pickles import read_official
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
+from segnext.model.config import ModelConfig, preset
 from segnext.model.hamburger import fixed_bases
-from segnext.model.network import ModelConfig, build, preset
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 State = dict[str, Tensor]

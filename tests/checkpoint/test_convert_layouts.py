@@ -9,7 +9,7 @@ import torch
 
 from segnext.checkpoint.file import load_weights
 from segnext.cli import main
-from segnext.model.network import ModelConfig
+from segnext.model.config import ModelConfig
 
 pytest_plugins = ["official_files"]
 

@@ -21,7 +21,8 @@ from segnext.checkpoint.encoder import (
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 pytest_plugins = ["official_files"]

@@ -13,7 +13,8 @@ from safetensors import safe_open
 from segnext.checkpoint.file import FORMAT, Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build, preset
+from segnext.model.config import ModelConfig, preset
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=2)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from segnext.checkpoint.names import official_name, to_official
 from segnext.checkpoint.official import from_official
+from segnext.model.config import preset
 from segnext.model.hamburger import fixed_bases
-from segnext.model.network import build, preset
+from segnext.model.network import build
 
 GOLDEN = Path(__file__).parents[2] / "../shared/golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden outputs of the authors' code are not here")

@@ -23,7 +23,8 @@ from segnext.checkpoint.hub import save_folder
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from segnext.checkpoint.names import layout_of, official_name, our_name, to_ours
-from segnext.model.network import build, preset
+from segnext.model.config import preset
+from segnext.model.network import build
 
 pytest_plugins = ["official_files"]
 

@@ -15,7 +15,8 @@ from segnext.checkpoint.file import Weights, save_weights
 from segnext.cli import eval as command
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)

@@ -10,7 +10,8 @@ from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model import complexity
 from segnext.model.complexity import Part
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2, expansions=(2, 2, 2, 2))

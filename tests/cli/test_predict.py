@@ -16,7 +16,8 @@ from segnext.checkpoint.file import Weights, save_weights
 from segnext.cli.predict import add_arguments, run
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 

@@ -11,7 +11,7 @@ from segnext.cli import main
 from segnext.cli.train import parse
 from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
-from segnext.model.network import PRESETS, ModelConfig
+from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)

@@ -28,7 +28,7 @@ NOTHING = Augment(
     saturation=(1.0, 1.0),
     hue=0,
 )
-MEAN = (123.675, 116.28, 103.53)
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 Array = NDArray[np.uint8]
 
@@ -48,7 +48,15 @@ def run(
     options: Augment, crop: tuple[int, int], size: tuple[int, int] = (40, 60), **changes: Any
 ) -> tuple[Array, Array]:
     image, mask = scene(*size)
-    arguments = {"base_size": size, "crop": crop, "ignore": 255, "mean": MEAN, "options": options, **changes}
+    arguments = {
+        "base_size": size,
+        "crop": crop,
+        "ignore": 255,
+        "mean": MEAN,
+        "std": STD,
+        "options": options,
+        **changes,
+    }
     return augment(image, mask, **{"random": generator(), **arguments})
 
 

@@ -10,7 +10,8 @@ import torch
 from segnext.checkpoint.file import Weights, save_weights
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.preprocess import Image, Preprocess
 
 LABELS = Labels("toy", ("sky", "road", "tree", "car"), ((10, 20, 250), (100, 60, 100), (0, 130, 0), (200, 0, 0)))

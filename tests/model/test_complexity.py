@@ -3,7 +3,7 @@
 import pytest
 
 from segnext.model.complexity import count, published_decoders, published_models
-from segnext.model.network import ModelConfig, preset
+from segnext.model.config import ModelConfig, preset
 
 TINY = ModelConfig((32, 64, 96, 128), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=5, expansions=(2, 2, 2, 2))
 

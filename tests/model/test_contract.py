@@ -13,7 +13,8 @@ from safetensors import safe_open
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.labels import Labels
-from segnext.model.network import DECODERS, PRESETS, ModelConfig, SegNeXt, build, preset
+from segnext.model.config import DECODERS, PRESETS, ModelConfig, preset
+from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 
 ABLATIONS: dict[str, dict[str, Any]] = {

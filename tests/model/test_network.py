@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from segnext.errors import SegNextError
+from segnext.model.config import PRESETS, ModelConfig, ablations, preset
 from segnext.model.hamburger import CD, NMF
-from segnext.model.network import PRESETS, ModelConfig, SegNeXt, ablations, build, create_model, preset
+from segnext.model.network import SegNeXt, build, create_model
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 DIGEST = """

@@ -11,7 +11,8 @@ from segnext.checkpoint.file import load_weights
 from segnext.checkpoint.names import to_official
 from segnext.cli import main
 from segnext.data.scenes import write_scenes
-from segnext.model.network import create_model, preset
+from segnext.model.config import preset
+from segnext.model.network import create_model
 from segnext.training import loop
 from segnext.training.config import TrainConfig
 from segnext.training.results import Results

@@ -20,7 +20,8 @@ from segnext.data.crops import Crops
 from segnext.data.folder import Folder
 from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
-from segnext.model.network import PRESETS, ModelConfig, SegNeXt, build
+from segnext.model.config import PRESETS, ModelConfig
+from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.loop import TrainStep, _class_weights, train

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from segnext.model.network import ModelConfig, SegNeXt, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import SegNeXt, build
 from segnext.training.config import Optimizer, Schedule
 from segnext.training.optim import Average, build_optimizer, lr_factor
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from segnext.errors import SegNextError
-from segnext.model.network import ModelConfig, build
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
 from segnext.training.config import Optimizer
 from segnext.training.optim import Average, build_optimizer
 from segnext.training.state import State

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from segnext.checkpoint.file import Weights
-from segnext.model.network import PRESETS, ablations
+from segnext.model.config import PRESETS, ablations
 
 USE = """\
 ```python

@@ -15,7 +15,7 @@ from segnext.checkpoint.pickles import read_official
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, ablations
+from segnext.model.config import ModelConfig, ablations
 from segnext.preprocess import Preprocess
 
 # The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.

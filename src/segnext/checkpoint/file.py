@@ -16,8 +16,9 @@ from segnext.checkpoint.coverage import compare
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.network import ModelConfig, SegNeXt, build
-from segnext.preprocess import Preprocess
+from segnext.model.config import ModelConfig
+from segnext.model.network import SegNeXt, build
+from segnext.preprocess import Bands, Preprocess
 
 FORMAT = "segnext 1"
 ENCODER_FORMAT = "segnext encoder 1"
@@ -74,7 +75,7 @@ def load_weights(path: Path) -> Weights:
     try:
         header = json.loads(metadata["segnext"])
         config = ModelConfig(**_with_tuples(header["model"]))
-        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
+        preprocess = _preprocess(header["preprocess"])
         class_list, provenance = header["labels"], header["provenance"]
         with torch.device("meta"):
             wanted = build(config).state_dict()
@@ -118,6 +119,11 @@ def save_safetensors(state: Mapping[str, Tensor], metadata: dict[str, str], path
     }
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(stored, metadata))
+
+
+def _preprocess(fields: dict[str, Any]) -> Preprocess:
+    bands = fields.get("bands")
+    return Preprocess(**_with_tuples(fields | {"bands": bands and Bands(**_with_tuples(bands))}))
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from torch import Tensor
 from segnext.checkpoint.coverage import compare
 from segnext.checkpoint.names import BASES, to_ours
 from segnext.errors import SegNextError
+from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.hamburger import fixed_bases
-from segnext.model.network import PRESETS, ModelConfig, build
+from segnext.model.network import build
 
 
 def from_official(

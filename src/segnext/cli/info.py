@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from segnext.model.complexity import Part, Published
-    from segnext.model.network import ModelConfig
+    from segnext.model.config import ModelConfig
 
 COUNTED = "M: 1e6 parameters. G: 1e9 multiply-adds of convolutions and matrix products, not of norms and the like."
 NO_TABLE_OF = "--table prints the paper's models at the paper's sizes; leave out MODEL, --size, --classes and --decoder"
@@ -61,7 +61,7 @@ def _classes(text: str) -> int:
 
 
 def _preset(name: str, args: argparse.Namespace) -> "ModelConfig":
-    from segnext.model.network import preset
+    from segnext.model.config import preset
 
     given = {"num_classes": args.classes, "decoder": args.decoder}
     return preset(name, **{field: value for field, value in given.items() if value is not None})
@@ -71,7 +71,7 @@ def _config(args: argparse.Namespace) -> "ModelConfig":
     """The configuration that MODEL stands for."""
     from segnext.checkpoint.file import load_weights
     from segnext.inference.load import weights_path
-    from segnext.model.network import PRESETS
+    from segnext.model.config import PRESETS
 
     if args.model in PRESETS:
         return _preset(args.model, args)
@@ -108,7 +108,7 @@ def _one_model(args: argparse.Namespace) -> "Table":
 def _all_models(args: argparse.Namespace) -> "Table":
     """The four sizes."""
     from segnext.model.complexity import count
-    from segnext.model.network import PRESETS
+    from segnext.model.config import PRESETS
 
     height, width = args.size or (512, 512)
     classes = _preset("segnext_t", args).num_classes

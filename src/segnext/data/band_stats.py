@@ -94,9 +94,7 @@ def combined(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     return np.stack([count, first[1] + weight * distance, first[2] + second[2] + distance**2 * weight * first[0]])
 
 
-def _measure(
-    folder: Folder, bands: Bands, pairs: Sequence[Pair], watch: Callable[[int, int], None]
-) -> dict[str, Any]:
+def _measure(folder: Folder, bands: Bands, pairs: Sequence[Pair], watch: Callable[[int, int], None]) -> dict[str, Any]:
     """Measure all bands, not only those chosen now, and keep the result where the data are, if that can be."""
     bands = replace(bands, dtype=str(read_values(pairs[0].image)[0].dtype))
     total = np.zeros((3, len(bands.names)))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from segnext.bands import bands_from_dict
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.imageio import SUFFIXES, unbound_pillow
 from segnext.labels import Labels
 from segnext.preprocess import Bands
 
@@ -94,7 +94,7 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
             neither a class nor the ignore label.
     """
     try:
-        with Image.open(path) as file:
+        with unbound_pillow, Image.open(path) as file:
             if file.mode not in ("L", "P", "1"):
                 raise SegNextError(
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"

@@ -1,17 +1,16 @@
 """Paired augmentation of picture and mask, as in the paper's recipe (section 4, and the released configuration)."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.preprocess import Image, Raster
+from segnext.preprocess import Raster
 
 Array = NDArray[np.uint8]
-Picture = Image | Raster
-Values = TypeVar("Values", bound=NDArray[Any])
+Picture = NDArray[Any]  # H x W x 3 uint8, or H x W x bands float32
 
 PHOTO_STD = 57.6  # mean of ImageNet's three, in 8-bit units: by it the paper's brightness is turned into deviations
 
@@ -89,7 +88,7 @@ def augment(
     return image, pad(mask, crop, [ignore])
 
 
-def resize(array: Values, size: tuple[int, ...], interpolation: int) -> Values:
+def resize(array: Picture, size: tuple[int, ...], interpolation: int) -> Picture:
     """Resize to `size` (height, width)."""
     resized = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
     return np.asarray(resized, array.dtype).reshape(*size, *array.shape[2:])  # OpenCV drops a single band's axis

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segnext.model.network import ModelConfig, SegNeXt, build, preset
+from segnext.model.config import ModelConfig, preset
+from segnext.model.network import SegNeXt, build
 
 
 @dataclass(frozen=True)

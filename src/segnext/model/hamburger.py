@@ -85,21 +85,21 @@ class Decomposition(nn.Module, ABC):
                 for _ in range(TRAIN_STEPS if self.training else EVAL_STEPS):
                     bases, coef = self.step(x, bases, coef)
             coef = self.finish(x, bases, coef)
-            reconstruction = bases @ coef.mT
+            reconstruction = bases @ coef.transpose(1, 2)
         return reconstruction.view(x_BDHW.shape).to(x_BDHW.dtype)
 
 
 def update_coefficients(x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
     """Multiplicative update of C in X = D C^T (Lee and Seung, 2001)."""
-    numerator = x_BDN.mT @ bases_BDR
-    denominator = coef_BNR @ (bases_BDR.mT @ bases_BDR)
+    numerator = x_BDN.transpose(1, 2) @ bases_BDR
+    denominator = coef_BNR @ (bases_BDR.transpose(1, 2) @ bases_BDR)
     return coef_BNR * numerator / (denominator + EPS)
 
 
 def update_bases(x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
     """Multiplicative update of D in X = D C^T."""
     numerator = x_BDN @ coef_BNR
-    denominator = bases_BDR @ (coef_BNR.mT @ coef_BNR)
+    denominator = bases_BDR @ (coef_BNR.transpose(1, 2) @ coef_BNR)
     return bases_BDR * numerator / (denominator + EPS)
 
 
@@ -109,7 +109,7 @@ class NMF(Decomposition):
     signed = False
 
     def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
-        return F.softmax(x_BDN.mT @ bases_BDR, dim=-1)
+        return F.softmax(x_BDN.transpose(1, 2) @ bases_BDR, dim=-1)
 
     def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
         coef = update_coefficients(x_BDN, bases_BDR, coef_BNR)
@@ -137,7 +137,7 @@ class VQ(Decomposition):
 
     def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
         """Assign the positions to bases: softmax over R of the cosines."""
-        cosines = F.normalize(x_BDN, dim=1).mT @ F.normalize(bases_BDR, dim=1, eps=EPS)
+        cosines = F.normalize(x_BDN, dim=1).transpose(1, 2) @ F.normalize(bases_BDR, dim=1, eps=EPS)
         return F.softmax(self.inverse_temperature * cosines, dim=-1)
 
     def step(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,10 +161,10 @@ class CD(VQ):
         return bases, self.start(x_BDN, bases)
 
     def finish(self, x_BDN: Tensor, bases_BDR: Tensor, coef_BNR: Tensor) -> Tensor:
-        gram = bases_BDR.mT @ bases_BDR
+        gram = bases_BDR.transpose(1, 2) @ bases_BDR
         ridge = RIDGE * torch.eye(gram.shape[-1], device=gram.device)
         inverse: Tensor = torch.linalg.inv(gram + ridge)
-        return x_BDN.mT @ bases_BDR @ inverse
+        return x_BDN.transpose(1, 2) @ bases_BDR @ inverse
 
 
 class Hamburger(nn.Module):

@@ -59,6 +59,8 @@ class TrainConfig:
         iterations: optimiser steps.
         batch_size: pictures in one forward pass.
         accumulate: forward passes in one optimiser step.
+        total_batch: pictures in one optimiser step, devices x batch_size x accumulate; a run in which they give
+            another number is refused; null for whatever they give.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
         bands: names of the bands to train on, of those in dataset.yaml; null takes all.
@@ -88,6 +90,7 @@ class TrainConfig:
     iterations: int = 10_000
     batch_size: int = 8
     accumulate: int = 1
+    total_batch: int | None = None
     crop: tuple[int, int] | None = None
     bands: tuple[str, ...] | None = None
     short_side: int | None = None
@@ -110,6 +113,8 @@ class TrainConfig:
         for name in ("iterations", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
             if getattr(self, name) < 1:
                 raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.total_batch is not None and self.total_batch < 1:
+            raise SegNextError(f"total_batch is {self.total_batch}; it must be at least 1, or null for what comes out")
         if self.crop is not None and min(self.crop) < 32:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
         if not 0.0 <= self.ema < 1.0:

@@ -15,7 +15,8 @@ from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder, read_mask
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
-from segnext.model.network import ModelConfig, SegNeXt, build, preset
+from segnext.model.config import ModelConfig, preset
+from segnext.model.network import SegNeXt, build
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy

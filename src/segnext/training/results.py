@@ -12,9 +12,8 @@ from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair, read_mask
 from segnext.evaluation.evaluate import evaluate
-from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
-from segnext.model.network import ModelConfig
+from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.pictures import curves, examples
@@ -68,8 +67,8 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            image, truth = read_image(pair.image), read_mask(pair.mask, self.labels)
-            items.append((image, truth, segmenter(image).mask))
+            result, truth = segmenter(pair.image), read_mask(pair.mask, self.labels)
+            items.append((result.image, truth, result.mask))
         examples(items, self.labels, self.out / "examples.png")
 
     def _weights(self, state: State) -> Weights:

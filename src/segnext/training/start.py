@@ -37,6 +37,7 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
         precision = "bf16" if _has_bf16(device) else "fp32"
     if precision == "fp16" and device == "cpu":
         raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
+    require_total_batch(config, devices=1)
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
     return replace(config, data=data, device=device, precision=precision, crop=crop), crop
@@ -53,6 +54,35 @@ def prepare(config: TrainConfig, folder: Folder, pairs: Sequence[Pair], *, resum
         return load_weights(last).preprocess
     with measuring() as watch:
         return fitted_preprocess(folder, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
+
+
+def require_total_batch(config: TrainConfig, devices: int) -> None:
+    """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
+
+    Raises:
+        SegNextError: naming what would give it: pictures at once, passes in a step, or devices.
+    """
+    total, batch, passes = config.total_batch, config.batch_size, config.accumulate
+    if total is None or total == devices * batch * passes:
+        return
+    choices = []
+    if total % devices == 0:
+        each = total // devices
+        most = max(size for size in range(1, min(batch, each) + 1) if each % size == 0)
+        fewest = each // passes if each % passes == 0 else each
+        for size in dict.fromkeys((most, fewest)):
+            choices.append(f"--batch_size {size} --accumulate {each // size}")
+    if total % (batch * passes) == 0:
+        choices.append(f"{_devices(total // (batch * passes))} (torchrun --nproc_per_node)")
+    choices.append(f"--total_batch {devices * batch * passes}, which is another recipe")
+    raise SegNextError(
+        f"total_batch is {total}, but {_devices(devices)} x batch_size {batch} x "
+        f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
+    )
+
+
+def _devices(count: int) -> str:
+    return f"{count} device" if count == 1 else f"{count} devices"
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
