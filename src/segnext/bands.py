@@ -2,7 +2,8 @@
 
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,11 @@ def read_bands(source: Source, bands: Bands) -> Raster:
             where training had more, or the reverse; or when it needs rasterio, which is not installed.
     """
     values, missing = read_values(source)
-    name = str(source) if isinstance(source, str | Path) else "the picture in memory"
+    return select(values, missing, bands, str(source) if isinstance(source, str | Path) else "the picture in memory")
+
+
+def select(values: Values, missing: NDArray[np.bool_] | None, bands: Bands, name: str) -> Raster:
+    """The chosen bands of what `read_values` gives; `name` stands for it in messages. See `read_bands`."""
     require_bands(values.shape[2], values.dtype, bands, name)
     chosen = values[..., bands.positions]
     result: Raster = chosen.astype(np.float32)
@@ -209,29 +214,36 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
     return values, missing if missing.any() else None
 
 
+def view(source: Source, bands: Bands) -> Image:
+    """The `composite` of a file.
+
+    Raises:
+        SegNextError: see `read_bands`.
+    """
+    values, missing = read_values(source)
+    bands = replace(bands, dtype=values.dtype.name)
+    return composite(select(values, missing, bands, str(source)), bands)
+
+
 def composite(raster: Raster, bands: Bands) -> Image:
     """Bands as a picture for people, (H, W, 3) uint8; black where nothing was measured.
 
     The bands named red, green and blue (or r, g, b), else the first three, else the first alone in grey. 8-bit values
-    stay as they are; of others each band is stretched from its 2nd to its 98th percentile.
+    stay as they are. Others are stretched from their 2nd to their 98th percentile: red, green and blue together, so
+    that their colours stay, bands of other names each by itself.
     """
-    picture = np.zeros((*raster.shape[:2], 3), np.uint8)
-    for channel, position in enumerate(_shown(bands.chosen)):
-        values = raster[..., position]
-        measured = np.isfinite(values)
-        low, high = (0.0, 255.0) if bands.dtype == "uint8" else _ends(values[measured])
-        stretched = np.clip((values[measured] - low) * (255.0 / (high - low)), 0, 255)
-        picture[..., channel][measured] = np.rint(stretched)
+    lower = [name.lower() for name in bands.chosen]
+    colors = [next((lower.index(word) for word in words if word in lower), -1) for words in COLORS]
+    shown = colors if -1 not in colors else [0, 1, 2] if len(lower) >= 3 else [0, 0, 0]
+    values = raster[..., shown]
+    picture = np.zeros(values.shape, np.uint8)
+    for channel in range(3):
+        measured = np.isfinite(values[..., channel])
+        scale = values if shown is colors else values[..., channel]
+        low, high = (0.0, 255.0) if bands.dtype == "uint8" else _ends(scale[np.isfinite(scale)])
+        stretched = (values[..., channel][measured] - low) * (255.0 / (high - low))
+        picture[..., channel][measured] = np.rint(np.clip(stretched, 0, 255))
     return picture
-
-
-def _shown(names: Sequence[str]) -> list[int]:
-    """Positions of the bands that are shown as red, green and blue."""
-    lower = [name.lower() for name in names]
-    found = [next((lower.index(word) for word in words if word in lower), -1) for words in COLORS]
-    if -1 not in found:
-        return found
-    return [0, 1, 2] if len(names) >= 3 else [0, 0, 0]
 
 
 def _ends(values: NDArray[np.float32]) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def fitted_preprocess(
                 f"{folder.path / 'dataset.yaml'}: names no bands to choose {', '.join(chosen)} from; "
                 "add 'bands: [red, green, blue, nir]', the names in the order of the files"
             )
-        _require_picture(pairs[0].image)
+        require_picture(pairs[0].image)
         return Preprocess(short_side=short_side)
     unknown = [name for name in chosen or () if name not in bands.names]
     if unknown or (chosen is not None and len(set(chosen)) != max(1, len(chosen))):
@@ -150,8 +150,12 @@ def _fingerprint(folder: Folder, pairs: Sequence[Pair]) -> str:
     return digest.hexdigest()
 
 
-def _require_picture(file: Path) -> None:
-    """Refuse a file with more bands than pictures have: read as RGB, it would lose them unnoticed."""
+def require_picture(file: Path) -> None:
+    """Refuse a file with more bands than pictures have: read as RGB, it would lose them unnoticed.
+
+    Raises:
+        SegNextError: saying how to name them.
+    """
     header = read_image_record(file, pixels=False)
     if header.multiband:
         names = ", ".join(f"band{number}" for number in range(1, header.bands + 1))
