@@ -15,7 +15,7 @@ from raster_files import write_tiff
 from segnext.bands import bands_from_dict, composite, read_bands, read_picture, read_values
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
-from segnext.preprocess import Bands, Preprocess
+from segnext.preprocess import Bands
 
 RGBN = ("red", "green", "blue", "nir")
 
@@ -162,8 +162,8 @@ def test_without_rasterio_it_is_said_what_to_install(tmp_path: Path, monkeypatch
 
 def test_pictures_go_by_the_preprocessing(tmp_path: Path) -> None:
     file = write_tiff(tmp_path / "a.tif", noise(5, 6, 1))
-    assert read_picture(file, Preprocess()).dtype == np.uint8
-    assert read_picture(file, Preprocess((1.0,), (1.0,), None, named("grey"))).shape == (5, 6, 1)
+    assert read_picture(file, None).dtype == np.uint8
+    assert read_picture(file, named("grey")).shape == (5, 6, 1)
 
 
 def test_dataset_yaml_names_the_bands() -> None:
@@ -191,11 +191,15 @@ def test_the_composite_is_for_people() -> None:
     raster = np.zeros((1, 101, 4), np.float32)
     raster[0, :, 2] = np.arange(101) * 10  # the band named red
     raster[0, 0, 2] = np.nan
-    names = named("nir", "blue", "red", "green", dtype="uint16")
-    picture = composite(raster, names)
+    picture = composite(raster, named("nir", "blue", "Red", "G", dtype="uint16"))
     assert picture.dtype == np.uint8
-    assert picture[0, [0, 1, 3, 51, 90, 100], 0].tolist() == [0, 0, 0, 129, 233, 255]
-    assert picture[..., 1:].max() == 128  # of one value everywhere
+    # Of all 302 values the 2nd percentile is 0, the 98th 10 * (0.98 * 301 - 202 + 1) = 939.8.
+    assert picture[0, [0, 1, 51, 90, 100], 0].tolist() == [0, 3, 138, 244, 255]
+    assert picture[..., 1:].max() == 0
+    # By itself, red goes from 10 + 0.02 * 990 = 29.8 to 980.2.
+    alone = composite(raster, named("nir", "blue", "swir", "green", dtype="uint16"))
+    assert alone[0, [0, 1, 51, 90, 100], 2].tolist() == [0, 0, 129, 233, 255]
+    assert np.all(alone[..., :2] == 128)  # of one value everywhere
     eight = np.full((2, 2, 1), 77, np.float32)
     assert np.all(composite(eight, named("grey", dtype="uint8")) == 77)
     assert composite(np.full((2, 2, 2), np.nan, np.float32), named("a", "b", dtype="float32")).max() == 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.imageio import FORMATS, Source, check_size, decoding, opencv_decode, orientation_of, read_image, upright
-from segnext.preprocess import Bands, Image, Preprocess, Raster
+from segnext.preprocess import Bands, Image, Raster
 
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and big, both byte orders
 JPEG2000 = b"\0\0\0\x0cjP  "
@@ -24,13 +24,13 @@ COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
 Values = NDArray[Any]  # H x W x all bands of the file, of any type of numbers
 
 
-def read_picture(source: Source, preprocess: Preprocess) -> Image | Raster:
-    """A picture as the network that goes with `preprocess` sees it: 8-bit RGB, or its bands.
+def read_picture(source: Source, bands: Bands | None) -> Image | Raster:
+    """A picture as `Preprocess.normalise` takes it: 8-bit RGB, or its bands where files are to be read so.
 
     Raises:
         SegNextError: see `read_image` and `read_bands`.
     """
-    return read_image(source) if preprocess.bands is None else read_bands(source, preprocess.bands)
+    return read_image(source) if bands is None else read_bands(source, bands)
 
 
 def read_bands(source: Source, bands: Bands) -> Raster:

@@ -12,6 +12,7 @@ import torch
 from raster_files import write_tiff
 
 from segnext.data import crops as module
+from segnext.data import folder as folder_module
 from segnext.data.crops import Crops, batches, epoch_order
 from segnext.data.folder import Folder, Pair
 from segnext.data.scenes import write_scenes
@@ -69,11 +70,11 @@ def test_every_picture_occurs_once_in_each_pass(data: Path, monkeypatch: pytest.
     crops = training(data)
     seen: list[Path] = []
 
-    def spy(path: Path, preprocess: Preprocess) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def spy(path: Path, bands: Bands | None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         seen.append(path)
         return read_image(path)
 
-    monkeypatch.setattr(module, "read_picture", spy)
+    monkeypatch.setattr(folder_module, "read_picture", spy)
     for number in range(15):
         _ = crops[number]
     pictures = sorted(pair.image for pair in crops.pairs)

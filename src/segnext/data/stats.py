@@ -4,18 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.bands import read_bands
 from segnext.data.band_stats import combined, moments, require_picture
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.folder import Pair
+from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.labels import Labels
 from segnext.preprocess import Bands
 
@@ -106,7 +104,7 @@ class Stats:
         }
 
 
-def survey(folder: Folder, splits: Sequence[str], watch: Watch) -> dict[str, Stats]:
+def survey(folder: DataSet, splits: Sequence[str], watch: Watch) -> dict[str, Stats]:
     """Statistics of each split; pairs that cannot be read are named in them, and the others are counted.
 
     Raises:
@@ -144,11 +142,11 @@ class _Pair:
     moments: NDArray[np.float64]  # (3, bands)
 
 
-def _examined(pairs: Sequence[Pair], folder: Folder) -> Iterator[_Pair | str]:
+def _examined(pairs: Sequence[Pair], data: DataSet) -> Iterator[_Pair | str]:
     def examine(pair: Pair) -> _Pair | str:
         try:
-            found, shape = _moments(pair.image, folder.bands)
-            mask = read_mask(pair.mask, folder.labels)
+            found, shape = _moments(pair, data.bands)
+            mask = pair.read_mask(data.labels)
         except SegNextError as error:
             return str(error)
         if shape != mask.shape:
@@ -162,13 +160,13 @@ def _examined(pairs: Sequence[Pair], folder: Folder) -> Iterator[_Pair | str]:
             pool.shutdown(cancel_futures=True)
 
 
-def _moments(path: Path, bands: Bands | None) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+def _moments(pair: Pair, bands: Bands | None) -> tuple[NDArray[np.float64], tuple[int, ...]]:
     """The moments of a picture's bands, and its height and width."""
-    if bands is not None:
-        raster = read_bands(path, bands)
-        return moments(raster), raster.shape[:2]
-    require_picture(path)
-    image = read_image(path)
+    if bands is None:
+        require_picture(pair.image)
+    image = pair.read_image(bands)
+    if image.dtype != np.uint8:
+        return moments(image), image.shape[:2]
     mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))  # quicker than numpy
     count = np.full(3, image.shape[0] * image.shape[1], np.float64)
     return np.stack([count, mean, deviation**2 * count]), image.shape[:2]

@@ -10,7 +10,7 @@ import numpy as np
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.evaluation.evaluate import evaluate
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
@@ -67,8 +67,8 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            result, truth = segmenter(pair.image), read_mask(pair.mask, self.labels)
-            items.append((result.image, truth, result.mask))
+            image, truth = pair.read_image(self.crops.preprocess.bands), pair.read_mask(self.labels)
+            items.append((image, truth, segmenter(image).mask))
         examples(items, self.labels, self.out / "examples.png")
 
     def _weights(self, state: State) -> Weights:

@@ -11,7 +11,8 @@ import yaml
 from segnext.checkpoint.encoder import start_encoder
 from segnext.checkpoint.file import load_weights
 from segnext.data.band_stats import fitted_preprocess
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.folder import Pair
+from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
@@ -43,7 +44,7 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
     return replace(config, data=data, device=device, precision=precision, crop=crop), crop
 
 
-def prepare(config: TrainConfig, folder: Folder, pairs: Sequence[Pair], *, resume: bool) -> Preprocess:
+def prepare(config: TrainConfig, data: DataSet, pairs: Sequence[Pair], *, resume: bool) -> Preprocess:
     """How pictures are prepared; named bands are measured first, for a resumed run they were at its start.
 
     Raises:
@@ -53,7 +54,7 @@ def prepare(config: TrainConfig, folder: Folder, pairs: Sequence[Pair], *, resum
     if resume and last.exists():
         return load_weights(last).preprocess
     with measuring() as watch:
-        return fitted_preprocess(folder, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
+        return fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
 
 
 def require_total_batch(config: TrainConfig, devices: int) -> None:
@@ -89,7 +90,7 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
     """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
     sizes = []
     for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
-        sizes.append(preprocess.size(*read_mask(pair.mask, labels).shape))
+        sizes.append(preprocess.size(*pair.read_mask(labels).shape))
     height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
     return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 
