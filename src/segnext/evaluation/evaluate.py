@@ -10,7 +10,7 @@ from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.labels import Labels
-from segnext.preprocess import Image, Raster
+from segnext.preprocess import Bands, Image, Raster
 
 Predict = Callable[[Path | Image | Raster], NDArray[np.uint8]]  # image file, or its pixels -> H x W labels
 
@@ -24,7 +24,8 @@ def evaluate(
     """Predict every picture and compare it with its mask; one picture is in memory at a time.
 
     Args:
-        predict: gives the labels (H x W, at the mask's size) of an image file, or of the pixels of a part of one.
+        predict: gives the labels (H x W, at the mask's size) of an image file, or of the pixels of a part of one;
+            the ignore label where nothing was measured, which then counts neither right nor wrong.
         pairs: pictures and their masks.
         labels: meaning of the labels, the same for masks and predictions.
         progress: called after each picture with the number done so far.
@@ -39,6 +40,7 @@ def evaluate(
         truth = pair.read_mask(labels)
         prediction = predict(pair.image if pair.window is None else pair.read_image())
         _require_same_size(prediction, truth, pair)
+        truth[prediction == labels.ignore] = labels.ignore
         confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
         progress(done)
     return Metrics(confusion, labels.classes, len(pairs))
@@ -60,6 +62,20 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
         raise SegNextError(
             f"{data_name}: has {len(data)} classes, but the weights {weights_name} know {len(weights)}; "
             "choose weights trained on the same classes"
+        )
+
+
+def require_same_bands(weights: Bands | None, data: Bands | None, *, weights_name: str, data_name: str) -> None:
+    """Refuse to measure weights on a data set whose files have other bands.
+
+    Raises:
+        SegNextError: naming both.
+    """
+    ours, theirs = (", ".join(bands.names) if bands else "none, 8-bit RGB pictures" for bands in (weights, data))
+    if ours != theirs:
+        raise SegNextError(
+            f"{data_name}: names these bands: {theirs}; the weights {weights_name} know: {ours}; choose weights "
+            "trained on the same, or mend 'bands' in dataset.yaml"
         )
 
 
