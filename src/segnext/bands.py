@@ -214,8 +214,13 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
     return values, missing if missing.any() else None
 
 
-def view(source: Source, bands: Bands) -> Image:
-    """The `composite` of a file.
+def view(image: NDArray[Any], bands: Bands | None) -> Image:
+    """What people are shown of what `read_picture` gave: an RGB picture itself, the `composite` of bands."""
+    return image if bands is None else composite(image, bands)
+
+
+def view_file(source: Source, bands: Bands) -> Image:
+    """The `composite` of a file whose type of values may be any.
 
     Raises:
         SegNextError: see `read_bands`.

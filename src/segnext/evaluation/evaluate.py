@@ -40,7 +40,7 @@ def evaluate(
         truth = pair.read_mask(labels)
         prediction = predict(pair.image if pair.window is None else pair.read_image())
         _require_same_size(prediction, truth, pair)
-        truth[prediction == labels.ignore] = labels.ignore
+        truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
         confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
         progress(done)
     return Metrics(confusion, labels.classes, len(pairs))

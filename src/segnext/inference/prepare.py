@@ -1,5 +1,7 @@
 """From a picture to the network's input, in as few passes over its pixels as can be."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,7 @@ def prepare(image: Image | Raster, preprocess: Preprocess) -> tuple[NDArray[np.f
     size = preprocess.size(height, width)
     if size != (height, width):
         how = cv2.INTER_AREA if size[0] * size[1] < height * width else cv2.INTER_LINEAR
-        resized = np.asarray(cv2.resize(image, size[::-1], interpolation=how), image.dtype)
-        image = resized.reshape(*size, image.shape[2])  # OpenCV drops a single band's axis
+        image = _resize(image, size, how)
     bottom, right = preprocess.padding(*size)
     x = np.zeros((1, size[0] + bottom, size[1] + right, image.shape[2]), np.float32)
     if image.dtype == np.uint8:
@@ -32,6 +33,11 @@ def prepare(image: Image | Raster, preprocess: Preprocess) -> tuple[NDArray[np.f
         x[0, : size[0], : size[1]] = preprocess.normalise(image).transpose(1, 2, 0)
     # Pictures that were resized have the size of a multiple, and are not padded.
     return x, (height + bottom, width + right)
+
+
+def _resize(image: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:
+    resized = np.asarray(cv2.resize(image, size[::-1], interpolation=how), image.dtype)
+    return resized.reshape(*size, image.shape[2])  # OpenCV drops a single band's axis
 
 
 def _table(preprocess: Preprocess) -> NDArray[np.float32]:

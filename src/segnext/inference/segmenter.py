@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segnext.bands import composite, read_picture
+from segnext.bands import read_picture, view
 from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.imageio import Source
@@ -205,8 +205,7 @@ class Segmenter:
             if bands is not None:
                 mask[np.isnan(image).all(2)] = self.labels.ignore
         seconds = perf_counter() - started
-        shown = image if bands is None else composite(image, bands)
-        return Result(shown, mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
+        return Result(view(image, bands), mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
 
 
 def _confidence(low: Logits, covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:

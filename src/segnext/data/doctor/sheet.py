@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segnext.bands import view
+from segnext.bands import view_file
 from segnext.data.doctor.charts import class_chart, size_chart
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
@@ -83,7 +83,7 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     root, bands = report.case.survey.root, report.case.survey.bands
     try:
         path = root / item.image
-        picture = PIL.Image.fromarray(read_image(path) if bands is None else view(path, bands))
+        picture = PIL.Image.fromarray(read_image(path) if bands is None else view_file(path, bands))
     except SegNextError:
         return None
     picture.thumbnail(THUMB)
