@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from segnext import bands
 from segnext.data.importers.source import PairError
 from segnext.errors import SegNextError
 from segnext.imageio import FORMATS, read_image, unbound_pillow
@@ -40,10 +40,12 @@ def picture_shape(picture: Path | bytes) -> Shape:
     try:
         height, width = read_image(picture).shape[:2]
     except SegNextError as error:
-        raster = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED) if isinstance(picture, Path) else None
-        if raster is None:
-            raise PairError("unreadable picture", str(error)) from error
-        return Shape(raster.shape[0], raster.shape[1], 1)  # several bands of 16 bits, which Pillow does not know
+        try:
+            height, width = bands.read_values(picture)[0].shape[:2]  # perhaps several bands, which Pillow does not know
+        except SegNextError as raster_error:
+            cause = raster_error if "rasterio" in str(raster_error) else error
+            raise PairError("unreadable picture", str(cause)) from error
+        return Shape(height, width, 1)
     return Shape(height, width, orientation(picture))
 
 
