@@ -99,7 +99,7 @@ def test_8_bit_files_are_refused(segmenter: Segmenter) -> None:
 
 def test_weights_that_do_not_say_what_their_bands_are(weights: Weights) -> None:
     for preprocess in (Preprocess(), Preprocess((1.0, 2.0), (1.0, 1.0))):
-        with pytest.raises(SegNextError, match="take 2 bands, but describe"):
+        with pytest.raises(SegNextError, match=r"take 2 bands, but their preprocessing is for \d without names"):
             Segmenter(dataclasses.replace(weights, preprocess=preprocess), "cpu")
 
 

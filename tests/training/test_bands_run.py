@@ -10,6 +10,7 @@ import pytest
 import torch
 from raster_files import write_tiff
 
+from segnext.checkpoint.card import model_card
 from segnext.checkpoint.file import load_weights
 from segnext.data import band_stats
 from segnext.errors import SegNextError
@@ -103,3 +104,12 @@ def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.Monk
     resumed = load_weights(train(part, resume=True) / "last.safetensors")
     assert resumed.preprocess == whole.preprocess
     assert all(torch.equal(tensor, whole.state[name]) for name, tensor in resumed.state.items())
+
+
+def test_a_run_measures_itself_on_val_and_draws_its_examples(data: Path) -> None:
+    out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue")))
+    weights = load_weights(out / "best.safetensors")
+    assert weights.provenance["metrics"]["miou"] is not None
+    with PIL.Image.open(out / "examples.png") as picture:
+        assert picture.width > 1000
+    assert "4 bands (nir, red, green, blue)" in model_card(weights)

@@ -23,7 +23,7 @@ from segnext.inference.engines.engine import Logits
 from segnext.inference.load import weights_path
 from segnext.inference.prepare import prepare
 from segnext.inference.result import Result
-from segnext.preprocess import Image, Raster
+from segnext.preprocess import Image, Preprocess, Raster
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
@@ -62,12 +62,7 @@ class Segmenter:
         engine: str = "auto",
         precision: str = "auto",
     ) -> None:
-        described = len(weights.preprocess.mean)
-        if weights.config.in_channels != described or (weights.preprocess.bands is None and described != 3):
-            raise SegNextError(
-                f"these weights take {weights.config.in_channels} bands, but describe {described} or none; "
-                "save them with Preprocess(mean, std, bands=Bands(...))"
-            )
+        _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
             raise SegNextError(
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
@@ -206,6 +201,16 @@ class Segmenter:
                 mask[np.isnan(image).all(2)] = self.labels.ignore
         seconds = perf_counter() - started
         return Result(view(image, bands), mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
+
+
+def _require_described(preprocess: Preprocess, in_channels: int) -> None:
+    """Refuse weights that do not say what their bands are."""
+    described = len(preprocess.mean)
+    if in_channels != described or (preprocess.bands is None and described != 3):
+        raise SegNextError(
+            f"these weights take {in_channels} bands, but their preprocessing is for {described}"
+            f"{'' if preprocess.bands else ' without names'}; save them with Preprocess(mean, std, bands=Bands(...))"
+        )
 
 
 def _confidence(low: Logits, covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from segnext.checkpoint.encoder import start_encoder
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.header import WeightsFile
 from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.folder import Pair
@@ -53,7 +53,7 @@ def prepare(config: TrainConfig, data: DataSet, pairs: Sequence[Pair], *, resume
     """
     last = Path(config.out) / "last.safetensors"
     if resume and last.exists():
-        return load_weights(last).preprocess
+        return WeightsFile(last).preprocess
     with measuring() as watch:
         return fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
 
