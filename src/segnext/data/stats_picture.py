@@ -102,6 +102,7 @@ def _draw_bands(axes: Axes, stats: Mapping[str, Stats]) -> None:
                 axes.annotate(split, top, (0, 3), textcoords="offset points", ha="center", fontsize=7.5)
     axes.set_xticks(range(len(names)), names)
     axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.margins(y=0.15)  # room for the names of the splits
     if names == RGB:
         axes.set_ylim(0, 270)
     axes.yaxis.set_major_locator(MaxNLocator(5))
