@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from raster_files import write_tiff
 
-from segnext.bands import bands_from_dict, composite, read_bands, read_picture, read_values
+from segnext.bands import bands_from_dict, composite, picture_size, read_bands, read_picture, read_values
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 from segnext.preprocess import Bands
@@ -164,6 +164,14 @@ def test_pictures_go_by_the_preprocessing(tmp_path: Path) -> None:
     file = write_tiff(tmp_path / "a.tif", noise(5, 6, 1))
     assert read_picture(file, None).dtype == np.uint8
     assert read_picture(file, named("grey")).shape == (5, 6, 1)
+
+
+def test_sizes_of_pictures_of_both_kinds(tmp_path: Path) -> None:
+    assert picture_size(write_tiff(tmp_path / "a.tif", noise(5, 6, 7))) == (5, 6)
+    assert picture_size(PIL.Image.new("RGBA", (4, 3))) == (3, 4)
+    (tmp_path / "b.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:300])
+    with pytest.raises(SegNextError, match=r"b\.tif: "):
+        picture_size(tmp_path / "b.tif")
 
 
 def test_dataset_yaml_names_the_bands() -> None:

@@ -56,6 +56,22 @@ def read_bands(source: Source, bands: Bands) -> Raster:
     return select(values, missing, bands, str(source) if isinstance(source, str | Path) else "the picture in memory")
 
 
+def picture_size(source: Source) -> tuple[int, int]:
+    """Height and width of a picture, be it read as RGB or band by band.
+
+    Raises:
+        SegNextError: when it can be read neither way.
+    """
+    try:
+        height, width = read_image(source).shape[:2]
+    except SegNextError as error:
+        try:
+            height, width = read_values(source)[0].shape[:2]  # perhaps several bands, which Pillow does not know
+        except SegNextError as other:
+            raise (other if "rasterio" in str(other) else error) from None
+    return height, width
+
+
 def select(values: Values, missing: NDArray[np.bool_] | None, bands: Bands, name: str) -> Raster:
     """The chosen bands of what `read_values` gives; `name` stands for it in messages. See `read_bands`."""
     require_bands(values.shape[2], values.dtype, bands, name)

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from segnext.bands import bands_from_dict, read_picture
+from segnext.bands import bands_from_dict, picture_size, read_picture
 from segnext.data.coding import Coding, Mask, Window
 from segnext.data.planes import read_grey, read_planes
 from segnext.errors import SegNextError
@@ -56,7 +56,7 @@ class Pair:
             SegNextError: when it cannot be read, or holds anything but labels and the ignore label.
         """
         if labels.multi_label:
-            return read_planes(self.mask, labels, lambda: self.read_image().shape[:2])
+            return read_planes(self.mask, labels, lambda: picture_size(self.image))
         if self.window is not None:
             return self.window.cut(_whole_mask(self.mask, self.coding, labels))
         return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from segnext import bands
+from segnext.bands import picture_size
 from segnext.data.importers.source import PairError
 from segnext.errors import SegNextError
-from segnext.imageio import FORMATS, read_image, unbound_pillow
+from segnext.imageio import FORMATS, unbound_pillow
 
 ORIENTATION = 0x0112  # EXIF tag
 Kind = TypeVar("Kind", bound=np.generic)
@@ -38,14 +38,9 @@ def picture_shape(picture: Path | bytes) -> Shape:
         PairError: when it cannot be read.
     """
     try:
-        height, width = read_image(picture).shape[:2]
+        height, width = picture_size(picture)
     except SegNextError as error:
-        try:
-            height, width = bands.read_values(picture)[0].shape[:2]  # perhaps several bands, which Pillow does not know
-        except SegNextError as raster_error:
-            cause = raster_error if "rasterio" in str(raster_error) else error
-            raise PairError("unreadable picture", str(cause)) from error
-        return Shape(height, width, 1)
+        raise PairError("unreadable picture", str(error)) from error
     return Shape(height, width, orientation(picture))
 
 
