@@ -15,8 +15,9 @@ from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import require_same_bands
 from segnext.inference.predict import predict_files
-from segnext.inference.prepare import prepare
+from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.testing import Testing
 from segnext.preprocess import Bands, Preprocess
 
 BANDS = Bands(("red", "green", "blue", "nir"), ("nir", "red"), 0.0, "uint16")
@@ -50,9 +51,8 @@ def test_a_file_an_array_and_what_training_sees_agree(segmenter: Segmenter, tmp_
     assert np.array_equal(result.mask, again.mask)
     assert np.array_equal(result.mask, segmenter(values).mask)
     assert (result.name, again.name) == ("a", "a")
-    x, covered = prepare(raster, PREPROCESS)
+    x = prepare(raster, PREPROCESS, (64, 96))
     assert x.shape == (1, 64, 96, 2)
-    assert covered == (64, 96)
     assert np.array_equal(x[0, :40, :70].transpose(2, 0, 1), PREPROCESS.normalise(raster))
     assert x[0, 20, 30].tolist() == pytest.approx(((values[20, 30, [3, 0]].astype(float)) - (3000, 1000)) / (500, 250))
     assert not x[0, :8, :9].any()
@@ -70,14 +70,23 @@ def test_where_nothing_was_measured_there_is_no_class(segmenter: Segmenter) -> N
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_pictures_are_resized_band_by_band(weights: Weights, count: int) -> None:
-    chosen = dataclasses.replace(BANDS, chosen=("nir", "red")[:count])
-    preprocess = Preprocess(PREPROCESS.mean[:count], PREPROCESS.std[:count], 32, chosen)
+def test_pictures_are_resized_band_by_band(count: int) -> None:
     raster = np.full((64, 128, count), 3500, np.float32)
-    x, covered = prepare(raster, preprocess)
-    assert x.shape == (1, 32, 64, count)
-    assert covered == (64, 128)
-    assert np.all(x[..., 0] == 1)
+    raster[:32, :64] = np.nan
+    smaller, larger = resized(raster, (32, 64)), resized(raster, (96, 192))
+    assert (smaller.shape, larger.shape) == ((32, 64, count), (96, 192, count))
+    assert smaller.dtype == np.float32
+    assert np.isnan(smaller[:16, :32]).all()
+    assert np.all(smaller[16:] == 3500)
+
+
+def test_windows_scales_and_flips(weights: Weights) -> None:
+    testing = Testing(slide=(64, 32), scales=(1.0, 1.5), flip=True)
+    segmenter = Segmenter(weights, "cpu", engine="torch", precision="fp32", testing=testing)
+    result = segmenter(scene(90, 140))
+    assert result.mask.shape == (90, 140)
+    assert np.all(result.mask[:8, :9] == 255)
+    assert segmenter.probabilities(scene(90, 140)).shape == (4, 90, 140)
 
 
 def test_predict_writes_masks_and_overlays(segmenter: Segmenter, tmp_path: Path) -> None:

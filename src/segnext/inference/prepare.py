@@ -9,35 +9,34 @@ from numpy.typing import NDArray
 from segnext.preprocess import Image, Preprocess, Raster
 
 
-def prepare(image: Image | Raster, preprocess: Preprocess) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Resize, normalise and pad.
+def resized(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """The picture at another height and width; itself where these are its own."""
+    height, width, bands = image.shape
+    if size == (height, width):
+        return image
+    how = cv2.INTER_AREA if size[0] * size[1] < height * width else cv2.INTER_LINEAR
+    changed = np.asarray(cv2.resize(image, size[::-1], interpolation=how), image.dtype)
+    return changed.reshape(*size, bands)  # OpenCV drops a single band's axis
+
+
+def prepare(image: Image | Raster, preprocess: Preprocess, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Normalise and pad.
 
     Args:
         image: (H, W, 3) uint8, or (H, W, bands) float32 in the units of the data, NaN where not measured.
         preprocess: how.
+        size: height and width to fill up to, below and on the right, with the mean.
 
     Returns:
-        (1, height, width, bands), both multiples of 32, and the height and width in pixels of the picture that
-        they cover; these exceed the picture where it was padded, with the mean, below and on the right.
+        (1, *size, bands).
     """
-    height, width = image.shape[:2]
-    size = preprocess.size(height, width)
-    if size != (height, width):
-        how = cv2.INTER_AREA if size[0] * size[1] < height * width else cv2.INTER_LINEAR
-        image = _resize(image, size, how)
-    bottom, right = preprocess.padding(*size)
-    x = np.zeros((1, size[0] + bottom, size[1] + right, image.shape[2]), np.float32)
+    height, width, bands = image.shape
+    x = np.zeros((1, *size, bands), np.float32)
     if image.dtype == np.uint8:
-        x[0, : size[0], : size[1]] = cv2.LUT(image, _table(preprocess))
+        x[0, :height, :width] = cv2.LUT(image, _table(preprocess))
     else:
-        x[0, : size[0], : size[1]] = preprocess.normalise(image).transpose(1, 2, 0)
-    # Pictures that were resized have the size of a multiple, and are not padded.
-    return x, (height + bottom, width + right)
-
-
-def _resize(image: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:
-    resized = np.asarray(cv2.resize(image, size[::-1], interpolation=how), image.dtype)
-    return resized.reshape(*size, image.shape[2])  # OpenCV drops a single band's axis
+        x[0, :height, :width] = preprocess.normalise(image).transpose(1, 2, 0)
+    return x
 
 
 def _table(preprocess: Preprocess) -> NDArray[np.float32]:
