@@ -282,3 +282,21 @@ def test_bands_are_distorted_in_their_own_units() -> None:
     results = {distort_bands(image, mean, std, stretched, generator(seed))[0, 1].tolist()[0] for seed in range(20)}
     assert results == {150.0, 175.0}
     assert np.isnan(distort_bands(image, mean, std, stretched, generator(0))[0, 2, 0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_planes_of_multi_label_masks_stay_with_their_picture(seed: int) -> None:
+    """Each plane is what a mask of that class alone would become."""
+    image, mask = scene(40, 60)
+    planes = np.stack([mask == 3, mask == 60]).astype(np.uint8)
+    arguments: dict[str, Any] = {"base_size": (40, 60), "crop": (32, 48), "ignore": 255, "mean": MEAN, "std": STD}
+    options = dataclasses.replace(Augment(), max_class_share=1.0)
+    changed, found = augment(image, planes, **arguments, options=options, random=generator(seed))
+    expected_image, expected = augment(image, mask, **arguments, options=options, random=generator(seed))
+    assert np.array_equal(changed, expected_image)
+    assert found.shape == (2, 32, 48)
+    known = expected != 255
+    assert np.array_equal(found[0] == 1, expected == 3)
+    assert np.array_equal(found[1] == 1, expected == 60)
+    assert (found[:, ~known] == 255).all()
+    assert (found[:, known] < 2).all()

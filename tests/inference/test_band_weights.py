@@ -80,6 +80,16 @@ def test_pictures_are_resized_band_by_band(count: int) -> None:
     assert np.all(smaller[16:] == 3500)
 
 
+def test_multi_label_weights(weights: Weights) -> None:
+    labels = dataclasses.replace(weights.labels, multi_label=True)
+    segmenter = Segmenter(dataclasses.replace(weights, labels=labels), "cpu", engine="torch", precision="fp32")
+    result = segmenter(scene())
+    assert result.mask.shape == (4, 40, 70)
+    assert not result.mask[:, :8, :9].any()
+    assert result.mask[:, 8:].any()
+    assert result.image.shape == (40, 70, 3)
+
+
 def test_windows_scales_and_flips(weights: Weights) -> None:
     testing = Testing(slide=(64, 32), scales=(1.0, 1.5), flip=True)
     segmenter = Segmenter(weights, "cpu", engine="torch", precision="fp32", testing=testing)

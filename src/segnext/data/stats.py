@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.data.band_stats import combined, moments, require_picture
+from segnext.data.counts import label_counts
 from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
@@ -64,16 +65,28 @@ class Stats:
         deviation = np.sqrt(squares / np.maximum(count, 1))
         return [float(f"{x:.6g}") for x in mean], [float(f"{x:.6g}") for x in deviation]
 
+    @property
+    def total(self) -> int:
+        """Number of pixels."""
+        return sum(height * width * count for (height, width), count in self.sizes.items())
+
     def shares(self) -> NDArray[np.float64]:
         """Share of each class among the labelled pixels, (classes,)."""
-        return np.asarray(self.pixels / max(1, int(self.pixels.sum())), np.float64)
+        return np.asarray(self.pixels / max(1, self.total - self.ignored), np.float64)
 
     def weights(self, power: float) -> NDArray[np.float64]:
-        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes."""
+        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes.
+
+        Of multi-label classes, those of the pixels where they are.
+        """
         shares = self.shares()
         weights = np.zeros_like(shares)
         weights[shares > 0] = shares[shares > 0] ** -power
-        return np.asarray(weights / max((weights * shares).sum(), 1e-12), np.float64)
+        mean = weights * shares
+        if self.labels.multi_label:  # of each class, where it is against where it is not
+            mean += np.where(shares < 1, (1 - shares) ** (1 - power), 0)
+            return np.asarray(weights / np.maximum(mean, 1e-12), np.float64)
+        return np.asarray(weights / max(mean.sum(), 1e-12), np.float64)
 
     def to_dict(self, power: float) -> dict[str, Any]:
         """For programs; shares are 0..1."""
@@ -85,7 +98,7 @@ class Stats:
                 {"height": height, "width": width, "pictures": count}
                 for (height, width), count in sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))
             ],
-            "pixels": int(self.pixels.sum()) + self.ignored,
+            "pixels": self.total,
             "ignored": self.ignored,
             "bands": list(self.names),
             "mean": mean,
@@ -149,9 +162,10 @@ def _examined(pairs: Sequence[Pair], data: DataSet) -> Iterator[_Pair | str]:
             mask = pair.read_mask(data.labels)
         except SegNextError as error:
             return str(error)
-        if shape != mask.shape:
+        size = mask.shape[-2:]
+        if shape != size:
             return f"{pair.mask}: the mask has another size than its picture; 'segnext data check' says more"
-        return _Pair(mask.shape, np.bincount(mask.ravel(), minlength=256), found)
+        return _Pair((size[0], size[1]), label_counts(mask, data.labels), found)
 
     with ThreadPoolExecutor(2) as pool:
         try:

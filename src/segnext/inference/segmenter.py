@@ -21,6 +21,7 @@ from segnext.imageio import Source
 from segnext.inference.engines import start
 from segnext.inference.load import weights_path
 from segnext.inference.look import look
+from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.testing import WHOLE, Testing
 from segnext.preprocess import Image, Preprocess, Raster
@@ -44,6 +45,7 @@ class Segmenter:
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -65,6 +67,7 @@ class Segmenter:
         engine: str = "auto",
         precision: str = "auto",
         testing: Testing = WHOLE,
+        threshold: float | None = None,
     ) -> None:
         _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
@@ -78,6 +81,7 @@ class Segmenter:
         self.labels = weights.labels
         self.preprocess = weights.preprocess
         self.testing = testing
+        self.threshold = check_threshold(threshold, self.labels.multi_label)
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
         self.engine = start(weights, engine, device, precision)
 
@@ -116,7 +120,7 @@ class Segmenter:
         return map(self._segment, source)
 
     def logits(self, source: Source) -> "Tensor":
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32.
+        """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
         Raises:
             SegNextError: when there are several looks at a picture, whose probabilities are averaged.
@@ -133,12 +137,16 @@ class Segmenter:
             return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
-        """Softmax probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it."""
+        """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
+
+        They are those of a softmax; of multi-label weights, of a sigmoid for each class.
+        """
         from segnext.kernels.average import mean_probabilities
 
         image = self.read(source)
         with _fitting(image):
-            return mean_probabilities(self._looks(image), image.shape[:2])
+            probabilities = presence if self.labels.multi_label else mean_probabilities
+            return probabilities(self._looks(image), image.shape[:2])
 
     def read(self, source: Source) -> Image | Raster:
         """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
@@ -190,7 +198,8 @@ class Segmenter:
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
     def segment(self, image: Image | Raster, name: str = "image") -> Result:
-        """Segment what `read` gave; `name` is the result's. Where no band was measured, the mask has the ignore label.
+        """Segment what `read` gave; `name` is the result's. Where no band was measured, the mask has the ignore label,
+        or no class if it is multi-label.
 
         Raises:
             SegNextError: when it does not fit in memory.
@@ -204,15 +213,21 @@ class Segmenter:
         return self._result(self.read(source), name, started)
 
     def _result(self, image: Image | Raster, name: str, started: float) -> Result:
-        bands = self.preprocess.bands
+        bands, multi_label = self.preprocess.bands, self.labels.multi_label
+        kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
             looks = self._looks(image)
             size = image.shape[:2]
-            mask, _ = _decide(looks, size)
+            if multi_label:
+                mask = find_planes(looks, size, self.threshold)
+                measure = partial(certainty, looks, size, mask)
+            else:
+                mask, _ = _decide(looks, size)
+                measure = partial(_confidence, looks, size)
             if bands is not None:
-                mask[np.isnan(image).all(2)] = self.labels.ignore
+                mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
-        return Result(view(image, bands), mask, partial(_confidence, looks, size), self.labels, seconds, name)
+        return kind(view(image, bands), mask, measure, self.labels, seconds, name)
 
 
 def _require_described(preprocess: Preprocess, in_channels: int) -> None:
