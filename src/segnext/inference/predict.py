@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
 
@@ -106,7 +105,7 @@ def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[R
         try:
             if entry.error is not None:
                 raise SegNextError(entry.error)
-            result = segmenter.segment(read_image(entry.file), confidence=True)
+            result = segmenter.segment(segmenter.read(entry.file), confidence=True)
             result.save(out, entry.name)
         except SegNextError as error:
             return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
