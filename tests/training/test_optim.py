@@ -41,14 +41,14 @@ def test_a_run_shorter_than_its_warm_up() -> None:
 
 
 def test_every_parameter_is_in_one_group(model: SegNeXt) -> None:
-    optimizer = build_optimizer(model, Optimizer())
+    optimizer = build_optimizer(model.encoder, model.decoder, Optimizer())
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {id(p) for p in model.parameters()}
 
 
 def test_only_convolution_weights_decay(model: SegNeXt) -> None:
-    optimizer = build_optimizer(model, Optimizer(weight_decay=0.05))
+    optimizer = build_optimizer(model.encoder, model.decoder, Optimizer(weight_decay=0.05))
     decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     convolutions = {id(m.weight) for m in model.modules() if isinstance(m, nn.Conv2d)}
     for name, parameter in model.named_parameters():
@@ -57,7 +57,7 @@ def test_only_convolution_weights_decay(model: SegNeXt) -> None:
 
 def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
     options = Optimizer(lr=2e-3, head_lr_factor=10.0, betas=(0.8, 0.9))
-    optimizer = build_optimizer(model, options)
+    optimizer = build_optimizer(model.encoder, model.decoder, options)
     rates = {id(p): group["base_lr"] for group in optimizer.param_groups for p in group["params"]}
     assert {rates[id(p)] for p in model.encoder.parameters()} == {2e-3}
     assert {rates[id(p)] for p in model.decoder.parameters()} == {2e-2}

@@ -1,12 +1,6 @@
 """segnext train: one training run, new or resumed."""
 
-import argparse
-import dataclasses
-from pathlib import Path
-
-import jsonargparse
-
-from segnext.errors import SegNextError
+from segnext.cli.runs import parse_run
 from segnext.training.config import TrainConfig
 
 DESCRIPTION = """Train a model on a data set folder.
@@ -34,34 +28,5 @@ def main(arguments: list[str]) -> int:
 
 
 def parse(arguments: list[str]) -> tuple[TrainConfig, bool]:
-    """The run that the command line describes, and whether it is to be resumed.
-
-    Raises:
-        SegNextError: for wrong usage, or when the folder to resume holds no run.
-    """
-    resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    resume.add_argument("--resume")
-    try:
-        known, others = resume.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise SegNextError(f"{error}; see 'segnext train --help'") from error
-    if known.resume is None:
-        return _config(arguments), False
-    if others:
-        raise SegNextError(f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}")
-    file = Path(known.resume) / "config.yaml"
-    if not file.is_file():
-        raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
-    return _config(["--config", str(file), "--out", known.resume]), True
-
-
-def _config(arguments: list[str]) -> TrainConfig:
-    parser = jsonargparse.ArgumentParser(prog="segnext train", description=DESCRIPTION, exit_on_error=False)
-    parser.add_argument("--config", action="config", help="recipe file (YAML); flags after it override its fields")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; takes no other flags")
-    parser.add_class_arguments(TrainConfig)
-    try:
-        values = parser.instantiate(parser.parse_args(arguments))
-    except argparse.ArgumentError as error:
-        raise SegNextError(f"{' '.join(str(error).split())}; see 'segnext train --help'") from error
-    return TrainConfig(**{field.name: values[field.name] for field in dataclasses.fields(TrainConfig)})
+    """The run that the command line describes, and whether it is to be resumed; see `parse_run`."""
+    return parse_run(TrainConfig, "train", DESCRIPTION, arguments)

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +22,12 @@ from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
 BATCHES_AHEAD = 4
+
+
+class Samples(Protocol):
+    """What can be put into batches: sample n is a picture and its target, equal in shape to all others."""
+
+    def __getitem__(self, number: int, /) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,8 @@ def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
 
 
-def batches(crops: Crops, first: int, last: int, batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the samples [first, last), prepared ahead of time by `workers` threads.
+def batches(samples: Samples, first: int, last: int, batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of samples [first, last), prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
@@ -80,14 +87,14 @@ def batches(crops: Crops, first: int, last: int, batch_size: int, workers: int) 
         upcoming = iter(range(first, last))
 
         def submit(count: int) -> None:
-            pending.extend(pool.submit(crops.__getitem__, number) for number in islice(upcoming, count))
+            pending.extend(pool.submit(samples.__getitem__, number) for number in islice(upcoming, count))
 
         submit(BATCHES_AHEAD * batch_size)
         try:
             while pending:
-                samples = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
+                batch = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
                 submit(batch_size)
-                images, masks = zip(*samples, strict=True)
-                yield torch.stack(images), torch.stack(masks)
+                images, targets = zip(*batch, strict=True)
+                yield torch.stack(images), torch.stack(targets)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

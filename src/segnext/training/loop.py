@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -63,7 +63,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         if resuming:
             state.load(out / "state.pt")
     else:
-        start_folder(config)
+        start_folder(out, asdict(config))
     images_per_step = config.batch_size * config.accumulate
     with closing(Log(out, state.step)) as log, Progress(config.iterations, state.step, images_per_step) as progress:
         results = Results(config, shape, crops, val_pairs, log)
@@ -120,7 +120,7 @@ class TrainStep:
         self.class_weights = class_weights
         self.ignore = ignore
         self.device = torch.device(config.device)
-        self.optimizer = build_optimizer(model, config.optimizer)
+        self.optimizer = build_optimizer(model.encoder, model.decoder, config.optimizer)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
 
     def __call__(self, parts: Sequence[Batch], step: int) -> tuple[float, float]:

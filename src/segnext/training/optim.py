@@ -3,18 +3,17 @@
 import torch
 from torch import Tensor, nn
 
-from segnext.model.network import SegNeXt
 from segnext.training.config import Optimizer, Schedule
 
 
-def build_optimizer(model: SegNeXt, options: Optimizer) -> torch.optim.AdamW:
-    """AdamW over four groups: encoder and decoder, each with and without weight decay.
+def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
+    """AdamW over four groups: encoder and what is on top of it, each with and without weight decay.
 
-    Only convolution weights decay; norms, biases and layer scales are vectors and do not. Each group's
+    Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each group's
     `base_lr` is its peak learning rate.
     """
     groups = []
-    for part, factor in ((model.encoder, 1.0), (model.decoder, options.head_lr_factor)):
+    for part, factor in ((encoder, 1.0), (head, options.head_lr_factor)):
         for decays in (True, False):
             parameters = [p for p in part.parameters() if (p.ndim > 1) == decays]
             decay = options.weight_decay if decays else 0.0

@@ -9,7 +9,7 @@ from rich.progress import Progress as RichProgress
 
 
 class Progress:
-    """A bar on stderr with steps, time left, images per second, loss, learning rate and mIoU.
+    """A bar on stderr with steps, time left, images per second, loss, learning rate and what val gave last.
 
     Shows nothing when stderr is not a terminal.
     """
@@ -27,7 +27,7 @@ class Progress:
             speed_estimate_period=120,
         )
         self.task = self.bar.add_task("train", total=steps, completed=done, numbers="")
-        self.miou = ""
+        self.measured = ""
 
     def __enter__(self) -> "Progress":
         self.bar.start()
@@ -42,13 +42,13 @@ class Progress:
         """After a training step."""
         speed = self.bar.tasks[self.task].speed
         rate = f"{speed * self.images_per_step:.1f} images/s  " if speed else ""
-        self.bar.update(self.task, completed=step, numbers=f"{rate}loss {loss:.3f}  lr {lr:.1e}{self.miou}")
+        self.bar.update(self.task, completed=step, numbers=f"{rate}loss {loss:.3f}  lr {lr:.1e}{self.measured}")
 
     def validating(self, done: int, total: int) -> None:
         """While val is being measured."""
         self.bar.update(self.task, numbers=f"val {done}/{total}")
 
-    def validated(self, miou: float, best: float) -> None:
-        """After val was measured."""
-        self.miou = f"  mIoU {100 * miou:.1f} (best {100 * best:.1f})"
-        self.bar.update(self.task, numbers=self.miou.strip())
+    def validated(self, name: str, value: float, best: float) -> None:
+        """After val was measured: a name, and its value and highest value so far in 0..1."""
+        self.measured = f"  {name} {100 * value:.1f} (best {100 * best:.1f})"
+        self.bar.update(self.task, numbers=self.measured.strip())

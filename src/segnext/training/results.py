@@ -52,7 +52,7 @@ class Results:
         if not metrics.miou <= state.best:  # also when it is undefined, because val holds no labelled pixel
             state.best = metrics.miou
             save_weights(self._weights(state), self.out / "best.safetensors")
-        progress.validated(metrics.miou, state.best)
+        progress.validated("mIoU", metrics.miou, state.best)
 
     def save(self, state: State) -> None:
         """Write last.safetensors, then state.pt, from which the run can go on."""

@@ -2,8 +2,9 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -24,16 +25,7 @@ LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 
 def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple[TrainConfig, tuple[int, int]]:
     """`config` with device, precision and crop decided, so that the saved recipe says what was run; and the crop."""
-    device: Device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
-    precision: Precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if _has_bf16(device) else "fp32"
-    if precision == "fp16" and device == "cpu":
-        raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
+    device, precision = resolve_device(config.device, config.precision)
     require_total_batch(config, devices=1)
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
@@ -69,6 +61,23 @@ def _devices(count: int) -> str:
     return f"{count} device" if count == 1 else f"{count} devices"
 
 
+def resolve_device(device: Device, precision: Precision) -> tuple[Device, Precision]:
+    """Both with "auto" decided.
+
+    Raises:
+        SegNextError: when the device is absent or does not have the number format.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(device) else "fp32"
+    if precision == "fp16" and device == "cpu":
+        raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
+    return device, precision
+
+
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
     """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
     sizes = []
@@ -96,19 +105,18 @@ def load_encoder(model: SegNeXt, name: str) -> None:
     print(coverage, flush=True)
 
 
-def start_folder(config: TrainConfig) -> None:
+def start_folder(out: Path, settings: dict[str, Any]) -> None:
     """Create the run's folder with its complete recipe, config.yaml.
 
     Raises:
         SegNextError: when it holds a run already, or cannot be written.
     """
-    out = Path(config.out)
     if (out / "config.yaml").exists():
         raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False), encoding="utf-8")
+            temporary.write_text(yaml.safe_dump(_plain(settings), sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
 

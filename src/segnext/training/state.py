@@ -9,6 +9,7 @@ import torch
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.model.classifier import Classifier
 from segnext.model.network import SegNeXt
 from segnext.training.optim import Average
 
@@ -23,12 +24,12 @@ class State:
         optimizer: AdamW with its moments.
         scaler: loss scaling, active under fp16 only.
         step: optimiser steps done.
-        best: highest mIoU on val so far; -1 before the first.
+        best: highest mIoU, or top-1 accuracy, on val so far; -1 before the first.
         losses: losses of the steps since the last line of the log.
         metrics: what was last measured on val.
     """
 
-    model: SegNeXt
+    model: SegNeXt | Classifier
     average: Average
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler

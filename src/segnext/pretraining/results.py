@@ -1,0 +1,76 @@
+"""What a pre-training run leaves behind: measured and saved weights, and its curves."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from segnext.checkpoint.encoder import EncoderWeights, save_encoder
+from segnext.data.crops import batches
+from segnext.model.classifier import create_classifier
+from segnext.pretraining.config import PretrainConfig
+from segnext.pretraining.evaluate import accuracy
+from segnext.pretraining.folder import ImageFolder
+from segnext.pretraining.pictures import curves
+from segnext.pretraining.samples import ValSamples
+from segnext.training.log import Log
+from segnext.training.loop import AMP_TYPES
+from segnext.training.progress import Progress
+from segnext.training.state import State
+
+
+class Results:
+    """Measures a run's averaged weights on val, keeps the best, and draws the curves at the end."""
+
+    def __init__(self, config: PretrainConfig, folder: ImageFolder, log: Log) -> None:
+        self.config = config
+        self.out = Path(config.out)
+        self.folder = folder
+        self.log = log
+
+    def validate(self, state: State, progress: Progress) -> None:
+        """Measure top-1 and top-5 on val; the best weights so far become best.safetensors."""
+        config = self.config
+        with torch.device("meta"):  # no random start, which would disturb the run's random numbers
+            model = create_classifier(config.model, len(self.folder.classes))
+        model.load_state_dict(state.average.state, assign=True)
+        val = ValSamples(self.folder.val, config.size, config.eval_crop)
+        amp_type = AMP_TYPES.get(config.precision)
+        measured = accuracy(
+            model.eval(),
+            batches(val, 0, len(self.folder.val), config.batch_size, config.workers),
+            torch.device(config.device),
+            lambda: torch.autocast(config.device, amp_type, enabled=amp_type is not None),
+            lambda done: progress.validating(done, len(self.folder.val)),
+        )
+        state.metrics = asdict(measured)
+        self.log.write("val", state.step, **state.metrics)
+        if measured.top1 > state.best:
+            state.best = measured.top1
+            save_encoder(self._weights(state), self.out / "best.safetensors")
+        progress.validated("top-1", measured.top1, state.best)
+
+    def save(self, state: State) -> None:
+        """Write last.safetensors, then state.pt, from which the run can go on."""
+        save_encoder(self._weights(state), self.out / "last.safetensors")
+        state.save(self.out / "state.pt")
+
+    def draw(self) -> None:
+        """curves.png: loss, accuracy and learning rate."""
+        curves(self.out / "log.jsonl", self.out / "curves.png")
+
+    def _weights(self, state: State) -> EncoderWeights:
+        recipe = asdict(self.config)
+        provenance = {
+            # Where data and run lie is this machine's affair; what they are is not.
+            "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")},
+            "data": {"name": Path(self.config.data).name, "pictures": len(self.folder.train)},
+            "classes": list(self.folder.classes),
+            "step": state.step,
+            "metrics": state.metrics,
+            "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
+            | {"python": platform.python_version()},
+        }
+        return EncoderWeights(state.average.state, provenance)
