@@ -6,7 +6,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,8 +38,6 @@ SUFFIXES = frozenset(
     )
 )
 
-# Pillow's limit and Python's warning filters are global: one thread at a time may change them.
-_lock = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its messages go to the terminal
 
 
@@ -126,12 +124,40 @@ def _from_file(file: IO[bytes], length: int, name: str) -> Image:
             return _to_rgb(picture, name)
 
 
+class _Unbound:
+    """Pillow's warnings silenced and its limit on pixels replaced by ours, while any thread is inside.
+
+    Both are global: the first thread sets them and the last one restores them, so that threads decode side by side.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.undo = ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.undo.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                self.undo.callback(setattr, PIL.Image, "MAX_IMAGE_PIXELS", PIL.Image.MAX_IMAGE_PIXELS)
+                PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.undo.close()
+
+
+unbound_pillow = _Unbound()
+
+
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Pillow's warnings silenced, its limit on pixels replaced by ours, its errors made one sentence."""
-    with _lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+    """Pillow unbound, and its errors made one sentence."""
+    with unbound_pillow:
         try:
             yield
         except SegNextError:
@@ -149,8 +175,6 @@ def _decoding(name: str) -> Iterator[None]:
             raise SegNextError(
                 f"{name}: damaged, incomplete or of an unknown kind ({reason}); save or copy it again"
             ) from error
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = theirs
 
 
 def _check_size(width: int, height: int, name: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from segnext import imageio
 from segnext.data.folder import Folder, Pair, read_mask
 from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
@@ -151,6 +152,8 @@ def test_unreadable_masks_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(SegNextError, match=r"gone\.png: cannot be read as a mask"):
         read_mask(tmp_path / "gone.png", LABELS)
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    assert read_mask(whole, LABELS).shape == (64, 64)  # Pillow's limit on pixels is not ours
+    monkeypatch.setattr(imageio, "MAX_PIXELS", 100)
     with pytest.raises(SegNextError, match=r"whole\.png: cannot be read as a mask"):
         read_mask(whole, LABELS)
 

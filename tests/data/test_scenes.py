@@ -9,8 +9,9 @@ import yaml
 from PIL import Image
 
 from segnext.data.known import known_labels
-from segnext.data.scene_canvas import BICYCLIST, CAR, PAVEMENT, POLE, ROAD, SKY, TREE, noise_table
-from segnext.data.scenes import draw_scene, main, write_scenes
+from segnext.data.scenes import draw_scene, write_scenes
+from segnext.data.scenes.__main__ import main
+from segnext.data.scenes.canvas import BICYCLIST, CAR, PAVEMENT, POLE, ROAD, SKY, TREE, noise_table
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 

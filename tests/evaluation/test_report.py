@@ -30,13 +30,13 @@ def test_table_has_a_row_per_class_and_the_means() -> None:
     assert row(text, "road")[0] == "[b]road"
     assert row(text, "mean")[:4] == ["mean", "55.56", "72.22", "70.79"]
     assert "mIoU 55.56 %, pixel accuracy 73.33 %, mean accuracy 72.22 %" in text
-    assert "no such pixels" not in text
+    assert "left out of the mean" not in text
 
 
 def test_table_marks_and_explains_absent_classes() -> None:
     text = table(Metrics(np.array([[3, 0], [0, 0]], np.int64), ("sky", "car"), 1))
     assert row(text, "car") == ["car", "-", "-", "-", "0.00"]
-    assert "-: no such pixels" in text
+    assert "-: left out of the mean: not in the masks (accuracy), never predicted (precision)" in " ".join(text.split())
 
 
 def test_every_pixel_ignored_still_prints() -> None:

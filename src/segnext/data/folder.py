@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.imageio import SUFFIXES, unbound_pillow
 from segnext.labels import Labels
 
 
@@ -91,7 +91,7 @@ def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
             neither a class nor the ignore label.
     """
     try:
-        with Image.open(path) as file:
+        with unbound_pillow, Image.open(path) as file:
             if file.mode not in ("L", "P", "1"):
                 raise SegNextError(
                     f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"

@@ -16,11 +16,12 @@ from segnext.files import replacing
 
 CELL_TEXT_LIMIT = 40  # classes; with more, a percentage no longer fits its cell
 DPI = 150
+ABSENT = "-: left out of the mean: not in the masks (accuracy), never predicted (precision), neither (IoU)"
 
 
 def print_table(metrics: Metrics, console: Console) -> None:
     """Print IoU, accuracy, precision and share of pixels per class in %, their means, and a summary line."""
-    table = Table(caption=_caption(metrics), caption_justify="left")
+    table = Table()
     table.add_column("class", overflow="fold")
     for name in ("IoU %", "accuracy %", "precision %", "pixels %"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -31,6 +32,8 @@ def print_table(metrics: Metrics, console: Console) -> None:
     means = (metrics.miou, metrics.mean_accuracy, metrics.mean_precision)
     table.add_row("mean", *map(_percent, means), style="bold")
     console.print(table)
+    if any(np.isnan(ratios).any() for ratios in columns):
+        console.print(ABSENT, highlight=False)
     summary = (
         f"mIoU {_percent(metrics.miou)} %, pixel accuracy {_percent(metrics.pixel_accuracy)} %, "
         f"mean accuracy {_percent(metrics.mean_accuracy)} %\n"
@@ -91,14 +94,6 @@ def _write_cells(axes: Axes, share: Ratios, size: float) -> None:
         if value >= 0.005:
             color = "white" if value > 0.35 else "black"
             axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=size, color=color)
-
-
-def _caption(metrics: Metrics) -> str | None:
-    """Explain the dashes, when there are any."""
-    ratios = (metrics.iou, metrics.accuracy, metrics.precision)
-    if not any(np.isnan(values).any() for values in ratios):
-        return None
-    return "-: no such pixels, left out of the mean"
 
 
 def _percent(ratio: float) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from segnext.data.doctor.check import check, quick_check
 from segnext.data.doctor.findings import Severity
+from segnext.data.doctor.report import overview
 from segnext.data.folder import Folder as DataSet
 from segnext.errors import SegNextError
 
@@ -37,6 +38,7 @@ def test_without_a_class_list_it_says_which_to_write(folder: Folder) -> None:
     found = folder.found()
     assert found["no-dataset-yaml"].severity is Severity.ERROR
     assert "labels 0-2, 255" in found["labels-without-names"].title
+    assert "dataset.yaml: there is none" in overview(check(folder.root))[1]
     (folder.root / "dataset.yaml").write_text("classes: [")
     assert "not valid YAML" in folder.found()["bad-dataset-yaml"].title
 
@@ -235,6 +237,7 @@ def test_classes_that_are_missing_rare_or_ignored(folder: Folder) -> None:
     assert found["missing-classes"].title == "1 class of 4 never in the split 'train': water"
     assert "water (0.0066 % of the pixels, 1 picture)" in found["rare-classes"].title
     assert found["all-ignored"].files == ("masks/train/void.png",)
+    assert "segnext data split" in found["rare-classes"].fix  # no setting of the training helps a split to measure on
 
 
 def test_deep_masks(folder: Folder) -> None:

@@ -1,17 +1,14 @@
 """A surveyed folder with the records of its pairs: what the judging modules look at."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import PIL.Image
-
-from segnext.data.doctor.records import MAX_PIXELS, Record, read_image_record, read_mask_record
+from segnext.data.doctor.records import Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
+from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
 
 MAX_THREADS = 16
@@ -63,23 +60,11 @@ def examine(
         return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
 
     records = []
-    with _pillow_unbound(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:
+    with unbound_pillow, ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:
         for count, record in enumerate(pool.map(look, range(len(survey.items))), start=1):
             records.append(record)
             done(count)
     return Case(survey, records, sampled=masks is not None)
-
-
-@contextmanager
-def _pillow_unbound() -> Iterator[None]:
-    """Pillow's warnings silenced and its limit on pixels replaced by ours, for all threads."""
-    theirs, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, MAX_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        PIL.Image.MAX_IMAGE_PIXELS = theirs
 
 
 def named(file: Path, what: object) -> str:

@@ -92,9 +92,12 @@ def _layout(case: Case, found: Encoding) -> list[Finding]:
     if not seen.items:
         return [_no_pairs(seen)]
     if not seen.ready:
-        where = f"pictures in {_places(seen, 0)}, masks in {_places(seen, 1)}"
+        missing = "" if seen.labels else "no dataset.yaml, "
+        where = f"{missing}pictures in {_places(seen, 0)}, masks in {_places(seen, 1)}"
         why = "training reads dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same names and .png"
-        fix = import_command(seen, public_layout(seen) or found.kind if found.kind == "labels" else found.kind)
+        public = public_layout(seen) if found.kind == "labels" else None
+        like = None if public or seen.labels or found.kind != "labels" else next(iter(fitting_sets(found.solid)), None)
+        fix = import_command(seen, public or found.kind, *(("--like", like) if like else ()))
         return [
             Finding(
                 "other-layout", Severity.ERROR, f"not laid out for training yet: {where}", why, fix, len(seen.items)

@@ -6,6 +6,7 @@ from segnext.data.doctor.advice import fitting_sets, import_command, init_comman
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding, Pair
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.names import split_of
 from segnext.labels import Labels
 
 RARE_SHARE = 2e-4  # of the labelled pixels
@@ -62,7 +63,8 @@ def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
         if inner and min(inner) == 0
         else f" (0 never occurs: with classes 1 to {max(inner, default=0)}, take --offset -1)"
     )
-    fix = init_command(case.survey, like) if case.survey.ready else import_command(case.survey)
+    options = ("--like", like) if like else ()
+    fix = init_command(case.survey, like) if case.survey.ready else import_command(case.survey, "labels", *options)
     yield Finding(
         "labels-without-names",
         Severity.NOTE,
@@ -161,12 +163,17 @@ def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
         pictures = len(case.survey.splits()[split])
         never = [name for name, count in zip(labels.classes, files, strict=True) if count == 0]
         place = f"the split '{split}'" if split else "the masks"
+        trains = not split or split_of(split) == "train"
         if never:
             yield Finding(
                 "missing-classes",
                 Severity.WARNING,
                 f"{counted(len(never), 'class', 'classes')} of {len(labels)} never in {place}: {listed(never)}",
-                "what does not occur cannot be learned; in a split to measure on, its IoU means nothing"
+                (
+                    "what does not occur cannot be learned"
+                    if trains
+                    else "the split cannot tell how well they are segmented"
+                )
                 + ("; in a small split that is to be expected" if pictures < 20 else ""),
                 "add pictures that show them, split anew with 'segnext data split', or take them off the list",
                 len(never),
@@ -182,8 +189,10 @@ def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
                 "rare-classes",
                 Severity.NOTE,
                 f"{counted(len(rare), 'class', 'classes')} hardly ever in {place}: {listed(rare, 4)}",
-                "they will be learned badly, and their IoU hangs on a few pictures",
-                "add pictures, or train with --class_balance 0.5",
+                "they will be learned badly" if trains else "their IoU hangs on a few pixels or pictures",
+                "add pictures, or train with --class_balance 0.5"
+                if trains
+                else "add pictures to this split, or divide anew with 'segnext data split'",
                 len(rare),
             )
 

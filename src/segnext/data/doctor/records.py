@@ -10,9 +10,9 @@ import PIL.Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from segnext.data.doctor.values import Values, measure
+from segnext.imageio import MAX_PIXELS
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
-MAX_PIXELS = 512_000_000
 ORIENTATION = 0x0112
 _BANDS, _BITS, _FLOAT = 277, 258, 339  # TIFF tags
 

@@ -57,6 +57,8 @@ def overview(report: Report) -> list[str]:
         lines.append(
             f"dataset.yaml: {labels.name}, {counted(len(labels), 'class', 'classes')}, ignore label {labels.ignore}"
         )
+    elif not survey.labels_error:
+        lines.append("dataset.yaml: there is none, so what the labels mean is not known")
     return lines
 
 

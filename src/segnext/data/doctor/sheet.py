@@ -20,7 +20,7 @@ from segnext.data.doctor.report import overview, verdict
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.imageio import read_image
+from segnext.imageio import read_image, unbound_pillow
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
 THUMB = (300, 225)  # width and height that a thumbnail fits in
@@ -95,7 +95,7 @@ def _painted(report: Report, path: Path, record: Record, size: tuple[int, int]) 
     """The mask in colours at the thumbnail's size, or None when it cannot be read."""
     if record.mask.error or record.mask.values is None:
         return None
-    with PIL.Image.open(path) as mask:
+    with unbound_pillow, PIL.Image.open(path) as mask:
         if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
             return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))
         plain = mask.convert("L") if mask.mode not in ("L", "P", "1", "F") and not mask.mode.startswith("I") else mask

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from segnext.data.importers.source import PairError
 from segnext.errors import SegNextError
-from segnext.imageio import FORMATS, read_image
+from segnext.imageio import FORMATS, read_image, unbound_pillow
 
 ORIENTATION = 0x0112  # EXIF tag
 Kind = TypeVar("Kind", bound=np.generic)
@@ -98,7 +98,7 @@ def upright(mask: NDArray[np.uint8], picture: Shape, drawn_on: str) -> tuple[NDA
 def _opened(path: Path) -> Iterator[Image.Image]:
     Image.init()
     try:
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as file:
+        with unbound_pillow, Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as file:
             file.load()
             yield file
     except SegNextError:

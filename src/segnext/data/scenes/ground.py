@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.scene_backdrop import pixel_centres
-from segnext.data.scene_canvas import EYE, PAVEMENT, ROAD, TREE, Canvas, Floats, Point, grain, noise
-from segnext.data.scene_street import OPEN, Frontage, Random, Street, between
+from segnext.data.scenes.backdrop import pixel_centres
+from segnext.data.scenes.canvas import EYE, PAVEMENT, ROAD, TREE, Canvas, Floats, Point, grain, noise
+from segnext.data.scenes.street import OPEN, Frontage, Random, Street, between
 
 Bools = NDArray[np.bool_]
 

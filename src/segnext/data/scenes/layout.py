@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from segnext.data.scene_backdrop import draw_end_wall
-from segnext.data.scene_canvas import Canvas, Point
-from segnext.data.scene_furniture import (
+from segnext.data.scenes.backdrop import draw_end_wall
+from segnext.data.scenes.canvas import Canvas, Point
+from segnext.data.scenes.furniture import (
     draw_bollard,
     draw_bush,
     draw_lamp_post,
@@ -16,9 +16,9 @@ from segnext.data.scene_furniture import (
     draw_traffic_light,
     draw_tree,
 )
-from segnext.data.scene_people import draw_bicyclist, draw_pedestrian
-from segnext.data.scene_street import SHOP, Random, Street, between
-from segnext.data.scene_vehicles import Vehicle, draw_vehicle, make_vehicle
+from segnext.data.scenes.people import draw_bicyclist, draw_pedestrian
+from segnext.data.scenes.street import SHOP, Random, Street, between
+from segnext.data.scenes.vehicles import Vehicle, draw_vehicle, make_vehicle
 
 Draw = Callable[[Canvas, float, float, Random], None]
 

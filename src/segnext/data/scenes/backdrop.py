@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.scene_canvas import (
+from segnext.data.scenes.canvas import (
     BUILDING,
     EYE,
     FENCE,
@@ -20,7 +20,7 @@ from segnext.data.scene_canvas import (
     Floats,
     noise,
 )
-from segnext.data.scene_street import (
+from segnext.data.scenes.street import (
     FENCE_PANEL,
     HEDGE,
     OPEN,

@@ -1,10 +1,6 @@
-"""Drawn street scenes with exact labels in CamVid's 11 classes: the demo's picture and the tests' data.
+"""A scene from its seed, and folders of them."""
 
-`python -m segnext.data.scenes OUT.png --seed 3` draws one.
-"""
-
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -14,11 +10,11 @@ from PIL import Image
 
 from segnext.data.init import init_dataset
 from segnext.data.known import known_labels
-from segnext.data.scene_backdrop import draw_fronts, draw_sky, draw_skyline
-from segnext.data.scene_canvas import Canvas
-from segnext.data.scene_ground import draw_ground
-from segnext.data.scene_layout import draw_gardens, place_things
-from segnext.data.scene_street import Random, between, draw_street
+from segnext.data.scenes.backdrop import draw_fronts, draw_sky, draw_skyline
+from segnext.data.scenes.canvas import Canvas
+from segnext.data.scenes.ground import draw_ground
+from segnext.data.scenes.layout import draw_gardens, place_things
+from segnext.data.scenes.street import Random, between, draw_street
 from segnext.errors import SegNextError
 from segnext.files import replacing
 
@@ -71,10 +67,16 @@ def write_scenes(folder: Path, splits: Mapping[str, int], seed: int = 0, height:
         for part in ("images", "masks"):
             (folder / part / split).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            image, labels = draw_scene(scene, height, width)
-            _save(Image.fromarray(image), folder / "images" / split / f"{number:04d}.png")
-            _save(_painted(labels), folder / "masks" / split / f"{number:04d}.png")
+            image, mask = (folder / part / split / f"{number:04d}.png" for part in ("images", "masks"))
+            save_scene(scene, height, width, image, mask)
             scene += 1
+
+
+def save_scene(seed: int, height: int, width: int, image: Path, mask: Path) -> None:
+    """Draw a scene into two files; the mask's palette is CamVid's."""
+    drawn, labels = draw_scene(seed, height, width)
+    _save(Image.fromarray(drawn), image)
+    _save(_painted(labels), mask)
 
 
 def _photograph(image: NDArray[np.uint8], height: int, width: int, random: Random) -> NDArray[np.uint8]:
@@ -102,22 +104,3 @@ def _painted(labels: NDArray[np.uint8]) -> Image.Image:
 def _save(picture: Image.Image, path: Path) -> None:
     with replacing(path) as temporary:
         picture.save(temporary)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw one scene into a file, and its labels beside it."""
-    parser = argparse.ArgumentParser(prog="python -m segnext.data.scenes", description="Draw a street scene.")
-    parser.add_argument("out", type=Path, metavar="OUT.png", help="the picture; its labels go to OUT.labels.png")
-    parser.add_argument("--seed", type=int, default=0, help="which scene")
-    parser.add_argument("--size", type=int, nargs=2, default=(360, 480), metavar=("HEIGHT", "WIDTH"))
-    args = parser.parse_args(arguments)
-    try:
-        image, labels = draw_scene(args.seed, *args.size)
-        _save(Image.fromarray(image), args.out)
-        _save(_painted(labels), args.out.with_suffix(".labels.png"))
-    except (SegNextError, OSError, ValueError) as error:
-        parser.error(str(error))
-
-
-if __name__ == "__main__":
-    main()
