@@ -1,17 +1,37 @@
 """From a batch of crops to what the network is trained on: RandAugment, erasing, mixup, cutmix, soft labels."""
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segnext.errors import SegNextError
 from segnext.preprocess import Preprocess
 from segnext.pretraining.config import PictureAugment
 
 ERASED_AREA = (0.02, 1 / 3)  # share of the picture
 ERASED_RATIO = 0.3  # the narrowest rectangle; its inverse is the widest
+
+
+def needs_kornia(options: PictureAugment) -> bool:
+    """Whether RandAugment or colour jitter is on, whose operations are kornia's, an optional extra."""
+    return options.operations > 0 or options.color_jitter > 0.0
+
+
+def require_kornia(options: PictureAugment) -> None:
+    """Refuse settings that need kornia where it is not installed.
+
+    Raises:
+        SegNextError: with what installs it, or does without.
+    """
+    if needs_kornia(options) and find_spec("kornia") is None:
+        raise SegNextError(
+            "augment.operations and augment.color_jitter need the package kornia, which is not installed; run: "
+            "pip install 'segnext[pretrain]', or set both to 0"
+        )
 
 
 def normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
@@ -35,8 +55,8 @@ def augment_batch(
         (B, 3, S, S) float32 on the same device.
     """
     batch = images.float() / 255.0
-    if options.operations or options.color_jitter:
-        from segnext.pretraining.randaugment import color_jitter, rand_augment  # kornia, an extra, is imported there
+    if needs_kornia(options):
+        from segnext.pretraining.randaugment import color_jitter, rand_augment
 
         batch = rand_augment(batch, options.operations, options.magnitude, options.magnitude_std, random)
         if options.color_jitter:

@@ -49,7 +49,7 @@ class CosineSchedule:
 
     warmup_epochs: float = 5.0
     warmup_start: float = 1e-3
-    floor: float = 1e-2
+    floor: float = 1e-3
 
 
 def _optimizer() -> Optimizer:
@@ -67,6 +67,8 @@ class PretrainConfig:
         epochs: passes over the training pictures.
         batch_size: pictures in one forward pass; mixup and cutmix mix within it.
         accumulate: forward passes in one optimiser step.
+        total_batch: pictures in one optimiser step, devices x batch_size x accumulate; a run in which they give
+            another number is refused; null for whatever they give. The published encoders have 1024.
         size: height and width of the network's input, in pixels.
         eval_crop: of the square that val pictures are cut to, its side relative to the picture's short side.
         augment: augmentation.
@@ -90,6 +92,7 @@ class PretrainConfig:
     epochs: int = 300
     batch_size: int = 128
     accumulate: int = 8
+    total_batch: int | None = None
     size: int = 224
     eval_crop: float = 0.9
     augment: PictureAugment = field(default_factory=PictureAugment)
@@ -97,7 +100,7 @@ class PretrainConfig:
     optimizer: Optimizer = field(default_factory=_optimizer)
     schedule: CosineSchedule = field(default_factory=CosineSchedule)
     drop_path: float | None = None
-    ema: float = 0.9999
+    ema: float = 0.9998
     precision: Precision = "auto"
     device: Device = "auto"
     seed: int = 0
@@ -111,6 +114,8 @@ class PretrainConfig:
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
             if getattr(self, name) < 1:
                 raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.total_batch is not None and self.total_batch < 1:
+            raise SegNextError(f"total_batch is {self.total_batch}; it must be at least 1, or null for what comes out")
         if self.size < 32:
             raise SegNextError(f"size is {self.size}; it must be at least 32, one position of the last stage")
         if not 0.0 < self.eval_crop <= 1.0:

@@ -18,7 +18,7 @@ from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.model.classifier import Classifier, create_classifier
 from segnext.preprocess import Preprocess
-from segnext.pretraining.augment import augment_batch, mix, soft_labels
+from segnext.pretraining.augment import augment_batch, mix, require_kornia, soft_labels
 from segnext.pretraining.config import CosineSchedule, PretrainConfig
 from segnext.pretraining.folder import ImageFolder
 from segnext.pretraining.results import Results
@@ -27,7 +27,7 @@ from segnext.training.log import Log
 from segnext.training.loop import AMP_TYPES
 from segnext.training.optim import Average, build_optimizer
 from segnext.training.progress import Progress
-from segnext.training.start import resolve_device, start_folder
+from segnext.training.start import require_total_batch, resolve_device, start_folder
 from segnext.training.state import State
 
 Batch = tuple[int, Tensor, Tensor]  # number of the first sample, pictures (B, 3, S, S) uint8, labels (B,) int64
@@ -46,10 +46,12 @@ def pretrain(config: PretrainConfig, *, resume: bool = False) -> Path:
     """
     keep_pages()
     out = Path(config.out)
+    require_kornia(config.augment)
     folder = ImageFolder.open(Path(config.data))
     device, precision = resolve_device(config.device, config.precision)
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
     config = replace(config, data=data, device=device, precision=precision)
+    require_total_batch(config, devices=1)
     steps = total_steps(config, len(folder.train))
 
     torch.manual_seed(config.seed)

@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from segnext.preprocess import Preprocess
+
 Operation = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 PROBABILITY = 0.5  # of doing an operation that was drawn
 STRONGEST = 10.0  # end of the scale of strengths
-GREY = 0.45  # what fills the parts that turning and shifting lay bare; about ImageNet's mean
+FILL = torch.tensor(Preprocess().mean)[:, None, None] / 255  # where turning and shifting lay bare; the mean colour
 
 
 def rand_augment(
@@ -46,9 +48,10 @@ def rand_augment(
             for values in (strength, random.choice([-1.0, 1.0], len(images)))
         )
         for number, operation in enumerate(OPERATIONS):
-            rows = torch.from_numpy(np.flatnonzero(done & (chosen == number))).to(images.device)
+            rows = np.flatnonzero(done & (chosen == number))
             if len(rows):
-                images[rows] = operation(images[rows], level[rows], sign[rows]).clamp_(0.0, 1.0)
+                index = torch.from_numpy(rows).to(images.device)
+                images[index] = operation(images[index], level[index], sign[index]).clamp_(0.0, 1.0)
     return images
 
 
@@ -86,7 +89,8 @@ def _warp(images: Tensor, matrix: list[list[Tensor]]) -> Tensor:
     """Each position takes what lies where `matrix` sends it; coordinates (x, y, 1), -1 to 1 from edge to edge."""
     theta = torch.stack([torch.stack(row, -1) for row in matrix], 1)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images - GREY, grid, align_corners=False) + GREY
+    fill = FILL.to(images.device)
+    return F.grid_sample(images - fill, grid, align_corners=False) + fill
 
 
 def _rotate(images: Tensor, level: Tensor, sign: Tensor) -> Tensor:

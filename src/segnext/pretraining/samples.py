@@ -37,9 +37,10 @@ class TrainSamples:
         epoch, position = divmod(number, len(self.pictures))
         index = epoch_order(self.seed, epoch, len(self.pictures))[position]
         random = np.random.Generator(np.random.PCG64([self.seed, 1, number]))
-        image = read_picture(self.pictures.files[index])
+        cv2.setNumThreads(1)  # the cores are the network's
+        image = read_image(Path(self.pictures.files[index]))
         top, left, height, width = random_box(*image.shape[:2], self.augment, random)
-        image = _resize(image[top : top + height, left : left + width], self.size, self.size)
+        image = _resize(image[top : top + height, left : left + width], self.size)
         if random.random() < self.augment.flip:
             image = image[:, ::-1]
         return _to_tensor(image), torch.tensor(self.pictures.labels[index])
@@ -54,26 +55,12 @@ class ValSamples:
     eval_crop: float
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        image = read_picture(self.pictures.files[number])
+        image = read_image(Path(self.pictures.files[number]))
         height, width = image.shape[:2]
         side = max(1, round(min(height, width) * self.eval_crop))
         top, left = (height - side) // 2, (width - side) // 2
-        image = _resize(image[top : top + side, left : left + side], self.size, self.size)
+        image = _resize(image[top : top + side, left : left + side], self.size)
         return _to_tensor(image), torch.tensor(self.pictures.labels[number])
-
-
-def read_picture(path: str) -> Image:
-    """H x W x 3 RGB; by OpenCV, six times as quick on small JPEGs, and by `read_image` what OpenCV does not read.
-
-    Raises:
-        SegNextError: when the picture is missing or cannot be read.
-    """
-    cv2.setNumThreads(1)  # the cores are the network's
-    if path.lower().endswith((".jpg", ".jpeg")):
-        bgr = cv2.imread(path, cv2.IMREAD_COLOR)
-        if bgr is not None:
-            return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-    return read_image(Path(path))
 
 
 def random_box(
@@ -91,10 +78,11 @@ def random_box(
     return (height - h) // 2, (width - w) // 2, h, w
 
 
-def _resize(image: Image, height: int, width: int) -> Image:
-    smaller = image.shape[0] > height or image.shape[1] > width
+def _resize(image: Image, side: int) -> Image:
+    """To side x side; pixels are averaged where the picture shrinks, else interpolated."""
+    smaller = max(image.shape[:2]) > side
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=method)  # type: ignore[return-value]
+    return cv2.resize(image, (side, side), interpolation=method)  # type: ignore[return-value]
 
 
 def _to_tensor(image: Image) -> Tensor:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import yaml
@@ -32,7 +32,18 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
     return replace(config, data=data, device=device, precision=precision, crop=crop), crop
 
 
-def require_total_batch(config: TrainConfig, devices: int) -> None:
+class Batching(Protocol):
+    """What of a run's configuration says how many pictures make a step."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def accumulate(self) -> int: ...
+    @property
+    def total_batch(self) -> int | None: ...
+
+
+def require_total_batch(config: Batching, devices: int) -> None:
     """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
 
     Raises:
