@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.labels import Labels
+from segnext.preprocess import Image
 
-Predict = Callable[[Path], NDArray[np.uint8]]  # image file -> H x W labels
+Predict = Callable[[Path | Image], NDArray[np.uint8]]  # image file, or H x W x 3 -> H x W labels
 
 
 def evaluate(
@@ -23,7 +24,7 @@ def evaluate(
     """Predict every picture and compare it with its mask; one picture is in memory at a time.
 
     Args:
-        predict: gives the labels (H x W, at the mask's size) of an image file.
+        predict: gives the labels (H x W, at the mask's size) of an image file, or of the pixels of a part of one.
         pairs: pictures and their masks.
         labels: meaning of the labels, the same for masks and predictions.
         progress: called after each picture with the number done so far.
@@ -35,8 +36,8 @@ def evaluate(
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     for done, pair in enumerate(pairs, 1):
-        truth = read_mask(pair.mask, labels)
-        prediction = predict(pair.image)
+        truth = pair.read_mask(labels)
+        prediction = predict(pair.image if pair.window is None else pair.read_image())
         _require_same_size(prediction, truth, pair)
         confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
         progress(done)

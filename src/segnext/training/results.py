@@ -10,9 +10,8 @@ import numpy as np
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.evaluation.evaluate import evaluate
-from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
@@ -68,7 +67,7 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            image, truth = read_image(pair.image), read_mask(pair.mask, self.labels)
+            image, truth = pair.read_image(), pair.read_mask(self.labels)
             items.append((image, truth, segmenter(image).mask))
         examples(items, self.labels, self.out / "examples.png")
 
