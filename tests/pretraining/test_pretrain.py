@@ -76,9 +76,7 @@ def test_learning_rates_by_hand() -> None:
 def test_a_run_and_what_it_leaves(data: Path, tmp_path: Path) -> None:
     out = pretrain(run(data, tmp_path / "run", precision="bf16"))
     names = {path.name for path in out.iterdir()}
-    assert names == {
-        *("config.yaml", "best.safetensors", "last.safetensors", "state.pt", "log.jsonl", "tensorboard")
-    }
+    assert names == {*("config.yaml", "best.safetensors", "last.safetensors", "state.pt", "log.jsonl", "tensorboard")}
     assert [(record["kind"], record["step"]) for record in records(out)] == [
         *(("train", 2), ("val", 3), ("train", 4), ("train", 6), ("val", 6))
     ]
@@ -96,7 +94,7 @@ def test_a_run_and_what_it_leaves(data: Path, tmp_path: Path) -> None:
 
 def test_colours_are_learnt(data: Path, tmp_path: Path) -> None:
     plain = PictureAugment(scale=(0.5, 1.0), operations=0, erase=0.0, mixup=0.0, cutmix=0.0)
-    config = run(data, tmp_path / "run", augment=plain, epochs=10, accumulate=1, eval_every=10, ema=0.0, drop_path=0.0)
+    config = run(data, tmp_path / "run", augment=plain, epochs=6, accumulate=1, eval_every=6, ema=0.0, drop_path=0.0)
     out = pretrain(dataclasses.replace(config, optimizer=Optimizer(lr=3e-3), smoothing=0.0))
     assert records(out)[-1]["top1"] == 1.0
     assert records(out)[-1]["loss"] < 0.5
@@ -181,7 +179,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, mon
         ({"precision": "fp16"}, "precision is fp16, which processors do not have"),
     ],
 )
-def test_settings_that_cannot_be_trained_with(data: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_settings_that_cannot_be_trained_with(
+    data: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(SegNextError, match=message):
         pretrain(run(data, tmp_path / "run", **changes))
     assert not (tmp_path / "run").exists()

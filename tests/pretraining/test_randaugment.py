@@ -155,9 +155,7 @@ def test_each_picture_gets_its_own_operations_half_of_the_time(monkeypatch: pyte
 
 def test_a_draw_is_repeated_and_stays_in_range() -> None:
     images = torch.rand((40, 3, 16, 16), generator=torch.Generator().manual_seed(0))
-    first, again, other = (
-        rand_augment(images.clone(), 2, 9.0, 0.5, np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
+    first, again, other = (rand_augment(images.clone(), 2, 9.0, 0.5, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.min() >= 0

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
-from segnext.model.mscan import MSCAN
 from segnext.model.config import PRESETS
+from segnext.model.mscan import MSCAN
 
 DROP_PATH = {"segnext_l": 0.2}  # VAN's training script, which the encoder's follows; 0.1 for the others
 

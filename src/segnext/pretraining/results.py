@@ -11,9 +11,9 @@ from segnext.checkpoint.encoder import EncoderWeights, save_encoder
 from segnext.data.crops import batches
 from segnext.model.classifier import create_classifier
 from segnext.pretraining.config import PretrainConfig
+from segnext.pretraining.curves import draw_curves
 from segnext.pretraining.evaluate import accuracy
 from segnext.pretraining.folder import ImageFolder
-from segnext.pretraining.pictures import curves
 from segnext.pretraining.samples import ValSamples
 from segnext.training.log import Log
 from segnext.training.loop import AMP_TYPES
@@ -59,7 +59,7 @@ class Results:
 
     def draw(self) -> None:
         """curves.png: loss, accuracy and learning rate."""
-        curves(self.out / "log.jsonl", self.out / "curves.png")
+        draw_curves(self.out / "log.jsonl", self.out / "curves.png")
 
     def _weights(self, state: State) -> EncoderWeights:
         recipe = asdict(self.config)

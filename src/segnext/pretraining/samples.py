@@ -39,7 +39,7 @@ class TrainSamples:
         random = np.random.Generator(np.random.PCG64([self.seed, 1, number]))
         cv2.setNumThreads(1)  # the cores are the network's
         image = read_image(Path(self.pictures.files[index]))
-        top, left, height, width = random_box(*image.shape[:2], self.augment, random)
+        top, left, height, width = random_box(image.shape[0], image.shape[1], self.augment, random)
         image = _resize(image[top : top + height, left : left + width], self.size)
         if random.random() < self.augment.flip:
             image = image[:, ::-1]

@@ -9,8 +9,8 @@ from segnext.training.config import Optimizer, Schedule
 def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over four groups: encoder and what is on top of it, each with and without weight decay.
 
-    Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each group's
-    `base_lr` is its peak learning rate.
+    Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not.
+    Each group's `base_lr` is its peak learning rate.
     """
     groups = []
     for part, factor in ((encoder, 1.0), (head, options.head_lr_factor)):
