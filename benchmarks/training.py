@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,10 @@ from segnext.kernels import depthwise
 from segnext.model.network import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
-from segnext.training.loop import Batch, TrainStep
+from segnext.training.losses import cross_entropy
+from segnext.training.step import Batch, TrainStep
+
+IGNORE = 11  # the label in drawn scenes
 
 
 @dataclass
@@ -61,17 +64,20 @@ class PlainStep(TrainStep):
     """As the released code trains on a CPU: contiguous tensors."""
 
     def loss(self, images: Tensor, masks: Tensor) -> Tensor:
-        return F.cross_entropy(self.model(images), masks, ignore_index=self.ignore)
+        return F.cross_entropy(self.model(images), masks, ignore_index=IGNORE)
 
 
 def ways(config: TrainConfig) -> list[Way]:
     """Plain; channels_last with bfloat16; the same with our weight gradient, as `segnext train` does it."""
 
+    def criterion(logits: Tensor, target: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+        return cross_entropy(logits, target, None, IGNORE, mean)
+
     def step(kind: type[TrainStep], precision: Precision, memory_format: torch.memory_format) -> TrainStep:
         chosen = TrainConfig(config.data, config.out, precision=precision, device="cpu", batch_size=config.batch_size)
         model = create_model("segnext_t", num_classes=11)
         model.to(memory_format=memory_format)  # type: ignore[call-overload]
-        return kind(chosen, model.train(), None, 11)
+        return kind(chosen, model.train(), criterion)
 
     plain, last = torch.contiguous_format, torch.channels_last
     return [
@@ -87,7 +93,7 @@ def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], steps: in
     write_scenes(folder, {"train": 16}, height=size[0], width=size[1])
     opened = Folder.open(folder)
     crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), size, config.augment, config.seed)
-    return batches(crops, 0, steps * config.batch_size, config.batch_size, config.workers)
+    return batches(crops, range(steps * config.batch_size), config.batch_size, config.workers)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def test_flags_alone_give_the_published_settings() -> None:
     assert config == PretrainConfig(data="d", out="o", model="segnext_b")
     assert not resume
     assert config.augment == PictureAugment((0.08, 1.0), (3 / 4, 4 / 3), 0.5, 2, 9.0, 0.5, 0.0, 0.25, 0.8, 1.0)
-    assert config.optimizer == Optimizer(1e-3, (0.9, 0.999), 0.05, 1.0, None)
+    assert config.optimizer == Optimizer(lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, clip_norm=None)
     assert (config.epochs, config.batch_size * config.accumulate, config.size) == (300, 1024, 224)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segnext.preprocess import Preprocess
-from segnext.pretraining.evaluate import accuracy
+from segnext.pretraining.evaluate import Accuracy, accuracy_sums
 
 
 class Lookup(nn.Module):
@@ -35,7 +35,8 @@ def test_by_hand() -> None:
         (picture(3)[None], torch.tensor([6])),
     ]
     done: list[int] = []
-    found = accuracy(Lookup(logits), batches, torch.device("cpu"), nullcontext, done.append)
+    sums = accuracy_sums(Lookup(logits), batches, torch.device("cpu"), nullcontext, done.append)
+    found = Accuracy.of(sums)
     assert (found.top1, found.top5) == (0.5, 0.75)
     total = math.log(sum(math.exp(n) for n in range(7)))
     assert found.loss == pytest.approx(total - (6 + 2 + 1 + 6) / 4, rel=1e-5)
@@ -44,5 +45,6 @@ def test_by_hand() -> None:
 
 def test_fewer_than_five_classes() -> None:
     batches = [(torch.stack([picture(0), picture(1)]), torch.tensor([1, 0]))]
-    found = accuracy(Lookup(torch.tensor([[1.0, 0.0], [1.0, 0.0]])), batches, torch.device("cpu"), nullcontext)
+    model = Lookup(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+    found = Accuracy.of(accuracy_sums(model, batches, torch.device("cpu"), nullcontext))
     assert (found.top1, found.top5) == (0.5, 1.0)

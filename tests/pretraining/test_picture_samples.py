@@ -33,11 +33,13 @@ def pictures(tmp_path: Path) -> Pictures:
 
 def test_each_pass_has_every_picture_once_in_an_order_of_its_own(pictures: Pictures) -> None:
     samples = TrainSamples(pictures, 32, WHOLE, seed=0)
-    passes = [[int(samples[5 * epoch + position][1]) for position in range(5)] for epoch in range(3)]
+    passes = [[int(samples[5 * epoch + position][1][0]) for position in range(5)] for epoch in range(3)]
     assert all(sorted(labels) == [0, 1, 2, 3, 4] for labels in passes)
     assert len({tuple(labels) for labels in passes}) > 1
     for number in range(5):
-        image, label = samples[number]
+        image, (label, itself) = samples[number]
+        assert itself == number
+        assert samples.name(number) == pictures.files[int(label)]
         assert image.dtype == torch.uint8
         assert image.shape == (3, 32, 32)
         assert label.dtype == torch.int64

@@ -17,11 +17,12 @@ from segnext.errors import SegNextError
 from segnext.inference.load import weights_path
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import create_model
-from segnext.pretraining import loop
 from segnext.pretraining.config import CosineSchedule, PictureAugment, PretrainConfig
-from segnext.pretraining.loop import PretrainStep, lr_factor, pretrain
+from segnext.pretraining.loop import pretrain, total_steps
 from segnext.pretraining.results import Results
+from segnext.pretraining.step import PretrainStep, lr_factor
 from segnext.training.config import Optimizer
+from segnext.training.step import Taken
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 
@@ -109,7 +110,7 @@ def test_a_run_that_is_interrupted_twice_ends_with_the_same_bits(
     step = PretrainStep.__call__
     breaks = [1, 5]  # steps from 0
 
-    def interrupted(self: PretrainStep, parts: Any, number: int) -> tuple[float, float]:
+    def interrupted(self: PretrainStep, parts: Any, number: int) -> Taken:
         if breaks and number == breaks[0]:
             breaks.pop(0)
             raise KeyboardInterrupt
@@ -135,7 +136,7 @@ def test_the_result_fills_the_encoder_of_a_segmentation_model(data: Path, tmp_pa
     out = pretrain(run(data, tmp_path / "run", epochs=1, eval_every=1))
     model = create_model("tiny", num_classes=5)
     decoder = {name: tensor.clone() for name, tensor in model.decoder.state_dict().items()}
-    coverage, _ = start_encoder(model, weights_path(str(out)))
+    coverage = start_encoder(model, weights_path(str(out))).coverage
     state = model.encoder.state_dict()
     assert set(coverage.loaded) == {f"encoder.{name}" for name in state}
     assert set(coverage.unexpected) == {"head.weight", "head.bias"}
@@ -148,28 +149,28 @@ def test_the_result_fills_the_encoder_of_a_segmentation_model(data: Path, tmp_pa
 def test_a_step_sees_the_samples_in_order_and_mixes_each_pass_in_its_own_way(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    firsts: list[list[int]] = []
+    numbers: list[list[list[int]]] = []
 
-    def note(self: PretrainStep, parts: Any, number: int) -> tuple[float, float]:
-        assert all(images.shape == (4, 3, 32, 32) and len(labels) == 4 for _, images, labels in parts)
-        firsts.append([first for first, _, _ in parts])
-        return 1.0, 0.1
+    def note(self: PretrainStep, parts: Any, number: int) -> Taken:
+        assert all(images.shape == (4, 3, 32, 32) and targets.shape == (4, 2) for images, targets in parts)
+        numbers.append([targets[:, 1].tolist() for _, targets in parts])
+        return Taken(1.0, 0.1, 1.0)
 
     monkeypatch.setattr(PretrainStep, "__call__", note)
     pretrain(run(data, tmp_path / "run", eval_every=2))
-    assert firsts == [[0, 4], [8, 12], [16, 20], [24, 28], [32, 36], [40, 44]]
+    assert numbers == [[[*range(n, n + 4)], [*range(n + 4, n + 8)]] for n in range(0, 48, 8)]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PretrainStep, "__call__", lambda self, parts, number: (float("nan"), 0.1))
-    with pytest.raises(SegNextError, match="the loss is nan at step 1; the last checkpoint is kept"):
+    monkeypatch.setattr(PretrainStep, "loss", lambda self, images, targets: self.model.head.bias.sum() * float("nan"))
+    with pytest.raises(SegNextError, match=r"the loss is nan at step 1, for .*train.*png; there is no checkpoint yet"):
         pretrain(run(data, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 32}, "2 passes over 24 pictures are less than one step of batch_size 32 x accumulate 2"),
+        ({"batch_size": 32}, "2 passes over 24 pictures are less than one step of 64; lower batch_size or accumulate"),
         ({"total_batch": 16}, "total_batch is 16, but 1 device x batch_size 4 x accumulate 2 is 8; use --batch_size 4"),
         ({"model": "segnext_x"}, "unknown model 'segnext_x'"),
         ({"epochs": 0}, "epochs is 0; it must be at least 1"),
@@ -188,9 +189,9 @@ def test_settings_that_cannot_be_trained_with(
 
 
 def test_a_folder_with_a_run_is_not_overwritten(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PretrainStep, "__call__", lambda self, parts, number: (1.0, 0.1))
+    monkeypatch.setattr(PretrainStep, "__call__", lambda self, parts, number: Taken(1.0, 0.1, 1.0))
     config = run(data, tmp_path / "run", eval_every=2)
     pretrain(config)
     with pytest.raises(SegNextError, match="already holds a run; go on with it by --resume"):
         pretrain(config)
-    assert loop.total_steps(config, 24) == 6
+    assert total_steps(dataclasses.replace(config, total_batch=8), 24) == 6

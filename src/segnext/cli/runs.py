@@ -1,15 +1,19 @@
-"""Commands whose flags are the fields of a run's configuration: new runs, recipes, and resumed runs."""
+"""What the commands have in common whose flags are the fields of a run's configuration."""
 
 import argparse
 import dataclasses
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import jsonargparse
 
 from segnext.errors import SegNextError
+from segnext.training.config import RunConfig
 
-Config = TypeVar("Config")  # a frozen dataclass with a field `out`, the run's folder
+Config = TypeVar("Config", bound=RunConfig)
 
 
 def parse_run(config_class: type[Config], command: str, description: str, arguments: list[str]) -> tuple[Config, bool]:
@@ -25,13 +29,31 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
     except argparse.ArgumentError as error:
         raise SegNextError(f"{error}; see 'segnext {command} --help'") from error
     if known.resume is None:
-        return _config(config_class, command, description, arguments), False
+        config = _config(config_class, command, description, arguments)
+        restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0  # torchrun, after a worker was lost
+        if not restarted or not (Path(config.out) / "config.yaml").is_file():
+            return config, False
+        known.resume, others = config.out, []
     if others:
         raise SegNextError(f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}")
     file = Path(known.resume) / "config.yaml"
     if not file.is_file():
         raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
     return _config(config_class, command, description, ["--config", str(file), "--out", known.resume]), True
+
+
+def carry_out(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
+    """Run, and say in one process what has come of it; the exit code."""
+    from segnext.training.stop import Stopped
+
+    try:
+        out = run()
+    except Stopped as stop:
+        print(f"segnext {command}: {stop}", file=sys.stderr)
+        return 128 + stop.signal
+    if os.environ.get("RANK", "0") == "0":
+        summarise(out)
+    return 0
 
 
 def _config(config_class: type[Config], command: str, description: str, arguments: list[str]) -> Config:

@@ -1,21 +1,32 @@
 """segnext train: one training run, new or resumed."""
 
-from segnext.cli.runs import parse_run
+import re
+from pathlib import Path
+
+from segnext.cli.runs import carry_out, parse_run
 from segnext.training.config import TrainConfig
 
 DESCRIPTION = """Train a model on a data set folder.
 New run: segnext train --data DIR --model segnext_t --out RUN, or --config RECIPE.yaml, whose fields flags override.
-Killed run: segnext train --resume RUN goes on as if nothing had happened."""
+Fine-tune: add --from WEIGHTS, a name, file or run's folder.
+Killed run: segnext train --resume RUN goes on as if nothing had happened.
+Several devices: torchrun --nproc_per_node 4 -m segnext train ..."""
+FROM = re.compile(r"--from(=|$)")  # a field of a dataclass cannot have this name, which is a word of Python
 
 
 def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of TrainConfig."""
     config, resume = parse(arguments)
 
-    from segnext.checkpoint.file import load_weights  # only now: torch takes a second to import
-    from segnext.training.loop import train
+    from segnext.training.loop import train  # only now: torch takes a second to import
 
-    out = train(config, resume=resume)
+    return carry_out("train", lambda: train(config, resume=resume), _summarise)
+
+
+def _summarise(out: Path) -> None:
+    """What the run has reached, and what lies where."""
+    from segnext.checkpoint.file import load_weights
+
     best = out / "best.safetensors"
     if best.exists():
         provenance = load_weights(best).provenance
@@ -24,9 +35,9 @@ def main(arguments: list[str]) -> int:
             print(f"best mIoU on {metrics['split']}: {metrics['miou']:.4f} at step {provenance['step']}")
     print(f"weights, log and pictures: {out}")
     print(f"segment pictures with them: segnext predict PATH --weights {out}")
-    return 0
 
 
 def parse(arguments: list[str]) -> tuple[TrainConfig, bool]:
     """The run that the command line describes, and whether it is to be resumed; see `parse_run`."""
-    return parse_run(TrainConfig, "train", DESCRIPTION, arguments)
+    named = ["--from_weights" + part[6:] if FROM.match(part) else part for part in arguments]
+    return parse_run(TrainConfig, "train", DESCRIPTION, named)

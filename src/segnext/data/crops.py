@@ -1,7 +1,7 @@
 """Training samples as a pure function of their number, so that any run can go on from any step."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ BATCHES_AHEAD = 4
 
 
 class Samples(Protocol):
-    """What can be put into batches: sample n is a picture and its target, equal in shape to all others."""
+    """Samples by number, each a picture and what is to be learnt about it, all of the same shape."""
 
     def __getitem__(self, number: int, /) -> tuple[Tensor, Tensor]: ...
 
@@ -45,10 +45,18 @@ class Crops:
     augment: Augment
     seed: int
 
+    def pair(self, number: int) -> Pair:
+        """The picture of sample `number`, and its mask."""
+        epoch, position = divmod(number, len(self.pairs))
+        return self.pairs[int(epoch_order(self.seed, epoch, len(self.pairs))[position])]
+
+    def name(self, number: int) -> str:
+        """The file of sample `number`."""
+        return str(self.pair(number).image)
+
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
-        epoch, position = divmod(number, len(self.pairs))
-        pair = self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
+        pair = self.pair(number)
         image, mask = pair.read_image(), pair.read_mask(self.labels)
         if image.shape[:2] != mask.shape:
             raise SegNextError(
@@ -72,18 +80,19 @@ class Crops:
 @lru_cache(maxsize=2)
 def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     """The order of the pictures in one pass."""
-    return np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    order: NDArray[np.int64] = np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    return order
 
 
-def batches(samples: Samples, first: int, last: int, batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of samples [first, last), prepared ahead of time by `workers` threads.
+def batches(samples: Samples, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of samples by their numbers, prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="data") as pool:
         pending: deque[Future[tuple[Tensor, Tensor]]] = deque()
-        upcoming = iter(range(first, last))
+        upcoming = iter(numbers)
 
         def submit(count: int) -> None:
             pending.extend(pool.submit(samples.__getitem__, number) for number in islice(upcoming, count))

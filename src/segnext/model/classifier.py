@@ -1,16 +1,16 @@
 """The encoder with a linear classifier on top, as it is pre-trained on labelled pictures."""
 
-import torch
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS
 from segnext.model.mscan import MSCAN
+from segnext.model.trainable import Trainable
 
 DROP_PATH = {"segnext_l": 0.2}  # VAN's training script, which the encoder's follows; 0.1 for the others
 
 
-class Classifier(nn.Module):
+class Classifier(Trainable):
     """MSCAN as a classifier of whole pictures: the last stage's normalised map, its mean over the positions, a linear
     layer. The tensors are named as in our encoder files, `encoder.*` and `head.*`.
 
@@ -23,10 +23,6 @@ class Classifier(nn.Module):
         self.head = nn.Linear(encoder.channels[-1], num_classes)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
-
-    def random_generators(self) -> list[torch.Generator]:
-        """The generators beside torch's own whose states are part of a run's state: none."""
-        return []
 
     def forward(self, image: Tensor) -> Tensor:
         return self.head(self.encoder(image)[-1].mean((2, 3)))  # type: ignore[no-any-return]

@@ -79,11 +79,16 @@ class PretrainConfig:
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
         precision: number format of the forward pass; auto takes bf16 where the processor has it.
         device: where to train.
+        sync_bn: whether BatchNorm takes its statistics over all processes, where there is more than one.
+        fit_memory: whether a run that does not fit in memory goes on with fewer pictures in a pass and as many in a
+            step.
+        reproducible: whether to refuse operations that give other bits at every run; matters on CUDA devices, where
+            it costs speed.
         seed: seed of everything random.
         eval_every: passes over the data between measurements on val.
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
-        workers: threads that prepare data.
+        workers: threads that prepare data, in each process.
     """
 
     data: str
@@ -103,6 +108,9 @@ class PretrainConfig:
     ema: float = 0.9998
     precision: Precision = "auto"
     device: Device = "auto"
+    sync_bn: bool = False
+    fit_memory: bool = False
+    reproducible: bool = False
     seed: int = 0
     eval_every: int = 1
     save_every: int = 500

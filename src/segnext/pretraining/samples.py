@@ -25,7 +25,7 @@ class TrainSamples:
     Every picture occurs once in each pass over the data, in an order drawn anew for each pass. What is done to whole
     batches is in `augment`.
 
-    Item n: picture (3, size, size) uint8, label () int64.
+    Item n: picture (3, size, size) uint8; label and n, (2,) int64.
     """
 
     pictures: Pictures
@@ -33,9 +33,17 @@ class TrainSamples:
     augment: PictureAugment
     seed: int
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+    def index(self, number: int) -> int:
+        """Which of the pictures sample `number` is."""
         epoch, position = divmod(number, len(self.pictures))
-        index = epoch_order(self.seed, epoch, len(self.pictures))[position]
+        return int(epoch_order(self.seed, epoch, len(self.pictures))[position])
+
+    def name(self, number: int) -> str:
+        """The file of sample `number`."""
+        return self.pictures.files[self.index(number)]
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        index = self.index(number)
         random = np.random.Generator(np.random.PCG64([self.seed, 1, number]))
         cv2.setNumThreads(1)  # the cores are the network's
         image = read_image(Path(self.pictures.files[index]))
@@ -43,12 +51,15 @@ class TrainSamples:
         image = _resize(image[top : top + height, left : left + width], self.size)
         if random.random() < self.augment.flip:
             image = image[:, ::-1]
-        return _to_tensor(image), torch.tensor(self.pictures.labels[index])
+        return _to_tensor(image), torch.tensor([self.pictures.labels[index], number])
 
 
 @dataclass(frozen=True)
 class ValSamples:
-    """Picture n of val: its middle square, `eval_crop` of the short side, resized. Items as of `TrainSamples`."""
+    """Picture n of val: its middle square, `eval_crop` of the short side, resized.
+
+    Item n: picture (3, size, size) uint8, label () int64.
+    """
 
     pictures: Pictures
     size: int

@@ -1,155 +1,77 @@
-"""The training loop."""
+"""A training run, from its settings to its results."""
 
-import math
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from segnext.allocator import keep_pages
-from segnext.data.crops import Crops, batches
+from segnext.data.crops import Crops
+from segnext.data.folder import Folder
 from segnext.data.readers.open import open_data
-from segnext.errors import SegNextError
-from segnext.files import remove_leftovers
+from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy
-from segnext.training.optim import Average, build_optimizer, lr_factor
-from segnext.training.progress import Progress
+from segnext.training.memory import fitting
+from segnext.training.optim import Average
+from segnext.training.processes import Processes
 from segnext.training.results import Results
-from segnext.training.start import load_encoder, resolve, start_folder
-from segnext.training.state import State
-
-AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
+from segnext.training.run import Plan, carry_out
+from segnext.training.start import check_data, freeze, place, resolve, start_weights
+from segnext.training.state import State, saved_state
+from segnext.training.step import Criterion, TrainStep
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """Run `config`, or go on with the run in its folder `out`, as if it had never stopped.
+
+    Started by torchrun, it is one of several processes that train together. Ctrl-C, SIGTERM and SIGHUP end it after
+    the step that it is in, with a checkpoint.
 
     Returns:
         The run's folder: config.yaml, best.safetensors and last.safetensors (averaged weights), state.pt
         (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png and examples.png.
 
     Raises:
-        SegNextError: when the folder holds a run already and it is not to be resumed, for data that cannot
-            be trained with, and when the loss is not finite.
+        SegNextError: when the folder holds a run already and it is not to be resumed, for data that cannot be trained
+            with, a loss or gradient that is not finite, lack of memory, and a folder that cannot be written.
+        Stopped: a KeyboardInterrupt, when a signal ended the run.
     """
-    keep_pages()
-    out = Path(config.out)
+    return fitting(config, resume, _train)
+
+
+def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     folder = open_data(Path(config.data), config.format)
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
-    config, crop = resolve(config, pairs, folder.labels)
+    config, crop = resolve(config, pairs, folder.labels, processes, resume)
     crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
+    out = Path(config.out)
+    with processes.joined(config.device):
+        if processes.main and config.check_data and not resume and isinstance(folder, Folder):
+            check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
+        torch.manual_seed(config.seed)
+        saved = saved_state(out, processes, resume=resume)
+        shape = _model_config(config, len(folder.labels))
+        model, origin = _build_model(config, shape, folder.labels, processes, resuming=saved is not None)
+        step = TrainStep(config, model, _criterion(config, crops), processes)
+        state = State(model, Average(model, config.ema), step.optimizer, step.scaler, origin=origin)
+        if saved is not None:
+            state.load(saved, out / "state.pt")
+        eval_every = None if config.val_split is None else config.eval_every
+        smaller_input = f"a --crop smaller than [{crop[0]},{crop[1]}]"
+        plan = Plan(config.iterations, eval_every, smaller_input, config.patience)
 
-    torch.manual_seed(config.seed)
-    shape = _model_config(config, len(folder.labels))
-    resuming = resume and (out / "state.pt").exists()
-    model = _build_model(config, shape, resuming)
-    step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
-    state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
-    if resume:
-        remove_leftovers(out)
-        if resuming:
-            state.load(out / "state.pt")
-    else:
-        start_folder(out, asdict(config))
-    images_per_step = config.batch_size * config.accumulate
-    with closing(Log(out, state.step)) as log, Progress(config.iterations, state.step, images_per_step) as progress:
-        results = Results(config, shape, crops, val_pairs, log)
-        _run(config, step, state, crops, results, log, progress)
-    results.draw()
+        def results_with(log: Log | None) -> Results:
+            return Results(config, shape, crops, val_pairs, log, processes)
+
+        carry_out(config, plan, processes, step, state, crops, results_with, resume=resume)
     return out
-
-
-def _run(
-    config: TrainConfig,
-    step: "TrainStep",
-    state: State,
-    crops: Crops,
-    results: Results,
-    log: Log,
-    progress: Progress,
-) -> None:
-    """Take the steps that are still to do."""
-    images_per_step = config.batch_size * config.accumulate
-    seconds: list[float] = []  # of the steps since the last line of the log, measuring and saving left out
-    started = time.perf_counter()
-    for parts in _steps(config, crops, state.step):
-        loss, lr = step(parts, state.step)
-        if not math.isfinite(loss):
-            raise SegNextError(
-                f"{config.out}: the loss is {loss} at step {state.step + 1}; the last checkpoint is kept: "
-                "lower optimizer.lr, set optimizer.clip_norm, or use --precision fp32"
-            )
-        state.average.update(state.model, state.step)
-        state.step += 1
-        state.losses.append(loss)
-        seconds.append(time.perf_counter() - started)
-        progress.update(state.step, loss, lr)
-        last = state.step == config.iterations
-        if last or state.step % config.log_every == 0:
-            mean = sum(state.losses) / len(state.losses)
-            seconds_per_image = sum(seconds) / (len(seconds) * images_per_step)
-            log.write("train", state.step, loss=mean, lr=lr, seconds_per_image=round(seconds_per_image, 4))
-            state.losses.clear()
-            seconds.clear()
-        if config.val_split is not None and (last or state.step % config.eval_every == 0):
-            results.validate(state, progress)
-        if last or state.step % config.save_every == 0:
-            results.save(state)
-        started = time.perf_counter()
-
-
-class TrainStep:
-    """One optimiser step: forward and backward over its parts, clipping, AdamW."""
-
-    def __init__(self, config: TrainConfig, model: SegNeXt, class_weights: Tensor | None, ignore: int) -> None:
-        self.config = config
-        self.model = model
-        self.class_weights = class_weights
-        self.ignore = ignore
-        self.device = torch.device(config.device)
-        self.optimizer = build_optimizer(model.encoder, model.decoder, config.optimizer)
-        self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
-
-    def __call__(self, parts: Sequence[Batch], step: int) -> tuple[float, float]:
-        """Loss and learning rate of step `step` (from 0), which has `accumulate` parts."""
-        config = self.config
-        factor = lr_factor(step, config.iterations, config.schedule)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
-        total = 0.0
-        for images, masks in parts:
-            loss = self.loss(images, masks) / len(parts)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        if config.optimizer.clip_norm is not None:
-            self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad()
-        return total, config.optimizer.lr * factor
-
-    def loss(self, images: Tensor, masks: Tensor) -> Tensor:
-        """The loss of one part."""
-        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-        masks = masks.to(self.device, non_blocking=True)
-        amp_type = AMP_TYPES.get(self.config.precision)
-        with torch.autocast(self.device.type, amp_type, enabled=amp_type is not None):
-            logits = self.model(images)
-        return cross_entropy(logits, masks, self.class_weights, self.ignore)
 
 
 def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
@@ -157,15 +79,20 @@ def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
-def _build_model(config: TrainConfig, shape: ModelConfig, resuming: bool) -> SegNeXt:
+def _build_model(
+    config: TrainConfig, shape: ModelConfig, labels: Labels, processes: Processes, *, resuming: bool
+) -> tuple[SegNeXt, dict[str, object]]:
+    """The network to train, and the provenance of what it starts from; a resumed run has its own weights."""
     model = build(shape)
-    if config.encoder_weights is not None and not resuming:  # a resumed run has its own weights
-        load_encoder(model, config.encoder_weights)
-    model.to(config.device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for generator in model.random_generators():
-        generator.manual_seed(config.seed)
-    return model.train()
+    origin = {} if resuming else start_weights(model, config, labels, loud=processes.main)
+    place(model, config, processes)
+    freeze(model.train(), config.freeze)
+    return model, origin
+
+
+def _criterion(config: TrainConfig, crops: Crops) -> Criterion:
+    weights, ignore = _class_weights(config, crops), crops.labels.ignore
+    return lambda logits, target, mean: cross_entropy(logits, target, weights, ignore, mean)
 
 
 def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
@@ -174,11 +101,3 @@ def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
     masks = (pair.read_mask(crops.labels) for pair in crops.pairs)
     frequencies = class_frequencies(masks, len(crops.labels))
     return balanced_weights(frequencies, config.class_balance).to(config.device)
-
-
-def _steps(config: TrainConfig, crops: Crops, done: int) -> Iterator[list[Batch]]:
-    """For each step still to do, its `accumulate` batches."""
-    per_step = config.batch_size * config.accumulate
-    stream = batches(crops, done * per_step, config.iterations * per_step, config.batch_size, config.workers)
-    for _ in range(done, config.iterations):
-        yield [next(stream) for _ in range(config.accumulate)]

@@ -1,6 +1,6 @@
 """The training loss, and class weights computed from the masks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None, ignore: int) -> Tensor:
+def cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    class_weights: Tensor | None,
+    ignore: int,
+    mean: Callable[[Tensor], Tensor] = lambda x: x,
+) -> Tensor:
     """Weighted mean of the pixels' cross entropy; zero when every pixel is ignored.
 
     Args:
@@ -17,11 +23,12 @@ def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None, 
         target: (B, H, W) labels.
         class_weights: (classes,) or None for ones.
         ignore: label that does not count.
+        mean: of the divisor over all processes.
     """
     total = F.cross_entropy(logits.float(), target, class_weights, ignore_index=ignore, reduction="sum")
     counted = target[target != ignore]
     weight = class_weights[counted].sum() if class_weights is not None else counted.new_tensor(counted.numel())
-    return total / weight.clamp(min=1e-6)
+    return total / mean(weight.float()).clamp(min=1e-6)
 
 
 def class_frequencies(masks: Iterable[NDArray[np.uint8]], num_classes: int) -> NDArray[np.float64]:

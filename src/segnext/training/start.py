@@ -1,49 +1,90 @@
 """Before the first step: settings left to the machine are decided, and the run's folder is made."""
 
 import statistics
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import torch
 import yaml
 
-from segnext.checkpoint.encoder import start_encoder
-from segnext.data.folder import Pair
+from segnext.checkpoint.encoder import STEM, Start, start_encoder
+from segnext.checkpoint.finetune import start_network
+from segnext.data.doctor.check import quick_check
+from segnext.data.doctor.findings import Severity, counted
+from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
 from segnext.labels import Labels
+from segnext.model.mscan import MSCAN
 from segnext.model.network import SegNeXt
+from segnext.model.trainable import Trainable
 from segnext.preprocess import Preprocess
-from segnext.training.config import Device, Precision, TrainConfig
+from segnext.training.config import Device, Precision, RunConfig, TrainConfig
+from segnext.training.processes import Processes
+from segnext.training.sync_norm import synchronise
+
+C = TypeVar("C", bound=RunConfig)
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 
 
-def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple[TrainConfig, tuple[int, int]]:
-    """`config` with device, precision and crop decided, so that the saved recipe says what was run; and the crop."""
-    device, precision = resolve_device(config.device, config.precision)
-    require_total_batch(config, devices=1)
+def resolve(
+    config: TrainConfig, pairs: Sequence[Pair], labels: Labels, processes: Processes, resume: bool
+) -> tuple[TrainConfig, tuple[int, int]]:
+    """`config` with device, precision, crop and total batch decided, so that the saved recipe says what was run.
+
+    A run that is resumed by another number of processes keeps its total batch: batch_size and accumulate change.
+
+    Returns:
+        The settings, and the crop.
+    """
+    config = decide(config, processes, resume)
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
+    return replace(config, crop=crop), crop
+
+
+def decide(config: C, processes: Processes, resume: bool) -> C:
+    """`config` with device, precision, total batch and the data's whole path.
+
+    Raises:
+        SegNextError: when the device is absent or lacks the precision, or the total batch does not come out.
+    """
+    device: Device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
+    precision: Precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(device) else "fp32"
+    if precision == "fp16" and device == "cpu":
+        raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
+    config = _keep_total(config, processes) if resume else config
+    require_total_batch(config, processes.count)
+    total_batch = processes.count * config.batch_size * config.accumulate
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
-    return replace(config, data=data, device=device, precision=precision, crop=crop), crop
+    decided = {"data": data, "device": device, "precision": precision, "total_batch": total_batch}
+    return replace(config, **decided)  # type: ignore[type-var]
 
 
-class Batching(Protocol):
-    """What of a run's configuration says how many pictures make a step."""
+def _keep_total(config: C, processes: Processes) -> C:
+    """Fewer or more pictures in a pass and passes in a step, so that processes x both is the total batch again."""
+    total, count = config.total_batch, processes.count
+    if total is None or total % count or total == count * config.batch_size * config.accumulate:
+        return config
+    each = total // count
+    size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
+    if processes.main:
+        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
+    return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
 
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def accumulate(self) -> int: ...
-    @property
-    def total_batch(self) -> int | None: ...
 
-
-def require_total_batch(config: Batching, devices: int) -> None:
+def require_total_batch(config: RunConfig, devices: int) -> None:
     """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
 
     Raises:
@@ -72,23 +113,6 @@ def _devices(count: int) -> str:
     return f"{count} device" if count == 1 else f"{count} devices"
 
 
-def resolve_device(device: Device, precision: Precision) -> tuple[Device, Precision]:
-    """Both with "auto" decided.
-
-    Raises:
-        SegNextError: when the device is absent or does not have the number format.
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
-    if precision == "auto":
-        precision = "bf16" if _has_bf16(device) else "fp32"
-    if precision == "fp16" and device == "cpu":
-        raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
-    return device, precision
-
-
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
     """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
     sizes = []
@@ -105,29 +129,115 @@ def _has_bf16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def load_encoder(model: SegNeXt, name: str) -> None:
-    """Start the encoder of `model` from the weights `name`, and print what of the network they cover.
+def check_data(folder: Folder, splits: Sequence[str]) -> None:
+    """Print what the doctor's quick examination warns of.
 
     Raises:
-        SegNextError: when there are no such weights, or they are not the whole encoder of this model.
+        SegNextError: when it finds what would stop or spoil the training.
     """
-    coverage, layout = start_encoder(model, weights_path(name))
-    print(f"encoder from {name} ({layout}); the decoder and its classifier start from random weights")
-    print(coverage, flush=True)
+    findings = quick_check(folder, splits)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        others = f" (and {counted(len(errors) - 1, 'more error')})" if errors[1:] else ""
+        raise SegNextError(
+            f"{folder.path}: {errors[0].title}{others}; 'segnext data check {folder.path}' says more, and "
+            "--check_data false trains all the same"
+        )
+    warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
+    for finding in warnings:
+        print(f"warning: {finding.title}", file=sys.stderr)
+    if warnings:
+        print(f"'segnext data check {folder.path}' says more about the data", file=sys.stderr, flush=True)
 
 
-def start_folder(out: Path, settings: dict[str, Any]) -> None:
+def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
+    """Load what the recipe says that the network starts from, and print what of it the weights cover.
+
+    Args:
+        model: changed in place.
+        config: the run.
+        labels: of the data.
+        loud: whether to print.
+
+    Returns:
+        Provenance for the weights of the run: what it started from, and the licence of that; empty for random weights.
+
+    Raises:
+        SegNextError: when there are no such weights, or they are not for this network.
+    """
+    name = config.from_weights or config.encoder_weights
+    if name is None:
+        return {}
+    path = weights_path(name)
+    if config.from_weights is None:
+        start, part, new = start_encoder(model, path), "encoder", "the decoder and its classifier start"
+    else:
+        start, part = start_network(model, path, labels.classes), "network"
+        new = "" if start.classes == labels.classes else f"{_other_classes(start, labels)}, so the classifier starts"
+    if loud:
+        said = f"{new} from random weights" if new else "all of it is taken"
+        print(f"{part} from {name} ({start.layout}); {said}")
+        if start.bands != _bands(model):
+            print(f"its stem for {start.bands} bands is spread over {_bands(model)}")
+        print(start.coverage, flush=True)
+    kept = {key: value for key, value in start.provenance.items() if key in ("licence", "licence_note")}
+    source = {key: value for key, value in start.provenance.items() if key in ("converted_from", "url", "sha256")}
+    return {"started_from": {"weights": Path(name).name, "part": part, **source}, **kept}
+
+
+def _other_classes(start: Start, labels: Labels) -> str:
+    if start.classes is None:
+        return "its classes have no names"
+    return f"it knows other classes ({len(start.classes)}, the data has {len(labels)})"
+
+
+def _bands(model: SegNeXt) -> int:
+    return int(model.state_dict()[STEM].shape[1])
+
+
+def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
+    """Bring the network to the device, ready for its share of the batches, its generators seeded."""
+    model.to(config.device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if processes.count > 1:
+        model.share_batches(processes.rank, processes.count)
+        if config.sync_bn:
+            synchronise(model, config.device)
+    for generator in model.random_generators():
+        generator.manual_seed(config.seed)
+
+
+def freeze(model: SegNeXt, stages: int) -> None:
+    """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
+    assert isinstance(model.encoder, MSCAN)
+    for stage in model.encoder.stages[:stages]:
+        stage.requires_grad_(False).eval()
+
+
+def start_folder(config: RunConfig) -> None:
     """Create the run's folder with its complete recipe, config.yaml.
 
     Raises:
         SegNextError: when it holds a run already, or cannot be written.
     """
+    out = Path(config.out)
     if (out / "config.yaml").exists():
         raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
+    write_recipe(config)
+
+
+def write_recipe(config: RunConfig) -> None:
+    """Write config.yaml into the run's folder, which is made if need be.
+
+    Raises:
+        SegNextError: when it cannot be written.
+    """
+    out = Path(config.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(_plain(settings), sort_keys=False), encoding="utf-8")
+            settings = _plain(asdict(config))  # type: ignore[call-overload]
+            temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
 

@@ -1,0 +1,286 @@
+"""The steps of a run, and what surrounds them: log, measurements, checkpoints, and clean ends."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from segnext.data.crops import Samples, batches
+from segnext.errors import SegNextError
+from segnext.files import remove_leftovers
+from segnext.training.config import RunConfig
+from segnext.training.log import Log
+from segnext.training.memory import watching_memory
+from segnext.training.processes import Processes
+from segnext.training.progress import Progress
+from segnext.training.start import start_folder
+from segnext.training.state import State
+from segnext.training.step import Batch, NotFiniteError, Step, Taken
+from segnext.training.stop import Stop, Stopped, stopping
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When a run measures on val, and when it ends.
+
+    Attributes:
+        iterations: optimiser steps.
+        eval_every: steps between measurements on val; None to measure nowhere.
+        smaller_input: what makes the network's input smaller, for messages.
+        patience: measurements in a row that are not the best so far, after which the run ends; None for never.
+    """
+
+    iterations: int
+    eval_every: int | None
+    smaller_input: str
+    patience: int | None = None
+
+
+def carry_out(
+    config: RunConfig,
+    plan: Plan,
+    processes: Processes,
+    step: Step,
+    state: State,
+    samples: "RunSamples",
+    results_with: "Callable[[Log | None], RunResults]",
+    *,
+    resume: bool,
+) -> None:
+    """Make the run's folder, or tidy it up, and take all steps that are still to do.
+
+    Args:
+        config: with everything decided.
+        plan: length and measurements.
+        processes: this one among those that train together.
+        step: takes a step.
+        state: what changes; of a resumed run, as it was saved.
+        samples: what is trained on.
+        results_with: gives what the run leaves behind, for its log, which is None in all processes but the first.
+        resume: whether the folder holds the run already.
+    """
+    out = Path(config.out)
+    if processes.main:
+        remove_leftovers(out) if resume else start_folder(config)
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
+        images_per_step = processes.count * config.batch_size * config.accumulate
+        progress = Progress(plan.iterations, state.step, images_per_step, shown=processes.main)
+        results = results_with(log)
+        stop = stack.enter_context(stopping(loud=processes.main, again=processes.count == 1))
+        run = Run(config, plan, processes, step, state, samples, results, log, progress, stop)
+        if resume and processes.main:
+            print(_resuming(run), flush=True)
+        stack.enter_context(progress)
+        run.go()
+    if processes.main:
+        results.draw()
+
+
+def _resuming(run: "Run") -> str:
+    if run.finished:
+        return f"{run.config.out}: the run is complete, with {run.state.step} steps; there is nothing to resume"
+    return f"resuming at step {run.state.step} of {run.plan.iterations}"
+
+
+class RunSamples(Samples, Protocol):
+    """Samples whose files have names."""
+
+    def name(self, number: int) -> str:
+        """The file of sample `number`."""
+
+
+class RunResults(Protocol):
+    """What a run leaves behind."""
+
+    def validate(self, state: State, progress: Progress, stop: Stop) -> None:
+        """Measure on val; `state.measured` becomes this step, unless the run is asked to stop meanwhile."""
+
+    def save(self, state: State) -> None:
+        """Write the weights, and what the run can go on from."""
+
+    def draw(self) -> None:
+        """Draw the pictures of the whole run."""
+
+
+@dataclass
+class Run:
+    """A run on its way.
+
+    Attributes:
+        config: with everything decided.
+        plan: its length and measurements.
+        processes: this one among those that train together.
+        step: takes a step.
+        state: what changes.
+        samples: what is trained on.
+        results: what the run leaves behind.
+        log: None in all processes but the first.
+        progress: the bar, or lines.
+        stop: whether this process was asked to end.
+        seconds: of the steps since the last line of the log, measuring and saving left out.
+    """
+
+    config: RunConfig
+    plan: Plan
+    processes: Processes
+    step: Step
+    state: State
+    samples: RunSamples
+    results: RunResults
+    log: Log | None
+    progress: Progress
+    stop: Stop
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def images_per_step(self) -> int:
+        """Pictures in an optimiser step, on all processes."""
+        return self.processes.count * self.config.batch_size * self.config.accumulate
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done, or val has not become better for long enough."""
+        stale = self.plan.patience is not None and self.state.stale >= self.plan.patience
+        return stale or self.state.step >= self.plan.iterations
+
+    def go(self) -> None:
+        """Take the steps that are still to do.
+
+        Raises:
+            SegNextError: for data that cannot be read, a loss or gradient that is not finite, lack of memory, and a
+                folder that cannot be written.
+            Stopped: when a signal asked for it; the checkpoint holds the last step.
+        """
+        with self._writing():
+            self._measure()  # what a run that was stopped while measuring still owes
+            self._end_if_asked()
+        stream = self._batches()
+        while not self.finished:
+            started = time.perf_counter()
+            taken = self._take(self._fetch(stream))
+            self.seconds.append(time.perf_counter() - started)
+            with self._writing():
+                self._after(taken)
+                self._end_if_asked()
+
+    def _after(self, taken: Taken) -> None:
+        """Take the step into the state, and log, measure and save when it is time."""
+        self.state.average.update(self.state.model, self.state.step)
+        self.state.step += 1
+        self.state.losses.append(taken.loss)
+        self.progress.update(self.state.step, taken.loss, taken.lr)
+        if self.finished or self.state.step % self.config.log_every == 0:
+            self._write(taken)
+        self._measure()
+        if self.finished or self.state.step % self.config.save_every == 0:
+            self._save()
+
+    def _write(self, taken: Taken) -> None:
+        """A line of the log: means over the steps since the last one."""
+        mean = sum(self.state.losses) / len(self.state.losses)
+        seconds = sum(self.seconds) / (len(self.seconds) * self.images_per_step)
+        if self.log is not None:
+            self.log.write(
+                "train",
+                self.state.step,
+                loss=mean,
+                lr=taken.lr,
+                grad_norm=taken.grad_norm,
+                seconds_per_image=round(seconds, 4),
+            )
+        self.state.losses.clear()
+        self.seconds.clear()
+
+    def _measure(self) -> None:
+        """Measure on val when it is time and this step was not measured yet."""
+        step, every = self.state.step, self.plan.eval_every
+        due = every is not None and (step == self.plan.iterations or step % every == 0)
+        if due and self.state.measured < step:
+            self.results.validate(self.state, self.progress, self.stop)
+
+    def _save(self) -> None:
+        if self.state.saved < self.state.step:
+            self.results.save(self.state)
+            self.state.saved = self.state.step
+            if self.plan.eval_every is None:
+                self.progress.report()
+
+    def _end_if_asked(self) -> None:
+        """Save and end, when any process was asked to."""
+        asked = torch.tensor(float(bool(self.stop)), device=self.config.device)
+        if not self.processes.sum(asked).item() or self.finished:
+            return
+        self._save()
+        self.stop.signal = self.stop.signal or signal.SIGTERM
+        raise Stopped(
+            f"{self.config.out}: ended by {self.stop.name} at step {self.state.step} of {self.plan.iterations}; "
+            f"go on with --resume {self.config.out}",
+            self.stop.signal,
+        )
+
+    def _samples(self, step: int) -> list[range]:
+        """Numbers of the samples of this process in step `step` (from 0), part by part.
+
+        A step takes the next samples in their order: the first part of every process, then the second of every, ...
+        """
+        count, size = self.processes.count, self.config.batch_size
+        first = step * self.images_per_step + self.processes.rank * size
+        starts = (first + part * count * size for part in range(self.config.accumulate))
+        return [range(start, start + size) for start in starts]
+
+    def _batches(self) -> Iterator[Batch]:
+        steps = range(self.state.step, self.plan.iterations)
+        numbers = (number for step in steps for part in self._samples(step) for number in part)
+        return batches(self.samples, numbers, self.config.batch_size, self.config.workers)
+
+    def _fetch(self, stream: Iterator[Batch]) -> list[Batch]:
+        """The parts of the next step; before an error in the data the run is saved, so that nothing is lost."""
+        try:
+            return [next(stream) for _ in range(self.config.accumulate)]
+        except SegNextError as error:
+            if self.processes.count > 1 or not self.state.step:
+                raise
+            with self._writing():
+                self._save()
+            raise SegNextError(
+                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
+            ) from error
+
+    def _take(self, parts: list[Batch]) -> Taken:
+        try:
+            with watching_memory(self.config, self.plan.smaller_input, self.state.step + 1):
+                return self.step(parts, self.state.step)
+        except NotFiniteError as error:
+            raise SegNextError(self._not_finite(error)) from error
+
+    def _not_finite(self, error: NotFiniteError) -> str:
+        samples = self._samples(self.state.step)
+        names = [self.samples.name(number) for part in error.parts for number in samples[part]]
+        files = ", ".join(dict.fromkeys(names)) or "a batch of another process"
+        precision = "" if self.config.precision == "fp32" else ", use --precision fp32"
+        return (
+            f"{self.config.out}: the {error.what} is {error.value} at step {self.state.step + 1}, for {files}; "
+            f"{self._kept()}: look at this data, lower optimizer.lr, set optimizer.clip_norm{precision}"
+        )
+
+    def _kept(self) -> str:
+        saved = self.state.saved
+        return f"the checkpoint of step {saved} is kept" if saved else "there is no checkpoint yet"
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn a full disk, or a folder that cannot be written any more, into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            file = f"{error.filename}: " if error.filename else ""
+            raise SegNextError(
+                f"{self.config.out}: cannot be written at step {self.state.step} ({file}{error.strerror or error}); "
+                f"{self._kept()}: make room or mend the folder's rights, then go on with --resume {self.config.out}"
+            ) from error
