@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,15 +22,14 @@ from torch import Tensor
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
+from segnext.data.known import known_labels
 from segnext.data.scenes import write_scenes
 from segnext.kernels import depthwise
 from segnext.model.network import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
-from segnext.training.losses import cross_entropy
+from segnext.training.losses.total import TrainLoss
 from segnext.training.step import Batch, TrainStep
-
-IGNORE = 11  # the label in drawn scenes
 
 
 @dataclass
@@ -64,20 +63,17 @@ class PlainStep(TrainStep):
     """As the released code trains on a CPU: contiguous tensors."""
 
     def loss(self, images: Tensor, masks: Tensor) -> Tensor:
-        return F.cross_entropy(self.model(images), masks, ignore_index=IGNORE)
+        return F.cross_entropy(self.model(images), masks, ignore_index=self.criterion.ignore)
 
 
 def ways(config: TrainConfig) -> list[Way]:
     """Plain; channels_last with bfloat16; the same with our weight gradient, as `segnext train` does it."""
 
-    def criterion(logits: Tensor, target: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
-        return cross_entropy(logits, target, None, IGNORE, mean)
-
     def step(kind: type[TrainStep], precision: Precision, memory_format: torch.memory_format) -> TrainStep:
         chosen = TrainConfig(config.data, config.out, precision=precision, device="cpu", batch_size=config.batch_size)
         model = create_model("segnext_t", num_classes=11)
         model.to(memory_format=memory_format)  # type: ignore[call-overload]
-        return kind(chosen, model.train(), criterion)
+        return kind(chosen, model.train(), TrainLoss(chosen.loss, known_labels("camvid"), None))
 
     plain, last = torch.contiguous_format, torch.channels_last
     return [

@@ -4,26 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from segnext.data.crops import Crops
 from segnext.data.folder import Folder
 from segnext.data.readers.open import open_data
+from segnext.data.sampling import ClassSampler
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
-from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy
+from segnext.training.losses.total import training_loss
 from segnext.training.memory import fitting
 from segnext.training.optim import Average
 from segnext.training.processes import Processes
 from segnext.training.results import Results
 from segnext.training.run import Plan, carry_out
-from segnext.training.start import check_data, freeze, place, resolve, start_weights
+from segnext.training.start import check_data, class_counts, freeze, place, resolve, start_weights
 from segnext.training.state import State, saved_state
-from segnext.training.step import Criterion, TrainStep
+from segnext.training.step import TrainStep
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
@@ -50,7 +50,9 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels, processes, resume)
-    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
+    counts = class_counts(config, pairs, folder.labels)
+    sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
+    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
     out = Path(config.out)
     with processes.joined(config.device):
         if processes.main and config.check_data and not resume and isinstance(folder, Folder):
@@ -59,7 +61,7 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
         saved = saved_state(out, processes, resume=resume)
         shape = _model_config(config, len(folder.labels))
         model, origin = _build_model(config, shape, folder.labels, processes, resuming=saved is not None)
-        step = TrainStep(config, model, _criterion(config, crops), processes)
+        step = TrainStep(config, model, training_loss(config, folder.labels, counts), processes)
         state = State(model, Average(model, config.ema), step.optimizer, step.scaler, origin=origin)
         if saved is not None:
             state.load(saved, out / "state.pt")
@@ -88,16 +90,3 @@ def _build_model(
     place(model, config, processes)
     freeze(model.train(), config.freeze)
     return model, origin
-
-
-def _criterion(config: TrainConfig, crops: Crops) -> Criterion:
-    weights, ignore = _class_weights(config, crops), crops.labels.ignore
-    return lambda logits, target, mean: cross_entropy(logits, target, weights, ignore, mean)
-
-
-def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
-    if config.class_balance == 0.0:
-        return None
-    masks = (pair.read_mask(crops.labels) for pair in crops.pairs)
-    frequencies = class_frequencies(masks, len(crops.labels))
-    return balanced_weights(frequencies, config.class_balance).to(config.device)

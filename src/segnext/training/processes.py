@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from segnext.errors import SegNextError
@@ -59,7 +61,8 @@ class Processes:
         if self.count == 1:
             yield
             return
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        backend = "nccl" if device == "cuda" else "gloo"
+        dist.init_process_group(backend, store=_store(), rank=self.rank, world_size=self.count)
         try:
             yield
         except (dist.DistError, RuntimeError) as error:
@@ -106,6 +109,16 @@ class Processes:
     def part(self, items: Sequence[T]) -> Sequence[T]:
         """This process's share of `items`; the shares differ by one item at most."""
         return items[self.rank :: self.count]
+
+
+def _store() -> Store:
+    """Where the processes find each other: torchrun's store, apart from what an earlier attempt has left in it.
+
+    torchrun keeps the store over its restarts, and processes that take the addresses of their dead predecessors for
+    each other's wait for ever.
+    """
+    store, _, _ = next(rendezvous("env://"))
+    return PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 def _connection_lost(error: RuntimeError) -> bool:

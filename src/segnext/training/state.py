@@ -51,7 +51,11 @@ class State:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write all of it, with the states of the random generators, to one file."""
+        """Write all of it, with the states of the random generators, to one file.
+
+        Raises:
+            OSError: when it cannot be written; the file that was there before is kept.
+        """
         content: dict[str, Any] = {
             "model": self.model.state_dict(),
             "average": self.average.state,
@@ -63,8 +67,8 @@ class State:
             **{name: getattr(self, name) for name in PLAIN},
             "saved": self.step,
         }
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save(content, file)
+        with replacing(path) as temporary:
+            _write(content, temporary)
         self.saved = self.step
 
     def load(self, content: dict[str, Any], path: Path) -> None:
@@ -103,6 +107,17 @@ def read_state(path: Path) -> dict[str, Any]:
     with _refusing(path):
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return content
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    """`torch.save`, whose own error hides that of a full disk."""
+    try:
+        with path.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -12,17 +12,15 @@ from torch import Tensor, nn
 from segnext.model.network import SegNeXt
 from segnext.model.trainable import Trainable
 from segnext.training.config import Precision, RunConfig, TrainConfig
+from segnext.training.losses.total import TrainLoss
 from segnext.training.optim import build_optimizer, lr_factor
 from segnext.training.processes import Processes
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SMALLEST_SCALE = 2.0**-10  # of fp16's loss, which starts at 2 ** 16 and is halved while gradients overflow
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W), and what is to be learnt about them, such as masks (B, H, W)
-
-
-# Logits, masks, and the mean over all processes, for what a sum over a batch is divided by; to a scalar.
-Criterion = Callable[[Tensor, Tensor, Callable[[Tensor], Tensor]], Tensor]
+# Pictures (B, 3, H, W), and what is to be learnt about them, such as masks (B, H, W).
+Batch = tuple[Tensor, Tensor]
 
 
 class Taken(NamedTuple):
@@ -130,7 +128,7 @@ class TrainStep(Step):
     """
 
     def __init__(
-        self, config: TrainConfig, model: SegNeXt, criterion: Criterion, processes: Processes | None = None
+        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
     ) -> None:
         super().__init__(config, model, model.encoder, model.decoder, processes)
         self.config = config
