@@ -71,7 +71,9 @@ def test_a_run_a_resumed_one_and_one_in_its_place(
     command += ["--epochs", "2", "--batch_size", "2", "--accumulate", "1"]
     assert main(command) == 0
     printed, err = capsys.readouterr()
-    assert err == ""
+    lines = err.splitlines()
+    assert [line.split()[:2] for line in lines] == [["step", "1/2"], ["step", "2/2"]]
+    assert all("top-1" in line for line in lines)
     measured = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     best = max(line["top1"] for line in measured if line["kind"] == "val")
     assert printed.startswith(f"best on val: top-1 {best:.4f}, top-5 1.0000 at step ")
