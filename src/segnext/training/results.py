@@ -76,7 +76,7 @@ class Results:
 
     def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
-        segmenter = Segmenter(self._weights(state), self.config.device)
+        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
         part = self.processes.part(self.pairs)
         counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
 
@@ -104,7 +104,9 @@ class Results:
         curves(self.out / "log.jsonl", self.out / "curves.png")
         if not self.pairs:
             return
-        segmenter = Segmenter(load_weights(self.out / "best.safetensors"), self.config.device)
+        segmenter = Segmenter(
+            load_weights(self.out / "best.safetensors"), self.config.device, engine="torch", precision="fp32"
+        )
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):

@@ -146,8 +146,11 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether all steps are done, or val has not become better for long enough."""
-        stale = self.plan.patience is not None and self.state.stale >= self.plan.patience
-        return stale or self.state.step >= self.plan.iterations
+        return self._stale or self.state.step >= self.plan.iterations
+
+    @property
+    def _stale(self) -> bool:
+        return self.plan.patience is not None and self.state.stale >= self.plan.patience
 
     def go(self) -> None:
         """Take the steps that are still to do.
@@ -168,6 +171,9 @@ class Run:
             with self._writing():
                 self._after(taken)
                 self._end_if_asked()
+        if self._stale and self.processes.main:
+            measured = f"val has not become better for {self.plan.patience} measurements"
+            print(f"{measured}: the run ends at step {self.state.step} of {self.plan.iterations}", flush=True)
 
     def _after(self, taken: Taken) -> None:
         """Take the step into the state, and log, measure and save when it is time."""
