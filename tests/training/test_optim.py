@@ -66,7 +66,7 @@ def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
 
 
 def test_layer_decay_by_hand(model: SegNeXt) -> None:
-    factors = {id(p): f for f, module in encoder_factors(model, 0.5) for p in module.parameters()}
+    factors = {id(p): f for f, module in encoder_factors(model.encoder, 0.5) for p in module.parameters()}
     encoder = dict(model.encoder.named_parameters())
     assert factors.keys() == {id(p) for p in encoder.values()}
     expected = {  # four stages of one block each
@@ -84,13 +84,17 @@ def test_layer_decay_by_hand(model: SegNeXt) -> None:
     rates = {id(p): group["base_lr"] for group in optimizer.param_groups for p in group["params"]}
     assert rates[id(encoder["stages.0.embed.0.weight"])] == 2.0 * 0.5**5
     assert {rates[id(p)] for p in model.decoder.parameters()} == {20.0}
-    assert {factor for factor, _ in encoder_factors(model, 1.0)} == {1.0}
+    assert {factor for factor, _ in encoder_factors(model.encoder, 1.0)} == {1.0}
 
 
 def test_frozen_parameters_are_in_no_group() -> None:
     model = build(TINY)
     freeze(model, 2)
-    grouped = {id(p) for group in build_optimizer(model.encoder, model.decoder, Optimizer()).param_groups for p in group["params"]}
+    grouped = {
+        id(p)
+        for group in build_optimizer(model.encoder, model.decoder, Optimizer()).param_groups
+        for p in group["params"]
+    }
     names = {name for name, parameter in model.named_parameters() if id(parameter) not in grouped}
     assert names == {n for n, _ in model.named_parameters() if n.startswith(("encoder.stages.0.", "encoder.stages.1."))}
 
