@@ -148,6 +148,21 @@ def test_before_a_vanished_file_stops_the_run_it_is_saved(
     assert state(out)["step"] == done + 1
 
 
+def test_a_picture_of_val_that_is_gone(tiny_train: Train, street: Path, tmp_path: Path, capsys: Capture) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    file = next((data / "masks" / "val").iterdir())
+    content = file.read_bytes()
+    file.write_bytes(b"")
+    assert tiny_train(data=data, out=out, eval_every=3, save_every=100) == 2
+    err = capsys.readouterr().err
+    assert f"{file}: cannot be read as a mask" in err
+    assert "; the run is saved at step 3, go on with --resume" in err
+    file.write_bytes(content)
+    assert main(["train", "--resume", str(out)]) == 0
+    lines = (out / "log.jsonl").read_text().splitlines()
+    assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["3", "4"]
+
+
 def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "run"
     assert tiny_train(out=out, optimizer__lr=0.0, ema=0.0, iterations=50, eval_every=1, patience=2, freeze=0) == 0

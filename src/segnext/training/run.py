@@ -66,7 +66,9 @@ def carry_out(
     """
     out = Path(config.out)
     if processes.main:
-        remove_leftovers(out) if resume else start_folder(config)
+        if not resume:
+            start_folder(config)
+        remove_leftovers(out)
     with ExitStack() as stack:
         log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
         images_per_step = processes.count * config.batch_size * config.accumulate
@@ -208,7 +210,8 @@ class Run:
         step, every = self.state.step, self.plan.eval_every
         due = every is not None and (step == self.plan.iterations or step % every == 0)
         if due and self.state.measured < step:
-            self.results.validate(self.state, self.progress, self.stop)
+            with self._saving():
+                self.results.validate(self.state, self.progress, self.stop)
 
     def _save(self) -> None:
         if self.state.saved < self.state.step:
@@ -246,17 +249,9 @@ class Run:
         return batches(self.samples, numbers, self.config.batch_size, self.config.workers)
 
     def _fetch(self, stream: Iterator[Batch]) -> list[Batch]:
-        """The parts of the next step; before an error in the data the run is saved, so that nothing is lost."""
-        try:
+        """The parts of the next step."""
+        with self._saving():
             return [next(stream) for _ in range(self.config.accumulate)]
-        except SegNextError as error:
-            if self.processes.count > 1 or not self.state.step:
-                raise
-            with self._writing():
-                self._save()
-            raise SegNextError(
-                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
-            ) from error
 
     def _take(self, parts: list[Batch]) -> Taken:
         try:
@@ -278,6 +273,20 @@ class Run:
     def _kept(self) -> str:
         saved = self.state.saved
         return f"the checkpoint of step {saved} is kept" if saved else "there is no checkpoint yet"
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Before an error in the data ends the run save it, so that nothing is lost; one process alone can do so."""
+        try:
+            yield
+        except SegNextError as error:
+            if self.processes.count > 1 or not self.state.step:
+                raise
+            with self._writing():
+                self._save()
+            raise SegNextError(
+                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
+            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
