@@ -7,6 +7,7 @@ from segnext.data.readers import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.inference.testing import Testing
 from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -139,6 +140,7 @@ class TrainConfig:
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
         check_data: whether to look for errors in the data before the first step, in seconds; not for a format.
+        testing: how val pictures are looked at.
     """
 
     data: str
@@ -176,6 +178,7 @@ class TrainConfig:
     log_every: int = 10
     workers: int = 1
     check_data: bool = True
+    testing: Testing = field(default_factory=Testing)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""

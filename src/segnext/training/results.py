@@ -76,7 +76,7 @@ class Results:
 
     def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
-        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
+        segmenter = self._segmenter(self._weights(state))
         part = self.processes.part(self.pairs)
         counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
 
@@ -104,15 +104,17 @@ class Results:
         curves(self.out / "log.jsonl", self.out / "curves.png")
         if not self.pairs:
             return
-        segmenter = Segmenter(
-            load_weights(self.out / "best.safetensors"), self.config.device, engine="torch", precision="fp32"
-        )
+        segmenter = self._segmenter(load_weights(self.out / "best.safetensors"))
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
             image, truth = pair.read_image(), pair.read_mask(self.labels)
             items.append((image, truth, segmenter(image).mask))
         examples(items, self.labels, self.out / "examples.png")
+
+    def _segmenter(self, weights: Weights) -> Segmenter:
+        config = self.config
+        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)
