@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from segnext.cli.runs import carry_out, parse_run
+from segnext.cli.runs import exit_code_of, parse_run
 from segnext.pretraining.config import PretrainConfig
 
 DESCRIPTION = """Pre-train an encoder on pictures sorted into folders by class.
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
 
     from segnext.pretraining.loop import pretrain  # only now: torch takes a second to import
 
-    return carry_out("pretrain", lambda: pretrain(config, resume=resume), lambda out: _summarise(out, config.model))
+    return exit_code_of("pretrain", lambda: pretrain(config, resume=resume), lambda out: _summarise(out, config.model))
 
 
 def _summarise(out: Path, model: str) -> None:

@@ -42,7 +42,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
     return _config(config_class, command, description, ["--config", str(file), "--out", known.resume]), True
 
 
-def carry_out(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
+def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
     """Run, and say in one process what has come of it; the exit code."""
     from segnext.training.stop import Stopped
 

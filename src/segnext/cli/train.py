@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from segnext.cli.runs import carry_out, parse_run
+from segnext.cli.runs import exit_code_of, parse_run
 from segnext.training.config import TrainConfig
 
 DESCRIPTION = """Train a model on a data set folder.
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
 
     from segnext.training.loop import train  # only now: torch takes a second to import
 
-    return carry_out("train", lambda: train(config, resume=resume), _summarise)
+    return exit_code_of("train", lambda: train(config, resume=resume), _summarise)
 
 
 def _summarise(out: Path) -> None:

@@ -15,8 +15,9 @@ from segnext.pretraining.step import PretrainStep
 from segnext.training.log import Log
 from segnext.training.memory import fitting
 from segnext.training.optim import Average
+from segnext.training.plan import Plan
 from segnext.training.processes import Processes
-from segnext.training.run import Plan, carry_out
+from segnext.training.run import carry_out
 from segnext.training.start import decide, place
 from segnext.training.state import State, saved_state
 

@@ -18,9 +18,10 @@ from segnext.training.log import Log
 from segnext.training.losses.total import training_loss
 from segnext.training.memory import fitting
 from segnext.training.optim import Average
+from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.results import Results
-from segnext.training.run import Plan, carry_out
+from segnext.training.run import carry_out
 from segnext.training.start import check_data, class_counts, freeze, place, resolve, start_weights
 from segnext.training.state import State, saved_state
 from segnext.training.step import TrainStep

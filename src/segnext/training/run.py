@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
-from segnext.data.crops import Samples, batches
+from segnext.data.crops import batches
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.training.config import RunConfig
 from segnext.training.log import Log
 from segnext.training.memory import watching_memory
+from segnext.training.plan import Plan, RunResults, RunSamples
 from segnext.training.processes import Processes
 from segnext.training.progress import Progress
 from segnext.training.start import start_folder
@@ -24,31 +24,14 @@ from segnext.training.step import Batch, NotFiniteError, Step, Taken
 from segnext.training.stop import Stop, Stopped, stopping
 
 
-@dataclass(frozen=True)
-class Plan:
-    """When a run measures on val, and when it ends.
-
-    Attributes:
-        iterations: optimiser steps.
-        eval_every: steps between measurements on val; None to measure nowhere.
-        smaller_input: what makes the network's input smaller, for messages.
-        patience: measurements in a row that are not the best so far, after which the run ends; None for never.
-    """
-
-    iterations: int
-    eval_every: int | None
-    smaller_input: str
-    patience: int | None = None
-
-
 def carry_out(
     config: RunConfig,
     plan: Plan,
     processes: Processes,
     step: Step,
     state: State,
-    samples: "RunSamples",
-    results_with: "Callable[[Log | None], RunResults]",
+    samples: RunSamples,
+    results_with: Callable[[Log | None], RunResults],
     *,
     resume: bool,
 ) -> None:
@@ -88,26 +71,6 @@ def _resuming(run: "Run") -> str:
     if run.finished:
         return f"{run.config.out}: the run is complete, with {run.state.step} steps; there is nothing to resume"
     return f"resuming at step {run.state.step} of {run.plan.iterations}"
-
-
-class RunSamples(Samples, Protocol):
-    """Samples whose files have names."""
-
-    def name(self, number: int) -> str:
-        """The file of sample `number`."""
-
-
-class RunResults(Protocol):
-    """What a run leaves behind."""
-
-    def validate(self, state: State, progress: Progress, stop: Stop) -> None:
-        """Measure on val; `state.measured` becomes this step, unless the run is asked to stop meanwhile."""
-
-    def save(self, state: State) -> None:
-        """Write the weights, and what the run can go on from."""
-
-    def draw(self) -> None:
-        """Draw the pictures of the whole run."""
 
 
 @dataclass
