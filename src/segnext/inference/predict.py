@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Raster
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -30,7 +29,7 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean softmax probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1.
         seconds: from the decoded picture to the mask.
     """
 
@@ -70,7 +69,7 @@ def predict_files(
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes `NAME.mask.png`, `NAME.overlay.png` and, with a line per input as soon as it is done,
+    Writes what `Result.save` does and, with a line per input as soon as it is done,
     `results.jsonl` into `out`. Until the end that file is called `results.jsonl.part`; when the run is
     interrupted, it holds what was done. One picture ahead is read, and one behind is written, while the
     network works.
@@ -106,12 +105,12 @@ def predict_files(
 def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[Record]:
     """Read, segment and write, three pictures at a time in three threads."""
 
-    def read(entry: Input) -> tuple[Input, Image | SegNextError]:
-        return entry, _or_error(read_image, entry.file) if entry.error is None else SegNextError(entry.error)
+    def read(entry: Input) -> tuple[Input, Image | Raster | SegNextError]:
+        return entry, _or_error(segmenter.read, entry.file) if entry.error is None else SegNextError(entry.error)
 
-    def segment(work: tuple[Input, Image | SegNextError]) -> tuple[Input, Result | SegNextError]:
+    def segment(work: tuple[Input, Image | Raster | SegNextError]) -> tuple[Input, Result | SegNextError]:
         entry, image = work
-        return entry, image if isinstance(image, SegNextError) else _or_error(segmenter, image)
+        return entry, image if isinstance(image, SegNextError) else _or_error(segmenter.segment, image)
 
     def write(work: tuple[Input, Result | SegNextError]) -> Record:
         entry, result = work
@@ -149,5 +148,5 @@ def _save(work: tuple[Result, Path, str]) -> Result:
 def _record(file: str, result: Result | SegNextError) -> Record:
     if isinstance(result, SegNextError):
         return Record(file, False, str(result).removeprefix(f"{file}: "))
-    height, width = result.mask.shape
+    height, width = result.mask.shape[-2:]
     return Record(file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)

@@ -12,7 +12,6 @@ from segnext.data.sampling import ClassSampler
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
-from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.losses.total import training_loss
@@ -22,7 +21,7 @@ from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.results import Results
 from segnext.training.run import carry_out
-from segnext.training.start import check_data, class_counts, freeze, place, resolve, start_weights
+from segnext.training.start import check_data, class_counts, freeze, place, prepare, resolve, start_weights
 from segnext.training.state import State, saved_state
 from segnext.training.step import TrainStep
 
@@ -47,20 +46,20 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     folder = open_data(Path(config.data), config.format)
-    preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels, processes, resume)
     counts = class_counts(config, pairs, folder.labels)
     sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
-    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
     out = Path(config.out)
     with processes.joined(config.device):
         if processes.main and config.check_data and not resume and isinstance(folder, Folder):
             check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
+        preprocess = prepare(config, folder, pairs, processes, resume=resume)
+        crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
         torch.manual_seed(config.seed)
         saved = saved_state(out, processes, resume=resume)
-        shape = _model_config(config, len(folder.labels))
+        shape = _model_config(config, len(folder.labels), len(preprocess.mean))
         model, origin = _build_model(config, shape, folder.labels, processes, resuming=saved is not None)
         step = TrainStep(config, model, training_loss(config, folder.labels, counts), processes)
         state = State(model, Average(model, config.ema), step.optimizer, step.scaler, origin=origin)
@@ -77,8 +76,8 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     return out
 
 
-def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
-    shape = preset(config.model, num_classes=num_classes)
+def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 

@@ -19,7 +19,7 @@ from segnext.training.processes import Processes
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SMALLEST_SCALE = 2.0**-10  # of fp16's loss, which starts at 2 ** 16 and is halved while gradients overflow
 
-# Pictures (B, 3, H, W), and what is to be learnt about them, such as masks (B, H, W).
+# Pictures (B, bands, H, W), and what is to be learnt about them, such as masks (B, H, W).
 Batch = tuple[Tensor, Tensor]
 
 
