@@ -15,6 +15,7 @@ COMMANDS = {
     "eval": "measure weights on a labelled split",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
+    "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
 

@@ -14,6 +14,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # 
 import openvino  # noqa: E402
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
+FILE = "network.xml"
 
 
 class OpenVINOEngine:
@@ -24,17 +25,29 @@ class OpenVINOEngine:
 
     def __init__(self, source: Source, precision: str) -> None:
         self.precision = precision
-        folder = artefact(source.digest, "openvino", lambda folder: _export(source, folder / "network.xml"))
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
-            "CACHE_DIR": str(folder),  # compiled for this processor and precision; quicker to load than to compile
-        }
-        self.request = _core().compile_model(folder / "network.xml", "CPU", options).create_infer_request()
+        self.request = infer_request(exported(source), precision)
 
     def __call__(self, x: Batch) -> Logits:
         logits: Logits = self.request.infer([x], share_inputs=True)[0][0]
         return logits
+
+
+def exported(source: Source) -> Path:
+    """The network of `source` in OpenVINO's format, from the cache or made now."""
+    return artefact(source.digest, "openvino", lambda folder: _export(source, folder / FILE)) / FILE
+
+
+def infer_request(file: Path, precision: str, **options: str) -> Any:
+    """A network in OpenVINO's format, compiled for this processor and ready to run; the lowest latency is asked for.
+
+    What is compiled is kept beside `file`, as it is quicker to load than to compile.
+    """
+    options |= {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "CACHE_DIR": str(file.parent),
+    }
+    return _core().compile_model(file, "CPU", options).create_infer_request()
 
 
 def computes_bf16() -> bool:

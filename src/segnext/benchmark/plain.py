@@ -1,0 +1,44 @@
+"""The released code's way, which all others are compared with.
+
+Unfolded network, eager, float32, contiguous NCHW tensors, memory given back to the system at every call; logits
+resized to the picture, softmax, argmax.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from segnext.benchmark.stages import Mask, Pipeline, Size
+from segnext.checkpoint.file import load_weights
+from segnext.inference.prepare import prepare
+from segnext.kernels.threads import cores
+from segnext.preprocess import Image
+
+
+def plain(file: Path) -> Pipeline:
+    """The pipeline of a weights file."""
+    torch.set_num_threads(cores())
+    torch.set_grad_enabled(False)
+    weights = load_weights(file)
+    model = weights.model()
+
+    def preprocess(image: Image) -> tuple[Tensor, Size]:
+        x, covered = prepare(image, weights.preprocess)
+        return to_nchw(x), covered
+
+    return Pipeline(preprocess, lambda x: model.decoder(model.encoder(x)), _labels)
+
+
+def to_nchw(x: Any) -> Tensor:
+    """(1, H, W, bands) array -> (1, bands, H, W), contiguous."""
+    return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
+
+
+def _labels(logits: Tensor, covered: Size, size: Size) -> Mask:
+    logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
+    labels = logits[:, :, : size[0], : size[1]].softmax(dim=1).argmax(dim=1)
+    return np.asarray(labels[0].numpy(), np.uint8)
