@@ -34,18 +34,18 @@ class Limits:
 
     def copy_speed(self, size: int) -> float:
         """Bytes per second for work that touches `size` bytes."""
-        return next((speed for touched, speed in sorted(self.copy.items()) if size <= touched), self.copy[COPIES[-1]])
+        return self.copy[min((touched for touched in self.copy if size <= touched), default=max(self.copy))]
 
 
 class Probe:
-    """Measures the limits, a round at a time, so that noise falls on them as on what is compared with them."""
+    """Measures the limits, a round at a time, and the best round counts."""
 
     def __init__(self, precisions: tuple[str, ...]) -> None:
         torch.set_num_threads(cores())
-        torch.set_grad_enabled(False)
         self.matrices = {name: [torch.rand(SIDE, SIDE).to(DTYPES[name]) for _ in range(3)] for name in precisions}
         self.buffers = {size: torch.zeros(2, size // 2, dtype=torch.uint8) for size in COPIES}
 
+    @torch.inference_mode()
     def round(self) -> dict[str, float]:
         """Seconds of a matrix product in each precision, and of a copy of each size."""
         seconds = {}

@@ -45,6 +45,8 @@ class Measured:
 def measure(ways: Sequence[Way], task: Task, rounds: int, progress: Progress) -> tuple[list[Measured], Limits]:
     """Run every way `rounds` times, in turns, so that what else the machine does falls on all alike.
 
+    Of the machine's limits the best round counts, as they are what it can do at most.
+
     Args:
         ways: the first of each network is its plain way.
         task: what they do.

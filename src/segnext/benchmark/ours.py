@@ -2,23 +2,16 @@
 
 from pathlib import Path
 
-from segnext.allocator import keep_pages
 from segnext.benchmark.stages import Mask, Pipeline, Size
 from segnext.checkpoint.header import WeightsFile
 from segnext.inference.engines.engine import Logits
 from segnext.inference.prepare import prepare
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.classify import classify
-from segnext.kernels.threads import cores
 
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    if engine == "torch":
-        import torch
-
-        torch.set_num_threads(cores())
-        keep_pages()
     segmenter = Segmenter(WeightsFile(file), "cpu", engine=engine, precision=precision)
     return Pipeline(lambda image: prepare(image, segmenter.preprocess), segmenter.engine, our_labels)
 

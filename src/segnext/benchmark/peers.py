@@ -14,7 +14,6 @@ from segnext.benchmark.ours import our_labels
 from segnext.benchmark.stages import Mask, Pipeline, Size
 from segnext.imageio import read_image
 from segnext.inference.prepare import prepare
-from segnext.kernels.threads import cores
 from segnext.preprocess import Preprocess
 
 if TYPE_CHECKING:  # the network in OpenVINO with our labels needs neither package
@@ -29,15 +28,13 @@ def plain_peer(name: str, classes: int) -> Pipeline:
 
     from segnext.benchmark.plain import to_nchw
 
-    torch.set_num_threads(cores())
-    torch.set_grad_enabled(False)
     model = _model(name, classes)
 
     def preprocess(image: Any) -> tuple[Any, Size]:
         x, covered = prepare(image, Preprocess())
         return to_nchw(x), covered
 
-    return Pipeline(preprocess, lambda x: model(x).logits, _own_labels())
+    return Pipeline(preprocess, torch.inference_mode()(lambda x: model(x).logits), _own_labels())
 
 
 def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder: Path, *, own: bool) -> Pipeline:
@@ -86,7 +83,6 @@ def _own_labels() -> Any:
     # Without torchvision, newer versions have a class of another name for the same.
     kind = getattr(transformers, "SegformerImageProcessorPil", None) or transformers.SegformerImageProcessor
     processor = kind()
-    torch.set_num_threads(cores())
 
     def labels(logits: Any, covered: Size, size: Size) -> Mask:
         outputs = SemanticSegmenterOutput(logits=torch.as_tensor(logits))

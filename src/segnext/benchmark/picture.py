@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from segnext.benchmark.measure import Measured
 from segnext.benchmark.report import Report
@@ -27,13 +27,13 @@ def draw(report: Report, out: Path) -> None:
         _draw_way(axes, row, way, report)
     axes.set_yticks(range(len(report.measured)), [way.way.name for way in report.measured])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.16 * max(way.seconds() for way in report.measured) * 1e3)
+    axes.set_xlim(0, 1.25 * max(way.seconds() for way in report.measured) * 1e3)
     axes.set_xlabel("ms")
     axes.set_title(report.title, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
-    figure.legend(handles=_legend(axes), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    figure.legend(handles=_legend(axes), loc="outside lower center", ncols=7, frameon=False, fontsize=8.5)
     with replacing(out) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -52,13 +52,8 @@ def _draw_way(axes: Axes, row: int, way: Measured, report: Report) -> None:
     axes.annotate(text, (left, row), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
-def _legend(axes: Axes) -> list[Line2D]:
-    _, labels = axes.get_legend_handles_labels()
-    square = {"linestyle": "none", "marker": "s", "markersize": 9}
-    handles = [Line2D([], [], color=COLORS[label], label=label, **square) for label in labels]
-    for color, label in (
-        (FLOOR, "floor: multiply-adds at the peak of matrix products"),
-        (BOUND, "bound: each operation at its own limit"),
-    ):
-        handles.append(Line2D([], [], color=color, label=label, **square, markeredgecolor="0.4"))
-    return handles
+def _legend(axes: Axes) -> list[Patch]:
+    _, stages = axes.get_legend_handles_labels()
+    handles = [Patch(facecolor=COLORS[stage], label=stage) for stage in stages]
+    limits = ((FLOOR, "floor: at the peak of matrix products"), (BOUND, "bound: each operation at its own limit"))
+    return handles + [Patch(facecolor=color, edgecolor="0.4", label=label) for color, label in limits]

@@ -15,14 +15,11 @@ from torch import Tensor
 from segnext.benchmark.stages import Mask, Pipeline, Size
 from segnext.checkpoint.file import load_weights
 from segnext.inference.prepare import prepare
-from segnext.kernels.threads import cores
 from segnext.preprocess import Image
 
 
 def plain(file: Path) -> Pipeline:
     """The pipeline of a weights file."""
-    torch.set_num_threads(cores())
-    torch.set_grad_enabled(False)
     weights = load_weights(file)
     model = weights.model()
 
@@ -30,7 +27,7 @@ def plain(file: Path) -> Pipeline:
         x, covered = prepare(image, weights.preprocess)
         return to_nchw(x), covered
 
-    return Pipeline(preprocess, lambda x: model.decoder(model.encoder(x)), _labels)
+    return Pipeline(preprocess, torch.inference_mode()(lambda x: model.decoder(model.encoder(x))), _labels)
 
 
 def to_nchw(x: Any) -> Tensor:
@@ -38,6 +35,7 @@ def to_nchw(x: Any) -> Tensor:
     return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
 
 
+@torch.inference_mode()
 def _labels(logits: Tensor, covered: Size, size: Size) -> Mask:
     logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
     labels = logits[:, :, : size[0], : size[1]].softmax(dim=1).argmax(dim=1)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from segnext.allocator import keep_pages
 from segnext.benchmark.stages import Pipeline, Stages
 from segnext.benchmark.task import Task
 from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.inference.engines import ENGINES, INSTALL
+from segnext.kernels.threads import cores
 
 OURS = "segnext"
 PEERS = ("segformer_b0", "segformer_b1")
@@ -78,8 +80,19 @@ def precisions(engine: str) -> tuple[str, ...]:
 def open_way(way: Way, task: Task) -> Stages:
     """The way, ready to run; called in its own process."""
     task.use_cache()
+    _configure(way)
     file = WeightsFile(task.weights)
     return Stages(_pipeline(way, task, len(file.labels)), task.picture, file.labels, task.folder / way.name)
+
+
+def _configure(way: Way) -> None:
+    """What holds for a whole process."""
+    if way.engine in ("plain", "torch") or way.own_labels:
+        import torch
+
+        torch.set_num_threads(cores())
+    if way.engine == "torch":
+        keep_pages()  # as `segnext predict` does
 
 
 def _pipeline(way: Way, task: Task, classes: int) -> Pipeline:

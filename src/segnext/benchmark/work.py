@@ -67,15 +67,18 @@ def operations(config: ModelConfig, height: int, width: int, precision: str) -> 
     with torch.device("meta"):
         network = fold(build(config)).to("meta", DTYPES[precision])
         image = torch.empty(1, height, width, config.in_channels, dtype=DTYPES[precision])
-    with torch.no_grad(), _Record() as record:
+    found: list[Operation] = []
+    with torch.no_grad(), _Record(found):
         network(image)
-    return record.operations
+    return found
 
 
-class _Record(TorchDispatchMode):
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations: list[Operation] = []
+class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes what is computed while it is active."""
+
+    def __init__(self, operations: list[Operation]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = operations
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

@@ -82,7 +82,8 @@ def _measure(args: argparse.Namespace, folder: Path) -> "Report":
 
     if args.image:
         read_image(args.image)  # what is wrong with it is said before anything is prepared
-    picture = args.image or drawn_picture(*(args.size or (512, 512)), folder)
+    height, width = args.size or (512, 512)
+    picture = args.image or drawn_picture(height, width, folder)
     name = args.weights or args.model or "segnext_t"
     if args.weights:
         task = with_weights(args.weights, picture, folder)
