@@ -64,18 +64,12 @@ def test_a_way_travels_to_its_process(task: Task) -> None:
 
 def test_segformer_with_its_labels_and_with_ours(task: Task) -> None:
     pytest.importorskip("transformers")
-    plain, own, ours = (
-        open_way(way, task)
-        for way in (
-            Way("segformer_b0", "plain", "fp32", own_labels=True),
-            Way("segformer_b0", "openvino", "fp32", own_labels=True),
-            Way("segformer_b0", "openvino", "fp32"),
-        )
-    )
-    for stages in (plain, own, ours):
+    pytest.importorskip("openvino")
+    plain = open_way(Way("segformer_b0", "plain", "fp32", own_labels=True), task)
+    ours = open_way(Way("segformer_b0", "openvino", "fp32"), task)
+    for stages in (plain, ours):
         stages.round()
     assert plain.mask().shape == (45, 70)
-    assert np.mean(plain.mask() == own.mask()) > 0.99
     assert np.mean(plain.mask() == ours.mask()) > 0.99
 
 
