@@ -33,7 +33,9 @@ def draw(report: Report, out: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
-    figure.legend(handles=_legend(axes), loc="outside lower center", ncols=7, frameon=False, fontsize=8.5)
+    figure.legend(
+        handles=_legend(axes), loc="outside lower center", ncols=7, frameon=False, fontsize=8.5, handlelength=1.2
+    )
     with replacing(out) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -55,5 +57,5 @@ def _draw_way(axes: Axes, row: int, way: Measured, report: Report) -> None:
 def _legend(axes: Axes) -> list[Patch]:
     _, stages = axes.get_legend_handles_labels()
     handles = [Patch(facecolor=COLORS[stage], label=stage) for stage in stages]
-    limits = ((FLOOR, "floor: at the peak of matrix products"), (BOUND, "bound: each operation at its own limit"))
+    limits = ((FLOOR, "floor (matrix products)"), (BOUND, "bound (each operation)"))
     return handles + [Patch(facecolor=color, edgecolor="0.4", label=label) for color, label in limits]
