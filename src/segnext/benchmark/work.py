@@ -33,7 +33,7 @@ class Operation:
 
     Attributes:
         kind: such as "1x1 convolutions".
-        precision: fp32 or bf16, of its result.
+        precision: fp32 or bf16, of the whole network. (In torch the decomposition stays in float32; not in OpenVINO.)
         multiply_adds: of convolutions and matrix products.
         bytes: of its inputs, weights and results, each once.
     """
@@ -68,7 +68,7 @@ def operations(config: ModelConfig, height: int, width: int, precision: str) -> 
         network = fold(build(config)).to("meta", DTYPES[precision])
         image = torch.empty(1, height, width, config.in_channels, dtype=DTYPES[precision])
     found: list[Operation] = []
-    with torch.no_grad(), _Record(found):
+    with torch.no_grad(), _Record(found, precision):
         network(image)
     return found
 
@@ -76,9 +76,10 @@ def operations(config: ModelConfig, height: int, width: int, precision: str) -> 
 class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes what is computed while it is active."""
 
-    def __init__(self, operations: list[Operation]) -> None:
+    def __init__(self, operations: list[Operation], precision: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations = operations
+        self.precision = precision
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -90,8 +91,8 @@ class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 flop_registry[packet](*args, **(kwargs or {}), out_val=result) // 2 if packet in flop_registry else 0
             )
             kind = KINDS[packet.__name__] or _kind(args[1].shape, groups=args[8])
-            precision = next(name for name, dtype in DTYPES.items() if dtype == outputs[0].dtype)
-            self.operations.append(Operation(kind, precision, count, sum(x.nbytes for x in tensors)))
+            size = DTYPES[self.precision].itemsize * sum(x.numel() for x in tensors)
+            self.operations.append(Operation(kind, self.precision, count, size))
         return result
 
 
