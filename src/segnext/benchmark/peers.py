@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segnext.benchmark.ours import our_labels
-from segnext.benchmark.stages import Mask, Pipeline, Size
+from segnext.benchmark.ours import network_input, our_labels
+from segnext.benchmark.stages import Covered, Mask, Pipeline, Size
 from segnext.imageio import read_image
-from segnext.inference.prepare import prepare
 from segnext.preprocess import Preprocess
 
 if TYPE_CHECKING:  # the network in OpenVINO with our labels needs neither package
@@ -30,8 +29,8 @@ def plain_peer(name: str, classes: int) -> Pipeline:
 
     model = _model(name, classes)
 
-    def preprocess(image: Any) -> tuple[Any, Size]:
-        x, covered = prepare(image, Preprocess())
+    def preprocess(image: Any) -> tuple[Any, Covered]:
+        x, covered = network_input(image, Preprocess())
         return to_nchw(x), covered
 
     return Pipeline(preprocess, torch.inference_mode()(lambda x: model(x).logits), _own_labels())
@@ -52,7 +51,7 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
 
     file = folder / f"{name}.{'own' if own else 'ours'}.xml"
     if not file.exists():
-        x, _ = prepare(read_image(picture), Preprocess())
+        x, _ = network_input(read_image(picture), Preprocess())
         _export(_model(name, classes), x.shape, file, last=not own)
     request = infer_request(file, precision)
 
@@ -60,7 +59,7 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
         logits = request.infer([x], share_inputs=True)[0]
         return logits if own else logits[0]
 
-    return Pipeline(lambda image: prepare(image, Preprocess()), network, _own_labels() if own else our_labels)
+    return Pipeline(lambda image: network_input(image, Preprocess()), network, _own_labels() if own else our_labels)
 
 
 def _model(name: str, classes: int) -> "nn.Module":
@@ -80,13 +79,15 @@ def _own_labels() -> Any:
     import transformers
     from transformers.modeling_outputs import SemanticSegmenterOutput
 
+    from segnext.benchmark.plain import whole_pixels
+
     # Without torchvision, newer versions have a class of another name for the same.
     kind = getattr(transformers, "SegformerImageProcessorPil", None) or transformers.SegformerImageProcessor
     processor = kind()
 
-    def labels(logits: Any, covered: Size, size: Size) -> Mask:
+    def labels(logits: Any, covered: Covered, size: Size) -> Mask:
         outputs = SemanticSegmenterOutput(logits=torch.as_tensor(logits))
-        (found,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[covered])
+        (found,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[whole_pixels(covered)])
         return np.asarray(found.numpy()[: size[0], : size[1]], np.uint8)
 
     return labels

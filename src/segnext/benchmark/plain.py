@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnext.benchmark.stages import Mask, Pipeline, Size
+from segnext.benchmark.ours import network_input
+from segnext.benchmark.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.file import load_weights
-from segnext.inference.prepare import prepare
 from segnext.preprocess import Image
 
 
@@ -23,8 +23,8 @@ def plain(file: Path) -> Pipeline:
     weights = load_weights(file)
     model = weights.model()
 
-    def preprocess(image: Image) -> tuple[Tensor, Size]:
-        x, covered = prepare(image, weights.preprocess)
+    def preprocess(image: Image) -> tuple[Tensor, Covered]:
+        x, covered = network_input(image, weights.preprocess)
         return to_nchw(x), covered
 
     return Pipeline(preprocess, torch.inference_mode()(lambda x: model.decoder(model.encoder(x))), _labels)
@@ -35,8 +35,13 @@ def to_nchw(x: Any) -> Tensor:
     return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
 
 
+def whole_pixels(covered: Covered) -> Size:
+    """Rounded: torch resizes to whole pixels."""
+    return round(covered[0]), round(covered[1])
+
+
 @torch.inference_mode()
-def _labels(logits: Tensor, covered: Size, size: Size) -> Mask:
-    logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
+def _labels(logits: Tensor, covered: Covered, size: Size) -> Mask:
+    logits = F.interpolate(logits, size=whole_pixels(covered), mode="bilinear", align_corners=False)
     labels = logits[:, :, : size[0], : size[1]].softmax(dim=1).argmax(dim=1)
     return np.asarray(labels[0].numpy(), np.uint8)

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
+from segnext.benchmark.ours import network_input
 from segnext.benchmark.task import Task
 from segnext.checkpoint.header import WeightsFile
 from segnext.imageio import read_image
-from segnext.inference.prepare import prepare
 
 WARM_UP, RUNS = 3, 12
 KINDS = {
@@ -36,7 +36,7 @@ class Profile:
         task.use_cache()
         weights = WeightsFile(task.weights)
         self.request = infer_request(exported(weights), precision, PERF_COUNT="YES")
-        self.x, _ = prepare(read_image(task.picture), weights.preprocess)
+        self.x, _ = network_input(read_image(task.picture), weights.preprocess)
 
     def kinds(self) -> dict[str, float]:
         """Seconds by kind of operation, the mean of some runs."""

@@ -16,6 +16,7 @@ from segnext.preprocess import Image
 
 STAGES = ("read", "preprocess", "network", "labels", "save")
 Size = tuple[int, int]  # height, width
+Covered = tuple[float, float]  # height and width in the picture that the network's input covers
 Mask = NDArray[np.uint8]  # (H, W)
 
 
@@ -29,9 +30,9 @@ class Pipeline:
         labels: logits, what they cover, the picture's size -> labels of all pixels.
     """
 
-    preprocess: Callable[[Image], tuple[Any, Size]]
+    preprocess: Callable[[Image], tuple[Any, Covered]]
     network: Callable[[Any], Any]
-    labels: Callable[[Any, Size, Size], Mask]
+    labels: Callable[[Any, Covered, Size], Mask]
 
 
 class Stages:
