@@ -31,7 +31,10 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE | {"data", "inference"},
     "training": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
-    "cli": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training", "pretraining"},
+    "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
+    "cli": BASE
+    | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
+    | {"pretraining", "benchmark"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}

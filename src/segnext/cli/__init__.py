@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
+    "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
 
