@@ -15,6 +15,7 @@ COMMANDS = {
     "eval": "measure weights on a labelled split",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
+    "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
 
@@ -71,7 +72,7 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise SegNextError(f"there is no such command; choose from {', '.join(COMMANDS)}")
     command = importlib.import_module(f"segnext.cli.{name}")
-    if name == "train":  # its flags are the fields of a dataclass, which it parses itself
+    if name in ("train", "ablate"):  # their flags are the fields of a dataclass, which they parse themselves
         return int(command.main(arguments))
     parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
     command.add_arguments(parser)

@@ -6,6 +6,7 @@ from typing import Literal
 from segnext.data.readers import Format
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.model.config import Architecture
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -71,6 +72,7 @@ class TrainConfig:
         optimizer: optimiser.
         schedule: learning rate over time.
         drop_path: drop path probability; null takes the model's own.
+        architecture: what of the network is exchanged; the defaults are the published one.
         class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
         precision: number format of the forward pass; auto takes bf16 where the processor has it.
@@ -99,6 +101,7 @@ class TrainConfig:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     drop_path: float | None = None
+    architecture: Architecture = field(default_factory=Architecture)
     class_balance: float = 0.0
     ema: float = 0.999
     precision: Precision = "auto"

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -153,7 +153,7 @@ class TrainStep:
 
 
 def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
-    shape = preset(config.model, num_classes=num_classes)
+    shape = preset(config.model, num_classes=num_classes, **asdict(config.architecture))
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
