@@ -57,7 +57,8 @@ def examine(
     def look(index: int) -> Record:
         item = survey.items[index]
         image = read_image_record(survey.root / item.image, pixels=masks is None)
-        return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
+        mask = read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding)
+        return Record(image, mask)
 
     records = []
     with unbound_pillow, ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:
