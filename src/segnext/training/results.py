@@ -38,7 +38,7 @@ class Results:
 
     def validate(self, state: State, progress: Progress) -> None:
         """Measure mIoU on val; the best weights so far become best.safetensors."""
-        segmenter = Segmenter(self._weights(state), self.config.device)
+        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
         metrics = evaluate(
             lambda path: segmenter(path).mask,
             self.pairs,
@@ -63,7 +63,9 @@ class Results:
         curves(self.out / "log.jsonl", self.out / "curves.png")
         if not self.pairs:
             return
-        segmenter = Segmenter(load_weights(self.out / "best.safetensors"), self.config.device)
+        segmenter = Segmenter(
+            load_weights(self.out / "best.safetensors"), self.config.device, engine="torch", precision="fp32"
+        )
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
