@@ -68,6 +68,12 @@ def test_a_table_is_trained_broken_off_and_completed(
     assert (out / "ablation.png").stat().st_size > 10_000
     assert yaml.safe_load((out / "strip-7/seed-0/config.yaml").read_text())["architecture"]["strips"] == [7]
 
+    settings = json.loads((out / "ablation.settings.json").read_text())
+    del settings["precision"], settings["optimizer"]["clip_norm"]  # as if training had not had them yet
+    (out / "ablation.settings.json").write_text(json.dumps(settings))
+    assert main(command) == 0
+    assert len(trained) == 2
+
     assert main([*command, "--optimizer.lr", "0.5"]) == 2
     assert "out: its runs have optimizer {" in capsys.readouterr().err
 

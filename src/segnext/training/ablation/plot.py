@@ -33,13 +33,11 @@ def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
         _differences(left, found)
         left.set_title(TITLES[group], loc="left", fontsize=11)
         _operations(right, found)
-    for axes in panels[-1]:
-        axes.xaxis.label.set_visible(True)
     panels[-1][0].set_xlabel("mIoU less that of the full network, in points")
-    panels[-1][1].set_xlabel("multiply-adds at 512 x 512, G")
+    panels[-1][1].set_xlabel("multiply-adds, G, of 512 x 512")
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
-    figure.suptitle(caption, x=0.01, ha="left", fontsize=10)
+    figure.suptitle(f"{caption}; beside the names: val mIoU %", x=0.01, ha="left", fontsize=10)
     with replacing(out) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -50,7 +48,7 @@ def _differences(axes: Axes, found: list[Line]) -> None:
     spreads = [0.0 if math.isnan(line.spread) else line.spread for line in found]
     ours = [line.gain for line in found]
     axes.errorbar(ours, places, xerr=spreads, fmt="o", color=OURS, capsize=3, label="here")
-    known = [(line.paper_gain, place) for place, line in enumerate(found) if line.paper_gain is not None]
+    known = [(line.paper_gain, place) for place, line in enumerate(found) if line.paper_gain]
     if known:
         gains, rows = zip(*known, strict=True)
         axes.plot(gains, rows, "D", markerfacecolor="none", markeredgecolor=PAPER, label="paper, ADE20K")

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from segnext.checkpoint.file import Weights, load_weights
 from segnext.data.readers.open import open_data
@@ -158,8 +159,7 @@ def _iterations(config: TrainConfig, seconds: float) -> int:
 
 def _keep_settings(out: Path, base: TrainConfig, budget: Budget) -> None:
     """Write the settings down, or refuse others than those of the runs that are there."""
-    settings = {name: value for name, value in asdict(base).items() if name not in FREE}
-    settings = json.loads(json.dumps({**settings, "data": str(Path(base.data).resolve()), "seconds": budget.seconds}))
+    settings = _plain(base) | {"data": str(Path(base.data).resolve()), "seconds": budget.seconds}
     file = out / SETTINGS
     if not file.exists():
         try:
@@ -169,10 +169,26 @@ def _keep_settings(out: Path, base: TrainConfig, budget: Budget) -> None:
         except OSError as error:
             raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
         return
-    earlier = json.loads(file.read_text(encoding="utf-8"))
-    for name in settings.keys() | earlier.keys():
-        if settings.get(name) != earlier.get(name):
+    # Settings that training did not have yet were at their defaults.
+    earlier = _merged(_plain(TrainConfig(data="", out="")), json.loads(file.read_text(encoding="utf-8")))
+    for name, value in settings.items():
+        if value != earlier.get(name):
             raise SegNextError(
-                f"{out}: its runs have {name} {earlier.get(name)}, not {settings.get(name)}, and would not compare; "
-                "give the same settings, or another --out"
+                f"{out}: its runs have {name} {earlier.get(name)}, not {value}, and would not compare; give the same "
+                "settings, or another --out"
             )
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings that decide what is measured, as JSON has them."""
+    settings = {name: value for name, value in asdict(config).items() if name not in FREE}
+    return dict(json.loads(json.dumps(settings)))
+
+
+def _merged(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The values, and for what they lack the defaults, at every level."""
+    merged = {**defaults, **values}
+    for name, value in defaults.items():
+        if isinstance(value, dict) and isinstance(merged[name], dict):
+            merged[name] = _merged(value, merged[name])
+    return merged
