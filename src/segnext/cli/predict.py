@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.cli.options import add_engine, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for masks, overlays and results.jsonl (default: predictions)",
     )
     add_engine(parser, precision="auto")
+    add_testing(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 

@@ -7,6 +7,7 @@ from segnext.data.readers import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.inference.testing import Testing
 from segnext.model.config import Architecture
 from segnext.training.losses.config import Loss
 
@@ -86,6 +87,7 @@ class TrainConfig:
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data.
+        testing: how val pictures are looked at.
     """
 
     data: str
@@ -117,6 +119,7 @@ class TrainConfig:
     save_every: int = 500
     log_every: int = 10
     workers: int = 1
+    testing: Testing = field(default_factory=Testing)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""

@@ -38,7 +38,7 @@ class Results:
 
     def validate(self, state: State, progress: Progress) -> None:
         """Measure mIoU on val; the best weights so far become best.safetensors."""
-        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
+        segmenter = self._segmenter(self._weights(state))
         metrics = evaluate(
             lambda path: segmenter(path).mask,
             self.pairs,
@@ -63,15 +63,17 @@ class Results:
         curves(self.out / "log.jsonl", self.out / "curves.png")
         if not self.pairs:
             return
-        segmenter = Segmenter(
-            load_weights(self.out / "best.safetensors"), self.config.device, engine="torch", precision="fp32"
-        )
+        segmenter = self._segmenter(load_weights(self.out / "best.safetensors"))
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
             image, truth = pair.read_image(), pair.read_mask(self.labels)
             items.append((image, truth, segmenter(image).mask))
         examples(items, self.labels, self.out / "examples.png")
+
+    def _segmenter(self, weights: Weights) -> Segmenter:
+        config = self.config
+        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)
