@@ -89,6 +89,12 @@ def test_a_budget_of_seconds_and_more_seeds(
     assert json.loads((tmp_path / "out/no-gate/iterations.json").read_text()) == 2
 
 
+def test_one_process_alone(command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(command) == 2
+    assert "start it without torchrun" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

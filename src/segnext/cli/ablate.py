@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
         raise SegNextError("an ablation is gone on with by giving the same --out; leave out --resume")
 
     from segnext.training.ablation.run import Budget, ablate  # only now: torch takes a second to import
+    from segnext.training.stop import Stopped
 
     budget = Budget(known.seconds, known.seeds)
     outcomes: dict[str, Outcome] = {}
@@ -38,7 +40,11 @@ def main(arguments: list[str]) -> int:
         print(f"{row.name}: {f'mIoU {mious} %' if mious else ''}{outcome.failure}", flush=True)
         _write(outcomes, base, budget)
 
-    ablate(base, rows, budget, show)
+    try:
+        ablate(base, rows, budget, show)
+    except Stopped as stop:
+        print(f"segnext ablate: {stop}", file=sys.stderr)
+        return 128 + stop.signal
     out = Path(base.out)
     print((out / "ablation.md").read_text(encoding="utf-8"))
     print(f"table, numbers and plot: {out / 'ablation.md'}, ablation.json, ablation.png")

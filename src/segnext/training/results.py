@@ -3,31 +3,48 @@
 import dataclasses
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.evaluation.evaluate import evaluate
+from segnext.evaluation.metrics import Metrics
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.pictures import curves, examples
+from segnext.training.processes import Processes
 from segnext.training.progress import Progress
 from segnext.training.state import State
+from segnext.training.stop import Stop
 
 EXAMPLES = 6
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
 
+class _BrokenOffError(Exception):
+    """A measurement that is not finished because the run is to stop."""
+
+
 class Results:
     """Measures a run's averaged weights on val, keeps the best, and draws the pictures at the end."""
 
-    def __init__(self, config: TrainConfig, shape: ModelConfig, crops: Crops, pairs: Sequence[Pair], log: Log) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        shape: ModelConfig,
+        crops: Crops,
+        pairs: Sequence[Pair],
+        log: Log | None,
+        processes: Processes,
+    ) -> None:
         self.config = config
         self.out = Path(config.out)
         self.shape = shape
@@ -35,28 +52,52 @@ class Results:
         self.labels = crops.labels
         self.pairs = pairs
         self.log = log
+        self.processes = processes
 
-    def validate(self, state: State, progress: Progress) -> None:
-        """Measure mIoU on val; the best weights so far become best.safetensors."""
-        segmenter = self._segmenter(self._weights(state))
-        metrics = evaluate(
-            lambda path: segmenter(path).mask,
-            self.pairs,
-            self.labels,
-            lambda done: progress.validating(done, len(self.pairs)),
-        )
+    def validate(self, state: State, progress: Progress, stop: Stop) -> None:
+        """Measure mIoU on val; the best weights so far become best.safetensors.
+
+        Every process measures its part of the pictures. Nothing comes of it when the run is asked to stop meanwhile.
+        """
+        metrics = self._metrics(state, progress, stop)
+        if metrics is None:
+            return
         summary = metrics.to_dict()
         state.metrics = {"split": self.config.val_split, **{key: summary[key] for key in METRICS}}
-        self.log.write("val", state.step, **{key: summary[key] for key in METRICS})
+        state.measured = state.step
+        state.stale += 1
+        if self.log is not None:
+            self.log.write("val", state.step, **{key: summary[key] for key in METRICS})
         if not metrics.miou <= state.best:  # also when it is undefined, because val holds no labelled pixel
-            state.best = metrics.miou
-            save_weights(self._weights(state), self.out / "best.safetensors")
+            state.best, state.stale = metrics.miou, 0
+            if self.processes.main:
+                save_weights(self._weights(state), self.out / "best.safetensors")
         progress.validated(metrics.miou, state.best)
+
+    def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
+        """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
+        segmenter = self._segmenter(self._weights(state))
+        part = self.processes.part(self.pairs)
+        counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
+
+        def watch(done: int) -> None:
+            progress.validating(done, len(part))
+            if stop:
+                raise _BrokenOffError
+
+        with suppress(_BrokenOffError):
+            if part:
+                counts = evaluate(lambda path: segmenter(path).mask, part, self.labels, watch).confusion
+        together = torch.tensor([*counts.ravel().tolist(), int(bool(stop))], device=self.config.device)
+        *cells, stopped = self.processes.sum(together).tolist()
+        confusion = np.array(cells, np.int64).reshape(counts.shape)
+        return None if stopped else Metrics(confusion, self.labels.classes, len(self.pairs))
 
     def save(self, state: State) -> None:
         """Write last.safetensors, then state.pt, from which the run can go on."""
-        save_weights(self._weights(state), self.out / "last.safetensors")
-        state.save(self.out / "state.pt")
+        if self.processes.main:
+            save_weights(self._weights(state), self.out / "last.safetensors")
+            state.save(self.out / "state.pt")
 
     def draw(self) -> None:
         """curves.png, and examples.png with val pictures beside truth and prediction of the best weights."""
@@ -80,7 +121,7 @@ class Results:
         provenance = {
             # Where data and run lie is this machine's affair; what they are is not.
             "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")}
-            | {"encoder_weights": self.config.encoder_weights and Path(self.config.encoder_weights).name},
+            | {name: recipe[name] and Path(recipe[name]).name for name in ("encoder_weights", "from_weights")},
             "data": {
                 "name": self.labels.name,
                 "split": self.config.train_split,
@@ -88,6 +129,7 @@ class Results:
             },
             "step": state.step,
             "metrics": state.metrics,
+            **state.origin,
             "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
             | {"python": platform.python_version()},
         }

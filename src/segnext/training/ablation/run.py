@@ -1,6 +1,7 @@
 """Training the networks of an ablation one after another, in folders of their own; what is done is kept."""
 
 import json
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,10 +18,20 @@ from segnext.model.complexity import count
 from segnext.model.config import Architecture
 from segnext.training.config import TrainConfig
 from segnext.training.loop import train
+from segnext.training.start import check_data
 
 SETTINGS = "ablation.settings.json"
 PROBE = 8  # steps by which a network's speed is told, half of them to warm up
-FREE = ("out", "device", "workers", "log_every", "save_every")  # settings that do not change what is measured
+FREE = (
+    "out",
+    "device",
+    "workers",
+    "log_every",
+    "save_every",
+    "eval_every",
+    "check_data",
+    "fit_memory",
+)  # settings that do not change what is measured
 SIZE = 512  # height and width at which the paper counts multiply-adds
 
 
@@ -79,16 +90,21 @@ def ablate(
     """
     if base.architecture != Architecture():
         raise SegNextError("an ablation sets the architecture itself; leave out --architecture, and choose --rows")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SegNextError("an ablation trains one network after another in one process; start it without torchrun")
     if base.val_split is None:
         raise SegNextError("an ablation compares mIoU on val; give a --val_split")
     data = open_data(Path(base.data), base.format)
-    for split in (base.train_split, base.val_split):
+    splits = (base.train_split, base.val_split)
+    for split in splits:
         data.pairs(split)  # what is wrong with the data is wrong for every network
+    if base.check_data:
+        check_data(data, splits)
     out = Path(base.out)
     _keep_settings(out, base, budget)
     outcomes = {}
     for row in rows:
-        config = replace(base, architecture=row.architecture, out=str(out / row.name))
+        config = replace(base, architecture=row.architecture, out=str(out / row.name), check_data=False)
         outcomes[row.name] = _row(config, budget)
         show(row, outcomes[row.name])
     return outcomes
