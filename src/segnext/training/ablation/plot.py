@@ -34,7 +34,7 @@ def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
         left.set_title(TITLES[group], loc="left", fontsize=11)
         _operations(right, found)
     panels[-1][0].set_xlabel("mIoU less that of the full network, in points")
-    panels[-1][1].set_xlabel("multiply-adds, G, of 512 x 512")
+    panels[-1][1].set_xlabel("multiply-adds, G\n(512 x 512)")
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
     figure.suptitle(f"{caption}; beside the names: val mIoU %", x=0.01, ha="left", fontsize=10)
