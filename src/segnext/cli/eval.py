@@ -68,12 +68,14 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import evaluate, require_same_classes
+    from segnext.evaluation.evaluate import evaluate, require_same_bands, require_same_classes
 
     folder = open_data(args.data, args.format)
     pairs = folder.pairs(args.split)
     segmenter = load_segmenter(args)
-    require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))
+    names = {"weights_name": args.weights, "data_name": str(args.data)}
+    require_same_classes(segmenter.labels, folder.labels, **names)
+    require_same_bands(segmenter.preprocess.bands, folder.bands, **names)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     rate = TextColumn("{task.fields[rate]:.1f} images/s")

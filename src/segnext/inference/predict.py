@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Raster
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -106,12 +105,12 @@ def predict_files(
 def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[Record]:
     """Read, segment and write, three pictures at a time in three threads."""
 
-    def read(entry: Input) -> tuple[Input, Image | SegNextError]:
-        return entry, _or_error(read_image, entry.file) if entry.error is None else SegNextError(entry.error)
+    def read(entry: Input) -> tuple[Input, Image | Raster | SegNextError]:
+        return entry, _or_error(segmenter.read, entry.file) if entry.error is None else SegNextError(entry.error)
 
-    def segment(work: tuple[Input, Image | SegNextError]) -> tuple[Input, Result | SegNextError]:
+    def segment(work: tuple[Input, Image | Raster | SegNextError]) -> tuple[Input, Result | SegNextError]:
         entry, image = work
-        return entry, image if isinstance(image, SegNextError) else _or_error(segmenter, image)
+        return entry, image if isinstance(image, SegNextError) else _or_error(segmenter.segment, image)
 
     def write(work: tuple[Input, Result | SegNextError]) -> Record:
         entry, result = work

@@ -14,16 +14,17 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.bands import read_picture, view
 from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
-from segnext.imageio import Source, read_image
+from segnext.imageio import Source
 from segnext.inference.engines import start
 from segnext.inference.load import weights_path
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.testing import WHOLE, Testing
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Preprocess, Raster
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
@@ -55,7 +56,7 @@ class Segmenter:
         testing: how they are looked at; another one may be set at any time.
 
     Raises:
-        SegNextError: when the device or engine is absent or the weights are not for RGB pictures.
+        SegNextError: when the device or engine is absent or the weights do not say what their bands are.
     """
 
     def __init__(
@@ -68,10 +69,7 @@ class Segmenter:
         testing: Testing = WHOLE,
         threshold: float | None = None,
     ) -> None:
-        if weights.config.in_channels != 3:
-            raise SegNextError(
-                f"these weights take {weights.config.in_channels} bands, but pictures have 3; choose RGB weights"
-            )
+        _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
             raise SegNextError(
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
@@ -107,7 +105,8 @@ class Segmenter:
 
         Args:
             source: a path, a PIL image, an array (H x W x 3 or H x W, uint8) or an encoded file's bytes;
-                or a list or iterator of those.
+                or a list or iterator of those. For weights of other bands than RGB, an array has all bands that
+                the files of the training had, of any type.
 
         Returns:
             The picture's result; for a list or iterator, an iterator that segments each picture when
@@ -132,7 +131,7 @@ class Segmenter:
 
         if len(self.testing.scales) > 1 or self.testing.flip:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
-        image = read_image(source)
+        image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
             return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
@@ -144,12 +143,20 @@ class Segmenter:
         """
         from segnext.kernels.average import mean_probabilities
 
-        image = read_image(source)
+        image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
             return probabilities(self._looks(image), image.shape[:2])
 
-    def _looks(self, image: Image) -> "list[Look]":
+    def read(self, source: Source) -> Image | Raster:
+        """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
+
+        Raises:
+            SegNextError: see `read_picture`.
+        """
+        return read_picture(source, self.preprocess.bands)
+
+    def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth of its resolution: less than one picture's logits."""
         return list(look(self.engine, image, self.preprocess, self.testing))
 
@@ -190,20 +197,47 @@ class Segmenter:
 
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
+    def segment(self, image: Image | Raster, name: str = "image") -> Result:
+        """Segment what `read` gave; `name` is the result's. Where no band was measured, the mask has the ignore label,
+        or no class if it is multi-label.
+
+        Raises:
+            SegNextError: when it does not fit in memory.
+        """
+        started = perf_counter()
+        return self._result(image, name, started)
+
     def _segment(self, source: Source) -> Result:
         started = perf_counter()
-        image = read_image(source)
         name = Path(source).stem if isinstance(source, str | Path) else "image"
+        return self._result(self.read(source), name, started)
+
+    def _result(self, image: Image | Raster, name: str, started: float) -> Result:
+        bands, multi_label = self.preprocess.bands, self.labels.multi_label
+        kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
             looks = self._looks(image)
             size = image.shape[:2]
-            if self.labels.multi_label:
-                planes = find_planes(looks, size, self.threshold)
-                measure = partial(certainty, looks, size, planes)
-                return MultiLabelResult(image, planes, measure, self.labels, perf_counter() - started, name)
-            mask, _ = _decide(looks, size)
+            if multi_label:
+                mask = find_planes(looks, size, self.threshold)
+                measure = partial(certainty, looks, size, mask)
+            else:
+                mask, _ = _decide(looks, size)
+                measure = partial(_confidence, looks, size)
+            if bands is not None:
+                mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
-        return Result(image, mask, partial(_confidence, looks, size), self.labels, seconds, name)
+        return kind(view(image, bands), mask, measure, self.labels, seconds, name)
+
+
+def _require_described(preprocess: Preprocess, in_channels: int) -> None:
+    """Refuse weights that do not say what their bands are."""
+    described = len(preprocess.mean)
+    if in_channels != described or (preprocess.bands is None and described != 3):
+        raise SegNextError(
+            f"these weights take {in_channels} bands, but their preprocessing is for {described}"
+            f"{'' if preprocess.bands else ' without names'}; save them with Preprocess(mean, std, bands=Bands(...))"
+        )
 
 
 def _decide(
@@ -230,7 +264,7 @@ def _load_kernel() -> None:
 
 
 @contextmanager
-def _fitting(image: Image) -> Iterator[None]:
+def _fitting(image: Image | Raster) -> Iterator[None]:
     """Turn the ways in which memory runs out into one sentence."""
     try:
         yield

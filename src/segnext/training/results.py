@@ -108,8 +108,8 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            image, truth = pair.read_image(), pair.read_mask(self.labels)
-            items.append((image, truth, segmenter(image).mask))
+            result = segmenter.segment(pair.read_image(self.crops.preprocess.bands))
+            items.append((result.image, pair.read_mask(self.labels), result.mask))
         examples(items, self.labels, self.out / "examples.png")
 
     def _segmenter(self, weights: Weights) -> Segmenter:

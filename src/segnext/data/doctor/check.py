@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
+from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes
 from segnext.data.doctor.encoding import Encoding, encoding_of
@@ -67,7 +68,7 @@ def quick_check(data: DataSet, splits: Iterable[str]) -> list[Finding]:
     if data.labels.multi_label:
         return [finding for split in splits for finding in _unreadable(data, split)]
     part = survey_layout(data, splits) if isinstance(data, Layout) else survey(data.path, splits)
-    part.labels = data.labels
+    part.labels, part.bands = data.labels, None if isinstance(data, Layout) else data.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}
     case = examine(part, masks=[index in chosen for index in range(len(part.items))])
     return _judge(case).findings
@@ -104,6 +105,7 @@ def _judge(case: Case) -> Report:
         *judge_masks(case, found),
         *judge_classes(case, found),
         *judge_images(case),
+        *judge_bands(case),
         *judge_leakage(case),
     ]
     return Report(case, found, by_severity(findings))
