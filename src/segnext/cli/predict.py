@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from segnext.inference.predict import Record, Summary
     from segnext.labels import Labels
 
+# Pictures at a time, for one alone too: on how the cores are shared depends how sums are rounded, and a picture must
+# get the same mask alone and in a folder.
+STREAMS = 2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext predict`."""
@@ -37,12 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
-    from segnext.inference.sources import expand
 
     if args.json:
         require_writable(args.json, "--json")
-    alone = len(expand(args.paths)) < 2
-    segmenter = load_segmenter(args, streams=1 if alone else 2)
+    segmenter = load_segmenter(args, streams=STREAMS)
     start = time.perf_counter()
     with _progress() as bar:
         task = bar.add_task("predict", total=None, visible=False, rate=0.0)
