@@ -88,10 +88,17 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
         "examples.png",
         "last.safetensors",
         "log.jsonl",
+        "report.html",
         "state.pt",
         "tensorboard",
     ]
     assert capsys.readouterr() == ("", "")  # nothing while stderr is not a terminal
+
+    report = (out / "report.html").read_text(encoding="utf-8")
+    for heading in ("training loss", "IoU of each class on val", "The worst pictures", "Class histogram", "versions"):
+        assert heading in report
+    (events,) = (out / "tensorboard").iterdir()
+    assert b"val/example_2" in events.read_bytes()
 
     recipe = yaml.safe_load((out / "config.yaml").read_text())
     assert recipe["crop"] == [32, 64]  # 40 x 60, at the nearest multiples of 32

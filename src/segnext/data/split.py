@@ -4,14 +4,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.counts import class_pixels
+from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 
@@ -122,7 +122,7 @@ def plan_split(
     pool = _pool(folder, shares, again)
     groups: dict[str, list[PurePosixPath]] = defaultdict(list)
     counts: dict[str, Counts] = defaultdict(lambda: np.zeros(len(folder.labels), np.int64))
-    for done, (pair, count) in enumerate(zip(pool, _counted(folder, pool), strict=True), 1):
+    for done, (pair, count) in enumerate(zip(pool, class_pixels(pool, folder.labels), strict=True), 1):
         picture = PurePosixPath(pair.image.relative_to(path / "images"))
         groups[grouping(picture)].append(picture)
         counts[grouping(picture)] += count
@@ -154,15 +154,6 @@ def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair
             raise SegNextError(f"{images}: there are pictures in this split already; say --again to divide it anew")
         pool += folder.pairs(split)
     return pool
-
-
-def _counted(folder: Folder, pairs: Sequence[Pair]) -> list[Counts]:
-    def count(pair: Pair) -> Counts:
-        mask = read_mask(pair.mask, folder.labels)
-        return np.bincount(mask.ravel(), minlength=256)[: len(folder.labels)]
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(count, pairs))
 
 
 def divide(amounts: NDArray[np.float64], shares: NDArray[np.float64], seed: int) -> NDArray[np.intp]:

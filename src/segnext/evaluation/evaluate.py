@@ -1,6 +1,6 @@
 """A predictor and labelled pictures in, metrics out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +34,23 @@ def evaluate(
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    for done, pair in enumerate(pairs, 1):
+    for done, part in enumerate(confusions(predict, pairs, labels), 1):
+        confusion += part
+        progress(done)
+    return Metrics(confusion, labels.classes, len(pairs))
+
+
+def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Iterator[NDArray[np.int64]]:
+    """The confusion matrix (C, C) of each picture, in order, rows are truth; they add up to that of all.
+
+    Raises:
+        SegNextError: when a prediction and its mask differ in size.
+    """
+    for pair in pairs:
         truth = read_mask(pair.mask, labels)
         prediction = predict(pair.image)
         _require_same_size(prediction, truth, pair)
-        confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
-        progress(done)
-    return Metrics(confusion, labels.classes, len(pairs))
+        yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
 
 
 def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, data_name: str) -> None:

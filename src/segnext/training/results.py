@@ -10,18 +10,22 @@ import numpy as np
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Folder, Pair, read_mask
 from segnext.evaluation.evaluate import evaluate
-from segnext.imageio import read_image
+from segnext.evaluation.gather import gather
+from segnext.evaluation.page import write_page
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
+from segnext.training.curves import draw_curves
+from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.log import Log
-from segnext.training.pictures import curves, examples
 from segnext.training.progress import Progress
+from segnext.training.report import log_charts
 from segnext.training.state import State
 
-EXAMPLES = 6
+EXAMPLES = 6  # val pictures in examples.png
+SHOWN = 3  # of them in TensorBoard, at every measurement
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
 
@@ -52,6 +56,7 @@ class Results:
         if not metrics.miou <= state.best:  # also when it is undefined, because val holds no labelled pixel
             state.best = metrics.miou
             save_weights(self._weights(state), self.out / "best.safetensors")
+        self._show(state)
         progress.validated(metrics.miou, state.best)
 
     def save(self, state: State) -> None:
@@ -60,17 +65,34 @@ class Results:
         state.save(self.out / "state.pt")
 
     def draw(self) -> None:
-        """curves.png, and examples.png with val pictures beside truth and prediction of the best weights."""
-        curves(self.out / "log.jsonl", self.out / "curves.png")
-        if not self.pairs:
+        """curves.png; and of the best weights, examples.png and report.html."""
+        log = self.out / "log.jsonl"
+        draw_curves(log, self.out / "curves.png")
+        if not self.pairs or self.config.val_split is None:
             return
         segmenter = Segmenter(load_weights(self.out / "best.safetensors"), self.config.device)
-        chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
-        items = []
-        for pair in (self.pairs[index] for index in chosen):
-            image, truth = read_image(pair.image), read_mask(pair.mask, self.labels)
-            items.append((image, truth, segmenter(image).mask))
-        examples(items, self.labels, self.out / "examples.png")
+        draw_examples(
+            [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, self.out / "examples.png"
+        )
+        folder = Folder.open(Path(self.config.data))
+        title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
+        page = gather(segmenter, folder, self.config.val_split, title, charts=log_charts(log))
+        write_page(page, self.out / "report.html")
+
+    def _show(self, state: State) -> None:
+        """A few val pictures beside truth and prediction, for TensorBoard."""
+        segmenter = Segmenter(self._weights(state), self.config.device)
+        for number, pair in enumerate(self._chosen(SHOWN), 1):
+            self.log.show(f"val/example_{number}", state.step, strip(self._item(segmenter, pair), self.labels))
+
+    def _chosen(self, count: int) -> list[Pair]:
+        """Val pictures, evenly spread."""
+        places = np.linspace(0, len(self.pairs) - 1, min(count, len(self.pairs))).round().astype(int)
+        return [self.pairs[place] for place in places]
+
+    def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
+        result = segmenter(pair.image)
+        return result.image, read_mask(pair.mask, self.labels), result.mask
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)

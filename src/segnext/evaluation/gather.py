@@ -1,0 +1,96 @@
+"""What a report shows of weights on a split: measured, and the worst pictures drawn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segnext.data.counts import class_pixels
+from segnext.data.folder import Folder, Pair, read_mask
+from segnext.evaluation.chart import Chart
+from segnext.evaluation.examine import Score, examine, worst
+from segnext.evaluation.page import Example, Page, example
+from segnext.inference.segmenter import Segmenter
+from segnext.labels import Labels
+
+EXAMPLES = 12  # worst pictures shown
+MOST_MASKS = 2000  # of train that the histogram counts; of more, evenly spread ones
+
+
+def gather(
+    segmenter: Segmenter,
+    folder: Folder,
+    split: str,
+    title: str,
+    *,
+    charts: Sequence[Chart] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Page:
+    """Measure weights on a split of a data set with the same classes, and draw the pictures they do worst on.
+
+    Args:
+        segmenter: the weights.
+        folder: the data set.
+        split: what to measure on.
+        title: the page's heading.
+        charts: curves of the training.
+        progress: called after each picture with the number done so far and of all.
+
+    Raises:
+        SegNextError: when the split or a file of it cannot be read.
+    """
+    pairs, labels = folder.pairs(split), folder.labels
+
+    metrics, scores = examine(lambda path: segmenter(path).mask, pairs, labels, lambda done: progress(done, len(pairs)))
+    images = folder.path / "images" / split
+    examples = [_example(segmenter, score, labels, images) for score in worst(scores, EXAMPLES)]
+    shares = {split: np.nan_to_num(metrics.shares).tolist()}
+    if split != "train" and "train" in folder.splits():
+        shares = {"train": _shares(folder, folder.pairs("train")), **shares}
+    facts = [("data", labels.name), *_facts(segmenter.provenance)]
+    return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter))
+
+
+def _example(segmenter: Segmenter, score: Score, labels: Labels, images: Path) -> Example:
+    """The picture segmented once more, so that no masks are kept of all the others."""
+    result = segmenter(score.pair.image)
+    name = score.pair.image.relative_to(images).as_posix()
+    return example(name, score, result.image, read_mask(score.pair.mask, labels), result.mask, labels)
+
+
+def _shares(folder: Folder, pairs: Sequence[Pair]) -> list[float]:
+    """Each class's share of the labelled pixels."""
+    chosen = pairs[:: -(-len(pairs) // MOST_MASKS)]
+    pixels = sum(class_pixels(chosen, folder.labels), np.zeros(len(folder.labels), np.int64))
+    return [float(share) for share in pixels / max(1, int(pixels.sum()))]
+
+
+def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The heads of what the weights say of themselves; those of other makers say less."""
+    recipe, data, found = provenance.get("recipe") or {}, provenance.get("data") or {}, []
+    if model := recipe.get("model"):
+        found.append(("model", str(model)))
+    if data.get("pictures"):
+        found.append(("trained on", f"{data['pictures']:,} pictures of {data.get('name', 'unknown data')}"))
+    if step := provenance.get("step"):
+        of = f" of {recipe['iterations']:,}" if "iterations" in recipe else ""
+        found.append(("step", f"{step:,}{of}"))
+    return found
+
+
+def _details(segmenter: Segmenter) -> dict[str, Any]:
+    provenance = dict(segmenter.provenance)
+    parts = {name: provenance.pop(name) for name in ("recipe", "versions") if name in provenance}
+    parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
+    if provenance:
+        parts["provenance"] = provenance
+    return {name: _plain(part) for name, part in parts.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
