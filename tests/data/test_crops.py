@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from segnext.data import crops as module
+from segnext.data import folder as folder_module
 from segnext.data.crops import Crops, batches, epoch_order
 from segnext.data.folder import Folder
 from segnext.data.scenes import write_scenes
@@ -71,7 +72,7 @@ def test_every_picture_occurs_once_in_each_pass(data: Path, monkeypatch: pytest.
         seen.append(path)
         return read_image(path)
 
-    monkeypatch.setattr(module, "read_image", spy)
+    monkeypatch.setattr(folder_module, "read_image", spy)
     for number in range(15):
         _ = crops[number]
     pictures = sorted(pair.image for pair in crops.pairs)

@@ -8,6 +8,7 @@ from segnext.errors import SegNextError
 CLASSES = {
     "ade20k": 150,
     "camvid": 11,
+    "camvid_32": 31,
     "cityscapes": 19,
     "coco_stuff": 171,
     "isaid": 16,

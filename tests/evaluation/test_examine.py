@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image as Pillow
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.examine import Mistake, examine, mistakes, worst
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
+from segnext.preprocess import Image
 
 LABELS = Labels("toy", ("sky", "road", "car"), ((128, 128, 128), (128, 64, 128), (64, 0, 128)), 255)
 TRUTHS = [[[0, 0, 1, 1]], [[1, 1, 1, 2]], [[255, 255, 255, 255]]]
@@ -22,11 +23,11 @@ def pairs(tmp_path: Path) -> list[Pair]:
     found = []
     for index, truth in enumerate(TRUTHS):
         found.append(Pair(tmp_path / f"{index}.jpg", tmp_path / f"{index}.png"))
-        Image.fromarray(np.array(truth, np.uint8)).save(found[-1].mask)
+        Pillow.fromarray(np.array(truth, np.uint8)).save(found[-1].mask)
     return found
 
 
-def all_road(path: Path) -> NDArray[np.uint8]:
+def all_road(source: Path | Image) -> NDArray[np.uint8]:
     return np.ones((1, 4), np.uint8)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segnext.checkpoint.file import Weights
-from segnext.data.folder import Folder, read_mask
+from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.data.scenes import write_scenes
 from segnext.evaluation.evaluate import evaluate
@@ -38,10 +38,10 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     folder = Folder.open(tmp_path)
     done: list[tuple[int, int]] = []
     page = gather(segmenter, folder, "val", "weights", progress=lambda *numbers: done.append(numbers))
-    alone = evaluate(lambda path: segmenter(path).mask, folder.pairs("val"), folder.labels)
+    alone = evaluate(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels)
     assert page.metrics.confusion.tolist() == alone.confusion.tolist()
     assert done == [(1, 2), (2, 2)]
-    assert sorted(example.name for example in page.examples) == ["0000.png", "0001.png"]
+    assert sorted(example.name for example in page.examples) == ["images/val/0000.png", "images/val/0001.png"]
     assert page.examples[0].score.iou <= page.examples[1].score.iou
     assert page.facts == [
         ("data", "camvid"),
@@ -49,7 +49,7 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
         ("trained on", "1,234 pictures of camvid"),
         ("step", "1,500 of 2,000"),
     ]
-    masks = np.stack([read_mask(pair.mask, folder.labels) for pair in folder.pairs("train")])
+    masks = np.stack([pair.read_mask(folder.labels) for pair in folder.pairs("train")])
     assert page.shares["train"] == pytest.approx([(masks == label).mean() for label in range(11)])
     assert sum(page.shares["val"]) == pytest.approx(1)
     assert page.details["recipe"]["crop"] == [32, 64]

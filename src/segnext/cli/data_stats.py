@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.data_format import add_format
+
 if TYPE_CHECKING:
     from segnext.data.stats import Stats
     from segnext.labels import Labels
@@ -16,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext data stats`."""
     parser.description = "Count pictures, sizes and the pixels of each class; mean and deviation of the bands."
     parser.add_argument("folder", type=Path, metavar="DIR", help="the data set's folder")
+    add_format(parser)
     parser.add_argument("--split", metavar="S", help="this split only")
     parser.add_argument("--json", type=Path, metavar="F", help="write the statistics to this file, for programs")
     parser.add_argument("--picture", type=Path, metavar="F.png", help="draw them")
@@ -25,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Count, print, write what was asked for."""
     from segnext.cli.data_progress import progress
     from segnext.cli.outputs import require_writable, write_json
-    from segnext.data.folder import Folder  # numpy and pillow load slowly
+    from segnext.data.readers.open import open_data  # numpy and pillow load slowly
     from segnext.data.stats import survey, together
     from segnext.errors import SegNextError
 
@@ -34,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
             require_writable(path, flag)
     if args.picture and args.picture.suffix.lower() != ".png":
         raise SegNextError(f"{args.picture}: --picture writes a PNG; give a name that ends in .png")
-    folder = Folder.open(args.folder)
+    folder = open_data(args.folder, args.format)
     splits = [args.split] if args.split else folder.splits()
     if not splits:
         raise SegNextError(f"{args.folder}: there is no images/SPLIT folder in it; put the pictures there")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.allocator import keep_pages
+from segnext.cli.data_format import add_format
 from segnext.cli.outputs import require_writable, write_json
 from segnext.errors import SegNextError
 from segnext.inference.load import DEFAULT, load
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext eval`."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with a dataset.yaml")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with a dataset.yaml, or see --format"
+    )
+    add_format(parser)
     parser.add_argument("--split", default="val", metavar="S", help="split to measure on (default: val)")
     parser.add_argument(
         "--weights",
@@ -68,10 +72,10 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from segnext.data.folder import Folder
+    from segnext.data.readers.open import open_data
     from segnext.evaluation.evaluate import evaluate, require_same_classes
 
-    folder = Folder.open(args.data)
+    folder = open_data(args.data, args.format)
     pairs = folder.pairs(args.split)
     segmenter = load(args.weights, device=args.device)
     require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))

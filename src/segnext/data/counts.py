@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.labels import Labels
 
 
@@ -18,7 +18,7 @@ def class_pixels(pairs: Sequence[Pair], labels: Labels) -> Iterator[NDArray[np.i
     """
 
     def count(pair: Pair) -> NDArray[np.int64]:
-        return np.bincount(read_mask(pair.mask, labels).ravel(), minlength=256)[: len(labels)]
+        return np.bincount(pair.read_mask(labels).ravel(), minlength=256)[: len(labels)]
 
     with ThreadPoolExecutor(2) as pool:
         try:

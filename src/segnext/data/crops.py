@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.data.transforms import Augment, augment
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
@@ -43,7 +42,7 @@ class Crops:
         cv2.setNumThreads(1)  # the cores are the network's
         epoch, position = divmod(number, len(self.pairs))
         pair = self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
-        image, mask = read_image(pair.image), read_mask(pair.mask, self.labels)
+        image, mask = pair.read_image(), pair.read_mask(self.labels)
         if image.shape[:2] != mask.shape:
             raise SegNextError(
                 f"{pair.mask}: is {mask.shape[1]} x {mask.shape[0]}, its picture {image.shape[1]} x {image.shape[0]}; "

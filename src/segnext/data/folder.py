@@ -1,24 +1,64 @@
 """A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 from PIL import Image
 
+from segnext.data.coding import Coding, Mask, Window
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES, unbound_pillow
+from segnext.imageio import SUFFIXES, read_image, unbound_pillow
 from segnext.labels import Labels
+from segnext.preprocess import Image as Picture
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its mask."""
+    """A picture and its mask, or a part of both.
+
+    Attributes:
+        image: the picture's file.
+        mask: the mask's file.
+        coding: what the mask's pixels mean; None when they are the labels.
+        window: the part that is meant; None for the whole.
+    """
 
     image: Path
     mask: Path
+    coding: Coding | None = None
+    window: Window | None = None
+
+    def read_image(self) -> Picture:
+        """The picture, H x W x 3.
+
+        Raises:
+            SegNextError: when it cannot be read.
+        """
+        return read_image(self.image) if self.window is None else self.window.cut(_whole_image(self.image))
+
+    def read_mask(self, labels: Labels) -> Mask:
+        """The labels of the mask, H x W.
+
+        Raises:
+            SegNextError: when it cannot be read, or holds anything but labels and the ignore label.
+        """
+        if self.window is not None:
+            return self.window.cut(_whole_mask(self.mask, self.coding, labels))
+        return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)
+
+
+@lru_cache(maxsize=2)
+def _whole_image(path: Path) -> Picture:
+    """A picture that is kept, because the next window is probably one of it."""
+    return read_image(path)
+
+
+@lru_cache(maxsize=2)
+def _whole_mask(path: Path, coding: Coding | None, labels: Labels) -> Mask:
+    return Pair(path, path, coding).read_mask(labels)
 
 
 @dataclass(frozen=True)
@@ -83,7 +123,7 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.parts)
 
 
-def read_mask(path: Path, labels: Labels) -> NDArray[np.uint8]:
+def read_mask(path: Path, labels: Labels) -> Mask:
     """Labels of a mask, H x W.
 
     Raises:

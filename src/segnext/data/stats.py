@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import SAMPLESPERPIXEL, TiffImageFile
 
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.folder import Pair
+from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 from segnext.labels import Labels
@@ -104,7 +105,7 @@ class Stats:
         }
 
 
-def survey(folder: Folder, splits: Sequence[str], watch: Watch) -> dict[str, Stats]:
+def survey(folder: DataSet, splits: Sequence[str], watch: Watch) -> dict[str, Stats]:
     """Statistics of each split; pairs that cannot be read are named in them, and the others are counted.
 
     Raises:
@@ -146,7 +147,7 @@ class _Pair:
 def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
     def examine(pair: Pair) -> _Pair | str:
         try:
-            image, mask = read_bands(pair.image), read_mask(pair.mask, labels)
+            image, mask = _bands_of(pair), pair.read_mask(labels)
         except SegNextError as error:
             return str(error)
         if image.shape[:2] != mask.shape:
@@ -162,6 +163,11 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
             yield from pool.map(examine, pairs)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _bands_of(pair: Pair) -> NDArray[Any]:
+    """The pair's picture; of a part of one, RGB alone."""
+    return read_bands(pair.image) if pair.window is None else pair.read_image()
 
 
 def _add(stats: Stats, found: _Pair | str) -> None:

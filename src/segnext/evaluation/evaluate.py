@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.labels import Labels
+from segnext.preprocess import Image
 
-Predict = Callable[[Path], NDArray[np.uint8]]  # image file -> H x W labels
+Predict = Callable[[Path | Image], NDArray[np.uint8]]  # image file, or H x W x 3 -> H x W labels
 
 
 def evaluate(
@@ -23,7 +24,7 @@ def evaluate(
     """Predict every picture and compare it with its mask; one picture is in memory at a time.
 
     Args:
-        predict: gives the labels (H x W, at the mask's size) of an image file.
+        predict: gives the labels (H x W, at the mask's size) of an image file, or of the pixels of a part of one.
         pairs: pictures and their masks.
         labels: meaning of the labels, the same for masks and predictions.
         progress: called after each picture with the number done so far.
@@ -47,10 +48,15 @@ def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Itera
         SegNextError: when a prediction and its mask differ in size.
     """
     for pair in pairs:
-        truth = read_mask(pair.mask, labels)
-        prediction = predict(pair.image)
+        truth = pair.read_mask(labels)
+        prediction = predict(source_of(pair))
         _require_same_size(prediction, truth, pair)
         yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
+
+
+def source_of(pair: Pair) -> Path | Image:
+    """What is predicted: the picture's file, or the pixels of the part that is meant."""
+    return pair.image if pair.window is None else pair.read_image()
 
 
 def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, data_name: str) -> None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segnext.data.counts import class_pixels
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.folder import Pair
+from segnext.data.readers.open import DataSet
 from segnext.evaluation.chart import Chart
+from segnext.evaluation.evaluate import source_of
 from segnext.evaluation.examine import Score, examine, worst
 from segnext.evaluation.page import Example, Page, example
 from segnext.inference.segmenter import Segmenter
@@ -21,7 +22,7 @@ MOST_MASKS = 2000  # of train that the histogram counts; of more, evenly spread 
 
 def gather(
     segmenter: Segmenter,
-    folder: Folder,
+    data: DataSet,
     split: str,
     title: str,
     *,
@@ -32,7 +33,7 @@ def gather(
 
     Args:
         segmenter: the weights.
-        folder: the data set.
+        data: the data set.
         split: what to measure on.
         title: the page's heading.
         charts: curves of the training.
@@ -41,29 +42,33 @@ def gather(
     Raises:
         SegNextError: when the split or a file of it cannot be read.
     """
-    pairs, labels = folder.pairs(split), folder.labels
+    pairs, labels = data.pairs(split), data.labels
 
-    metrics, scores = examine(lambda path: segmenter(path).mask, pairs, labels, lambda done: progress(done, len(pairs)))
-    images = folder.path / "images" / split
-    examples = [_example(segmenter, score, labels, images) for score in worst(scores, EXAMPLES)]
+    metrics, scores = examine(
+        lambda source: segmenter(source).mask, pairs, labels, lambda done: progress(done, len(pairs))
+    )
+    examples = [_example(segmenter, score, data) for score in worst(scores, EXAMPLES)]
     shares = {split: np.nan_to_num(metrics.shares).tolist()}
-    if split != "train" and "train" in folder.splits():
-        shares = {"train": _shares(folder, folder.pairs("train")), **shares}
+    if split != "train" and "train" in data.splits():
+        shares = {"train": _shares(data.pairs("train"), labels), **shares}
     facts = [("data", labels.name), *_facts(segmenter.provenance)]
     return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter))
 
 
-def _example(segmenter: Segmenter, score: Score, labels: Labels, images: Path) -> Example:
+def _example(segmenter: Segmenter, score: Score, data: DataSet) -> Example:
     """The picture segmented once more, so that no masks are kept of all the others."""
-    result = segmenter(score.pair.image)
-    name = score.pair.image.relative_to(images).as_posix()
-    return example(name, score, result.image, read_mask(score.pair.mask, labels), result.mask, labels)
+    pair, labels = score.pair, data.labels
+    result = segmenter(source_of(pair))
+    name = (pair.image.relative_to(data.path) if pair.image.is_relative_to(data.path) else pair.image).as_posix()
+    if pair.window is not None:
+        name += f", from row {pair.window.top} and column {pair.window.left}"
+    return example(name, score, result.image, pair.read_mask(labels), result.mask, labels)
 
 
-def _shares(folder: Folder, pairs: Sequence[Pair]) -> list[float]:
+def _shares(pairs: Sequence[Pair], labels: Labels) -> list[float]:
     """Each class's share of the labelled pixels."""
     chosen = pairs[:: -(-len(pairs) // MOST_MASKS)]
-    pixels = sum(class_pixels(chosen, folder.labels), np.zeros(len(folder.labels), np.int64))
+    pixels = sum(class_pixels(chosen, labels), np.zeros(len(labels), np.int64))
     return [float(share) for share in pixels / max(1, int(pixels.sum()))]
 
 
@@ -82,7 +87,7 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _details(segmenter: Segmenter) -> dict[str, Any]:
     provenance = dict(segmenter.provenance)
-    parts = {name: provenance.pop(name) for name in ("recipe", "versions") if name in provenance}
+    parts: dict[str, Any] = {name: provenance.pop(name) for name in ("recipe", "versions") if name in provenance}
     parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
     if provenance:
         parts["provenance"] = provenance

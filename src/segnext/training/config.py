@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segnext.data.readers import Format
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 
@@ -49,8 +50,9 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        data: data set folder with dataset.yaml, images/ and masks/.
+        data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
         out: folder that the run writes; it is loadable by `segnext predict --weights`.
+        format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
         model: segnext_t, segnext_s, segnext_b or segnext_l.
         encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
             weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
@@ -82,6 +84,7 @@ class TrainConfig:
 
     data: str
     out: str
+    format: Format | None = None
     model: str = "segnext_t"
     encoder_weights: str | None = None
     train_split: str = "train"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
-from segnext.data.folder import Folder, read_mask
+from segnext.data.readers.open import open_data
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.model.config import ModelConfig, preset
@@ -45,7 +45,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """
     keep_pages()
     out = Path(config.out)
-    folder = Folder.open(Path(config.data))
+    folder = open_data(Path(config.data), config.format)
     preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
@@ -171,7 +171,7 @@ def _build_model(config: TrainConfig, shape: ModelConfig, resuming: bool) -> Seg
 def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
     if config.class_balance == 0.0:
         return None
-    masks = (read_mask(pair.mask, crops.labels) for pair in crops.pairs)
+    masks = (pair.read_mask(crops.labels) for pair in crops.pairs)
     frequencies = class_frequencies(masks, len(crops.labels))
     return balanced_weights(frequencies, config.class_balance).to(config.device)
 

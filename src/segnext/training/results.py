@@ -10,8 +10,9 @@ import numpy as np
 
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
-from segnext.data.folder import Folder, Pair, read_mask
-from segnext.evaluation.evaluate import evaluate
+from segnext.data.folder import Pair
+from segnext.data.readers.open import open_data
+from segnext.evaluation.evaluate import evaluate, source_of
 from segnext.evaluation.gather import gather
 from segnext.evaluation.page import write_page
 from segnext.inference.segmenter import Segmenter
@@ -74,9 +75,9 @@ class Results:
         draw_examples(
             [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, self.out / "examples.png"
         )
-        folder = Folder.open(Path(self.config.data))
+        data = open_data(Path(self.config.data), self.config.format)
         title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
-        page = gather(segmenter, folder, self.config.val_split, title, charts=log_charts(log))
+        page = gather(segmenter, data, self.config.val_split, title, charts=log_charts(log))
         write_page(page, self.out / "report.html")
 
     def _show(self, state: State) -> None:
@@ -91,8 +92,8 @@ class Results:
         return [self.pairs[place] for place in places]
 
     def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
-        result = segmenter(pair.image)
-        return result.image, read_mask(pair.mask, self.labels), result.mask
+        result = segmenter(source_of(pair))
+        return result.image, pair.read_mask(self.labels), result.mask
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)

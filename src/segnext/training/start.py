@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from segnext.checkpoint.encoder import start_encoder
-from segnext.data.folder import Pair, read_mask
+from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
@@ -73,7 +73,7 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
     """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
     sizes = []
     for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
-        sizes.append(preprocess.size(*read_mask(pair.mask, labels).shape))
+        sizes.append(preprocess.size(*pair.read_mask(labels).shape))
     height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
     return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 

@@ -1,0 +1,55 @@
+"""Pascal VOC 2012 (Everingham et al.), and its augmentation by SBD (Hariharan et al., 2011)."""
+
+from functools import partial
+from pathlib import Path
+
+from segnext.data.coding import Coding
+from segnext.data.folder import Pair
+from segnext.data.importers.voc import read_labels
+from segnext.data.known import known_labels
+from segnext.data.readers.layout import Layout, complete, find_root, read_names
+from segnext.errors import SegNextError
+
+EXPECTED = "JPEGImages/*.jpg, SegmentationClass/*.png and ImageSets/Segmentation/train.txt, val.txt"
+INSIDE = ("VOC2012", "VOCdevkit/VOC2012")
+LISTS, AUGMENTED = "ImageSets/Segmentation", "SegmentationClassAug"
+
+
+def open_layout(path: Path) -> Layout:
+    """VOC2012, or a folder it lies in; masks are palette PNGs, or RGB in the same colours, with 255 to ignore.
+
+    `train_aug` are all masks in SegmentationClassAug (VOC's and SBD's, as PNG) but those of `val`: 10,582 pictures.
+    """
+    root = find_root(path, "Pascal VOC 2012", EXPECTED, ["SegmentationClass", AUGMENTED], INSIDE)
+    labels = known_labels("voc")
+    values = ((label, label) for label in range(len(labels)))
+    coding = Coding("Pascal VOC 2012", read_labels, (*values, (255, labels.ignore)))
+    found = {
+        split: partial(pairs_of_list, root, root / LISTS / f"{split}.txt", "SegmentationClass", coding)
+        for split in ("train", "val", "trainval", "test")
+        if (root / LISTS / f"{split}.txt").is_file() and (split != "test" or _has_test(root))
+    }
+    if (root / AUGMENTED).is_dir():
+        found["train_aug"] = partial(_augmented, root, coding)
+    return Layout(path, labels, found)
+
+
+def pairs_of_list(root: Path, file: Path, masks: str, coding: Coding) -> list[Pair]:
+    """The pictures that a list names, in JPEGImages, with their masks in the folder `masks`."""
+    names = sorted(set(read_names(file)))
+    return complete([Pair(root / "JPEGImages" / f"{name}.jpg", root / masks / f"{name}.png", coding) for name in names])
+
+
+def _has_test(root: Path) -> bool:
+    """Whether the masks of the test pictures, which are not public, are there."""
+    names = read_names(root / LISTS / "test.txt")
+    return bool(names) and (root / "SegmentationClass" / f"{names[0]}.png").is_file()
+
+
+def _augmented(root: Path, coding: Coding) -> list[Pair]:
+    val = root / LISTS / "val.txt"
+    if not val.is_file():
+        raise SegNextError(f"{val}: is missing; it names the pictures that train_aug leaves out")
+    held_out = set(read_names(val))
+    masks = sorted(file for file in (root / AUGMENTED).glob("*.png") if file.stem not in held_out)
+    return complete([Pair(root / "JPEGImages" / f"{mask.stem}.jpg", mask, coding) for mask in masks])

@@ -1,0 +1,76 @@
+"""The recipe files of the published runs against the paper's table."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from segnext.cli.train import parse
+from segnext.data.known import known_labels
+from segnext.data.transforms import Augment
+from segnext.training.optim import lr_factor
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SIZES = {"t": 0.1, "s": 0.1, "b": 0.1, "l": 0.3}  # drop path
+
+# Crop, total batch, iterations, short side, classes, training split.
+PAPER: dict[str, tuple[int, int, int, int | None, int, str]] = {
+    "ade20k": (512, 16, 160_000, 512, 150, "train"),
+    "cityscapes": (1024, 8, 160_000, None, 19, "train"),
+    "coco_stuff": (512, 16, 80_000, 512, 171, "train"),
+    "voc": (512, 16, 80_000, 512, 21, "train_aug"),
+    "pascal_context": (480, 16, 80_000, None, 59, "train"),
+    "isaid": (896, 16, 160_000, None, 16, "train"),
+}
+RUNS = [(data, size) for data in PAPER for size in SIZES]
+
+
+@pytest.fixture(scope="module")
+def writer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("published", RECIPES / "published.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("data", "size"), RUNS)
+def test_a_recipe_is_the_papers(data: str, size: str) -> None:
+    crop, total_batch, iterations, short_side, classes, split = PAPER[data]
+    config, _ = parse(["--config", str(RECIPES / f"segnext_{size}.{data}.yaml")])
+    assert config.format == data
+    assert len(known_labels(data)) == classes
+    assert (config.model, config.encoder_weights) == (f"segnext_{size}", f"mscan_{size}.imagenet")
+    assert (config.crop, config.short_side) == ((crop, crop), short_side)
+    assert config.total_batch == config.batch_size * config.accumulate == total_batch
+    assert config.iterations == iterations
+    assert (config.train_split, config.val_split) == (split, "val")
+    assert config.drop_path == SIZES[size]
+    assert config.augment == Augment((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18)
+    optimizer = config.optimizer
+    assert (optimizer.lr, optimizer.betas, optimizer.weight_decay) == (6e-5, (0.9, 0.999), 0.01)
+    assert (optimizer.head_lr_factor, optimizer.clip_norm) == (10.0, None)
+    assert (config.schedule.warmup, config.schedule.warmup_start, config.schedule.power) == (1500, 1e-6, 1.0)
+    assert (config.class_balance, config.ema) == (0.0, 0.0)
+
+
+def test_the_warm_up_of_long_runs_is_not_shortened() -> None:
+    config, _ = parse(["--config", str(RECIPES / "segnext_t.voc.yaml")])
+    assert lr_factor(0, 80_000, config.schedule) == pytest.approx(1e-6)
+    assert lr_factor(750, 80_000, config.schedule) == pytest.approx(0.5 * (1 - 750 / 80_000), rel=1e-5)
+    assert lr_factor(1500, 80_000, config.schedule) == 1 - 1500 / 80_000
+
+
+@pytest.mark.parametrize(("data", "size"), RUNS)
+def test_a_file_is_complete_and_as_written(data: str, size: str, writer: ModuleType) -> None:
+    published = next(entry for entry in writer.DATA_SETS if entry.format == data)
+    file = RECIPES / f"segnext_{size}.{data}.yaml"
+    assert file.read_text(encoding="utf-8") == writer.text(published, size), "run: python recipes/published.py"
+
+
+def test_there_are_24(writer: ModuleType) -> None:
+    files = {file.stem for file in RECIPES.glob("*.yaml")} - {"segnext_t.camvid"}
+    assert files == {f"segnext_{size}.{data}" for data, size in RUNS}
+    assert len(files) == 24
