@@ -40,11 +40,13 @@ def draw_curves(log: Path, out: Path) -> None:
     train, val = read_log(log)
     figure = Figure(figsize=(13, 10), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    rows = ("loss", "miou", "norm", "lr")
-    panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=[3, 3, 2, 2])
+    norms = series(train, "grad_norm")
+    rows = {"loss": 3, "miou": 3, **({"norm": 2} if norms[0] else {}), "lr": 2}  # with their heights
+    panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=list(rows.values()))
     figure.suptitle(_headline(train, val))
     _draw_noisy(panels["loss"], series(train, "loss"), "training loss")
-    _draw_noisy(panels["norm"], series(train, "grad_norm"), "gradient norm")
+    if norms[0]:
+        _draw_noisy(panels["norm"], norms, "gradient norm")
     _draw_miou(panels["miou"], series(val, "miou"))
     _draw_line(panels["lr"], series(train, "lr"), "learning rate")
     panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
