@@ -13,6 +13,7 @@ from segnext.data.doctor.findings import Finding, Severity, by_severity, counted
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
+from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey
 from segnext.data.folder import Folder
 
@@ -75,6 +76,7 @@ def _judge(case: Case) -> Report:
         *judge_files(case),
         *judge_masks(case, found),
         *judge_classes(case, found),
+        *judge_outliers(case, found),
         *judge_images(case),
         *judge_leakage(case),
     ]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from segnext.data.doctor.advice import import_command, likely_set
 from segnext.data.doctor.case import Case, named
@@ -43,7 +44,7 @@ def _photos(found: Encoding) -> Iterator[Finding]:
         yield Finding(
             "photo-masks",
             Severity.ERROR,
-            f"{counted(len(found.photos), 'mask')} that look like photographs",
+            f"{counted(len(found.photos), 'mask')} that look{'' if len(found.photos) > 1 else 's'} like photographs",
             "they hold thousands of values all over, as pictures do; perhaps the folders are swapped",
             "put the masks into the masks' folder",
             len(found.photos),
@@ -156,6 +157,16 @@ def _stray_colors(case: Case, found: Encoding) -> Iterator[Finding]:
         what, severity = "that hardly any mask has", Severity.WARNING
     else:
         return
+    if case.labels and len(stray) == len(found.colors):
+        yield Finding(
+            "foreign-colors",
+            Severity.ERROR,
+            f"none of the masks' {counted(len(stray), 'colour')} is one of dataset.yaml's",
+            "the classes are told by their colours, so these must be the same",
+            "give the classes the masks' colours in dataset.yaml, or let "
+            f"'{import_command(replace(case.survey, labels=None), 'colors')}' name the classes after their colours",
+            len(stray),
+        )
     if not stray or len(stray) == len(found.colors):
         return
     order = sorted(stray, key=lambda color: -stray[color])

@@ -58,12 +58,14 @@ class Mask(Header):
         colors: of palette masks, the colour 0xRRGGBB of each index in use.
         alpha: "" without an alpha channel, "opaque", "varied", or "shape" when transparency alone tells the regions.
         equal_channels: whether red, green and blue are the same everywhere, so that it is a grey mask.
+        digest: hash of its pixels; b"" when they were not read.
     """
 
     values: Values | None = None
     colors: dict[int, int] = field(default_factory=dict)
     alpha: str = ""
     equal_channels: bool = False
+    digest: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,25 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
-        upright = _upright(picture.convert("RGB") if picture.mode != "RGB" else picture, header.orientation)
+        deep = picture.mode.startswith("I") or picture.mode == "F"
+        upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)
         digest.update(repr(upright.size).encode())
+        if deep:
+            upright = _stretched(upright)
         grey = upright.reduce(max(1, min(upright.size) // (4 * THUMB))).convert("L")
         thumb = grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
         return replace(record, digest=digest.digest(), thumb=thumb)
 
     found = _open(path, read)
     return found if isinstance(found, Image) else Image(**vars(found))
+
+
+def _stretched(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Deep grey values over the whole of 0 to 255; Pillow would cut them off at 255."""
+    values = np.nan_to_num(np.asarray(picture).astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    return PIL.Image.fromarray(((values - low) * (255 / (high - low or 1.0))).astype(np.uint8))
 
 
 def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
@@ -114,7 +126,8 @@ def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
         if not pixels:
             return record
         picture.load()
-        return _measured(picture, record)
+        digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+        return replace(_measured(picture, record), digest=digest)
 
     found = _open(path, read)
     return found if isinstance(found, Mask) else Mask(**vars(found))
@@ -191,6 +204,8 @@ def _what_it_is(file: IO[bytes]) -> str:
         return "a Git LFS pointer, not the picture; run 'git lfs pull'"
     if start[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not a picture; download it again"
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
+        return "a HEIC picture, which is not read; convert it to JPEG or PNG"
     return "not a picture, or too damaged to tell its format"
 
 
