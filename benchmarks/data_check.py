@@ -2,7 +2,8 @@
 
     python benchmarks/data_check.py --pairs 1000
 
-The pictures are drawn by a seed into a temporary folder (about 90 kB a pair) and removed at the end; drawing is not timed.
+The pictures are drawn by a seed into a temporary folder (about 90 kB a pair) and removed at the end;
+drawing is not timed.
 """
 
 import argparse

@@ -22,12 +22,14 @@ from torch import Tensor
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
+from segnext.data.known import known_labels
 from segnext.data.scenes import write_scenes
 from segnext.kernels import depthwise
 from segnext.model.network import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.loop import Batch, TrainStep
+from segnext.training.losses.total import TrainLoss
 
 
 @dataclass
@@ -61,7 +63,7 @@ class PlainStep(TrainStep):
     """As the released code trains on a CPU: contiguous tensors."""
 
     def loss(self, images: Tensor, masks: Tensor) -> Tensor:
-        return F.cross_entropy(self.model(images), masks, ignore_index=self.ignore)
+        return F.cross_entropy(self.model(images), masks, ignore_index=self.criterion.ignore)
 
 
 def ways(config: TrainConfig) -> list[Way]:
@@ -71,7 +73,7 @@ def ways(config: TrainConfig) -> list[Way]:
         chosen = TrainConfig(config.data, config.out, precision=precision, device="cpu", batch_size=config.batch_size)
         model = create_model("segnext_t", num_classes=11)
         model.to(memory_format=memory_format)  # type: ignore[call-overload]
-        return kind(chosen, model.train(), None, 11)
+        return kind(chosen, model.train(), TrainLoss(chosen.loss, known_labels("camvid"), None))
 
     plain, last = torch.contiguous_format, torch.channels_last
     return [

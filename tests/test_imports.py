@@ -25,7 +25,8 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"model"},
     "data": BASE,
-    "inference": BASE | {"model", "checkpoint", "data"},  # of data the class names, for weights known by name
+    "inference": BASE
+    | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
     "evaluation": BASE | {"data", "inference"},
     "training": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint"},
     "cli": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"},

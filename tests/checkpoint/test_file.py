@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from segnext.checkpoint.file import FORMAT, Weights, load_weights, save_weights
+from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.header import FORMAT
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset

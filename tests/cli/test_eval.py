@@ -48,11 +48,11 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
             with Image.open(path) as image:
                 return SimpleNamespace(mask=np.zeros((image.height, image.width), np.uint8))
 
-    def load(name: str, device: str) -> Sky:
-        calls.append((name, device))
+    def load(args: argparse.Namespace) -> Sky:
+        calls.append((args.weights, args.device))
         return Sky()
 
-    monkeypatch.setattr(command, "load", load)
+    monkeypatch.setattr(command, "load_segmenter", load)
     return calls
 
 

@@ -115,7 +115,7 @@ def test_the_recipes_are_complete(path: Path) -> None:
     config, _ = parse(["--config", str(path)])
     content = yaml.safe_load(path.read_text())
     assert content.keys() == {field.name for field in dataclasses.fields(TrainConfig)}
-    for part in ("augment", "optimizer", "schedule"):
+    for part in ("augment", "sampling", "optimizer", "schedule", "loss"):
         assert content[part].keys() == {field.name for field in dataclasses.fields(getattr(config, part))}
     assert config.model in PRESETS
 

@@ -54,7 +54,7 @@ def test_statistics_of_hand_made_pictures(tmp_path: Path) -> None:
 
 
 def test_weights_are_those_of_training() -> None:
-    from segnext.training.losses import balanced_weights
+    from segnext.training.losses.class_weights import balanced_weights
 
     stats = Stats(LABELS)
     stats.pixels += np.array([900, 100, 0])

@@ -30,7 +30,7 @@ def segmenter() -> Segmenter:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = build(CONFIG).state_dict()
-    return Segmenter(Weights(CONFIG, known_labels("camvid"), Preprocess(), state, PROVENANCE), "cpu")
+    return Segmenter(Weights(CONFIG, known_labels("camvid"), Preprocess(), state, PROVENANCE), "cpu", engine="torch")
 
 
 def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:

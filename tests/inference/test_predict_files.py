@@ -78,7 +78,7 @@ def test_same_bytes_alone_in_a_folder_and_in_another_process(
     code = (
         "import sys; from pathlib import Path; import torch; torch.set_num_threads(int(sys.argv[4]))\n"
         "from segnext.inference.load import load; from segnext.inference.predict import predict_files\n"
-        "predict_files(load(sys.argv[1], 'cpu'), [sys.argv[2]], Path(sys.argv[3]))"
+        "predict_files(load(sys.argv[1], 'cpu', engine='torch', precision='fp32'), [sys.argv[2]], Path(sys.argv[3]))"
     )
     import torch
 

@@ -19,13 +19,13 @@ def halves(height: int, width: int) -> Result:
     mask = np.zeros((height, width), np.uint8)
     mask[: height // 2] = 1
     image = np.full((height, width, 3), 100, np.uint8)
-    return Result(image, mask, np.full((height, width), 0.75, np.float32), LABELS, 0.5)
+    return Result(image, mask, lambda: np.full((height, width), 0.75, np.float32), LABELS, 0.5)
 
 
 def test_shares_and_confidence() -> None:
     mask = np.array([[0, 2, 2, 2]], np.uint8)
     confidence = np.array([[0.5, 1.0, 1.0, 0.5]], np.float32)
-    result = Result(np.zeros((1, 4, 3), np.uint8), mask, confidence, LABELS, 0.1)
+    result = Result(np.zeros((1, 4, 3), np.uint8), mask, lambda: confidence, LABELS, 0.1)
     assert result.shares == {"sky": 0.25, "road": 0.0, "tree": 0.75}
     assert list(result.shares) == list(result.classes) == ["sky", "road", "tree"]
     assert result.mean_confidence == 0.75
@@ -77,9 +77,8 @@ def test_legend_is_outside_the_picture(height: int, width: int, below: bool) -> 
 def test_letters_beyond_ascii_are_drawn(letter: str) -> None:
     def legend(name: str) -> bytes:
         labels = Labels("toy", (name,), ((1, 2, 3),))
-        result = Result(
-            np.zeros((9, 300, 3), np.uint8), np.zeros((9, 300), np.uint8), np.ones((9, 300), np.float32), labels, 0.1
-        )
+        mask = np.zeros((9, 300), np.uint8)
+        result = Result(np.zeros((9, 300, 3), np.uint8), mask, lambda: np.ones((9, 300), np.float32), labels, 0.1)
         return np.asarray(result.overlay())[9:].tobytes()
 
     assert legend(letter) != legend("\uffff"), "a box stands for a missing letter"

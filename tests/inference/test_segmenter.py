@@ -12,11 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import CONFIG, picture, weights_like
-from torch import Tensor
 
 from segnext.checkpoint.file import Weights
 from segnext.errors import SegNextError
-from segnext.inference import segmenter as module
+from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Image, Preprocess
@@ -50,27 +49,16 @@ def test_mask_is_the_argmax_of_the_logits(segmenter: Segmenter) -> None:
     assert len(np.unique(result.mask)) > 1, "a constant mask would prove nothing"
 
 
-def test_classify_by_hand() -> None:
-    # One pixel, three classes: exp gives 2, 1, 5, so the third has 5 / 8.
-    logits = torch.tensor([2.0, 1.0, 5.0]).log().view(1, 3, 1, 1)
-    mask, confidence = module._classify(logits, (1, 1), np.zeros((1, 1, 3), np.uint8))
-    assert mask.item() == 2
-    assert confidence.item() == pytest.approx(0.625)
-    tie = torch.zeros(1, 2, 1, 1) + 1000.0  # large values must not overflow; the first of equals wins
-    mask, confidence = module._classify(tie, (2, 2), np.zeros((2, 2, 3), np.uint8))
-    assert (mask.tolist(), confidence.tolist()) == ([[0, 0], [0, 0]], [[0.5, 0.5], [0.5, 0.5]])
-
-
 @pytest.mark.parametrize(
     ("short_side", "network_size", "how"), [(24, (32, 64), cv2.INTER_AREA), (60, (64, 128), cv2.INTER_LINEAR)]
 )
 def test_short_side_is_for_the_network_alone(short_side: int, network_size: tuple[int, int], how: int) -> None:
     image = picture(40, 80)
     weights = weights_like(preprocess=Preprocess(short_side=short_side))
-    logits = Segmenter(weights, "cpu").logits(image)
+    logits = Segmenter(weights, "cpu", engine="torch", precision="fp32").logits(image)
     assert weights.preprocess.size(40, 80) == network_size
     resized = np.asarray(cv2.resize(image, network_size[::-1], interpolation=how), np.uint8)
-    plain = Segmenter(weights_like(), "cpu")
+    plain = Segmenter(weights_like(), "cpu", engine="torch", precision="fp32")
     x = torch.from_numpy(plain.preprocess.normalise(resized).copy())[None]
     with torch.inference_mode():
         low = plain.model.decoder(plain.model.encoder(x))
@@ -133,16 +121,17 @@ def test_bad_source_in_a_list_is_named(segmenter: Segmenter) -> None:
         MemoryError(),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("Exception from src/inference.cpp: std::bad_alloc"),
         torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ],
 )
 def test_lack_of_memory(tiny_weights: Weights, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    segmenter = Segmenter(tiny_weights, "cpu")
+    segmenter = Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
 
-    def fail(x: Tensor) -> Tensor:
+    def fail(x: Batch) -> Logits:
         raise error
 
-    monkeypatch.setattr(segmenter.model.encoder, "forward", fail)
+    monkeypatch.setattr(segmenter, "engine", fail)
     with pytest.raises(SegNextError, match="picture of 9 x 8 pixels does not fit in memory"):
         segmenter(picture(8, 9))
     with pytest.raises(SegNextError, match="does not fit in memory"):
@@ -150,12 +139,12 @@ def test_lack_of_memory(tiny_weights: Weights, error: Exception, monkeypatch: py
 
 
 def test_other_errors_of_the_network_are_not_hidden(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    segmenter = Segmenter(tiny_weights, "cpu")
+    segmenter = Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
 
-    def fail(x: Tensor) -> Tensor:
+    def fail(x: Batch) -> Logits:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(segmenter.model.encoder, "forward", fail)
+    monkeypatch.setattr(segmenter, "engine", fail)
     with pytest.raises(RuntimeError, match="a defect"):
         segmenter(picture(8, 8))
 
@@ -164,9 +153,9 @@ def test_devices(tiny_weights: Weights) -> None:
     with pytest.raises(SegNextError, match="unknown device 'gpu'; choose auto, cpu or cuda"):
         Segmenter(tiny_weights, "gpu")
     if torch.cuda.is_available():
-        assert Segmenter(tiny_weights).device.type == "cuda"
+        assert Segmenter(tiny_weights, engine="torch").engine.device == "cuda"
     else:
-        assert Segmenter(tiny_weights).device.type == "cpu"
+        assert Segmenter(tiny_weights, engine="torch").engine.device == "cpu"
         with pytest.raises(SegNextError, match="device 'cuda' is not there"):
             Segmenter(tiny_weights, "cuda")
 

@@ -20,11 +20,14 @@ from segnext.data.crops import Crops
 from segnext.data.folder import Folder
 from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
+from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import Optimizer, Schedule, TrainConfig
-from segnext.training.loop import TrainStep, _class_weights, train
+from segnext.training.loop import TrainStep, train
+from segnext.training.losses.total import TrainLoss, training_loss
+from segnext.training.start import class_counts
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -237,7 +240,8 @@ def sgd_step(config: TrainConfig, parts: list[tuple[Tensor, Tensor]]) -> tuple[S
     """A plain gradient step on a network without randomness: the network, the loss, each parameter's change."""
     torch.manual_seed(0)
     model = build(TINY).eval()
-    step = TrainStep(config, model, None, 255)
+    labels = Labels("three", ("a", "b", "c"), ((0, 0, 0),) * 3)
+    step = TrainStep(config, model, TrainLoss(config.loss, labels, None))
     groups = [{"params": list(model.parameters()), "base_lr": 1.0}]
     step.optimizer = torch.optim.SGD(groups, lr=1.0)  # type: ignore[assignment]
     before = [parameter.detach().clone() for parameter in model.parameters()]
@@ -275,10 +279,14 @@ def test_class_weights_come_from_the_training_masks(data: Path) -> None:
         PIL.Image.new("L", (96, 64), (0, 0, 3)[number]).save(file)
     config = run(data, class_balance=1.0)
     crops = crops_of(config)
-    weights = _class_weights(config, crops)
-    assert weights is not None
-    assert weights.tolist() == pytest.approx([0.75, 0, 0, 1.5, 0, 0, 0, 0, 0, 0, 0])
-    assert _class_weights(run(data), crops) is None
+    counts = class_counts(config, crops.pairs, crops.labels)
+    assert counts is not None
+    loss = training_loss(config, crops.labels, counts)
+    weights = [0.75, 0, 0, 1.5, 0, 0, 0, 0, 0, 0, 0]
+    logits, target = torch.randn(1, 11, 4, 4), torch.tensor([0, 3] * 8).view(1, 4, 4)
+    expected = torch.nn.functional.cross_entropy(logits, target, torch.tensor(weights))
+    assert loss(logits, target).item() == pytest.approx(expected.item())
+    assert class_counts(run(data), crops.pairs, crops.labels) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.encoder import EncoderWeights, read_published_encoder, save_encoder
-from segnext.checkpoint.file import ENCODER_FORMAT, Weights, load_weights, read_safetensors, save_weights
+from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
 from segnext.checkpoint.names import layout_of, to_official
 from segnext.checkpoint.official import from_official
 from segnext.checkpoint.pickles import read_official
@@ -76,7 +77,7 @@ def convert_to_official(source: Path, target: Path) -> int:
         SegNextError: when the network has another decoder or ablations.
     """
     content: dict[str, Any]
-    if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
+    if read_metadata(source).get("format") == ENCODER_FORMAT:
         state = to_official(read_published_encoder(source).state)
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:

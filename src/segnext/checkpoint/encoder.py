@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.coverage import IMAGENET, Coverage, compare
-from segnext.checkpoint.file import ENCODER_FORMAT, FORMAT, read_safetensors, save_safetensors
+from segnext.checkpoint.file import read_safetensors, save_safetensors
+from segnext.checkpoint.header import ENCODER_FORMAT, FORMAT
 from segnext.checkpoint.names import layout_of, to_ours
 from segnext.checkpoint.official import encoder_shape, fill_counters, preset_like
 from segnext.checkpoint.pickles import read_official

@@ -1,27 +1,27 @@
 """Our weights file: safetensors whose header carries everything needed to rebuild and use the model."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from segnext.checkpoint.coverage import compare
+from segnext.checkpoint.header import FORMAT, parse_header, read_metadata
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
-
-FORMAT = "segnext 1"
-ENCODER_FORMAT = "segnext encoder 1"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,19 @@ class Weights:
             model = build(self.config)
         model.load_state_dict({name: tensor.clone() for name, tensor in self.state.items()}, assign=True)
         return model.eval()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the configuration and the tensors, hexadecimal."""
+        digest = hashlib.sha256(repr(self.config).encode())
+        for name, tensor in self.state.items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def load(self) -> "Weights":
+        """These weights; a `WeightsFile` gives what it holds."""
+        return self
 
 
 def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
@@ -63,32 +76,14 @@ def load_weights(path: Path) -> Weights:
         SegNextError: when the file is missing, damaged or not one of ours.
     """
     metadata, state = read_safetensors(path)
-    if metadata.get("format") == ENCODER_FORMAT:
-        raise SegNextError(
-            f"{path}: holds an encoder alone, which segments nothing; start a training run from it with "
-            "--encoder_weights"
-        )
-    if metadata.get("format") != FORMAT:
-        raise SegNextError(
-            f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
-        )
+    header = parse_header(metadata, path)
     try:
-        header = json.loads(metadata["segnext"])
-        config = ModelConfig(**_with_tuples(header["model"]))
-        preprocess = Preprocess(**_with_tuples(header["preprocess"]))
-        class_list, provenance = header["labels"], header["provenance"]
         with torch.device("meta"):
-            wanted = build(config).state_dict()
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, SegNextError) as error:
+            wanted = build(header.config).state_dict()
+    except (TypeError, ValueError, RuntimeError, SegNextError) as error:
         raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
     compare(wanted, state).require(str(path), hint="the file is damaged, save or convert it again")
-    labels = Labels.from_dict(class_list, str(path))
-    if len(labels) != config.num_classes:
-        raise SegNextError(
-            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
-            "save or convert it again"
-        )
-    return Weights(config, labels, preprocess, state, provenance)
+    return Weights(header.config, header.labels, header.preprocess, state, header.provenance)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -97,17 +92,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     Raises:
         SegNextError: when the file is missing or damaged.
     """
-    if not path.is_file():
-        raise SegNextError(f"{path}: no such weights file; give a .safetensors file or a training run's folder")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise SegNextError(
-            f"{path}: not a readable safetensors file ({error}); official .pth files become one with "
-            "'segnext convert IN.pth OUT.safetensors'"
-        ) from error
+    metadata = read_metadata(path)
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return metadata, {name: x.float() if x.dtype == torch.float16 else x for name, x in state.items()}
 
 
@@ -119,8 +106,3 @@ def save_safetensors(state: Mapping[str, Tensor], metadata: dict[str, str], path
     }
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(stored, metadata))
-
-
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where our dataclasses have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

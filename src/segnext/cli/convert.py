@@ -43,12 +43,13 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
     """Our file to an official .pth, or to ours again, for example at half the size."""
     from segnext.checkpoint.convert import convert_to_official
     from segnext.checkpoint.encoder import read_encoder, save_encoder
-    from segnext.checkpoint.file import ENCODER_FORMAT, load_weights, read_safetensors, save_weights
+    from segnext.checkpoint.file import load_weights, save_weights
+    from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
 
     if args.target.suffix != ".safetensors":
         print(f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout")
         return 0
-    if read_safetensors(source)[0].get("format") == ENCODER_FORMAT:
+    if read_metadata(source).get("format") == ENCODER_FORMAT:
         save_encoder(read_encoder(source)[0], args.target, half=args.half)
     else:
         save_weights(load_weights(source), args.target, half=args.half)

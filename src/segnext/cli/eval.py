@@ -5,11 +5,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.allocator import keep_pages
 from segnext.cli.data_format import add_format
+from segnext.cli.options import add_engine, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 from segnext.errors import SegNextError
-from segnext.inference.load import DEFAULT, load
 
 if TYPE_CHECKING:
     from segnext.evaluation.metrics import Metrics
@@ -22,12 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_format(parser)
     parser.add_argument("--split", default="val", metavar="S", help="split to measure on (default: val)")
-    parser.add_argument(
-        "--weights",
-        default=DEFAULT,
-        metavar="W",
-        help=f"name, file or training run's folder (default: {DEFAULT})",
-    )
+    add_weights(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write the metrics to this file, for programs")
     parser.add_argument(
         "--picture",
@@ -35,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F.png",
         help="draw the confusion matrix (default: NAME.confusion.png beside --json NAME.json)",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    add_engine(parser, precision="fp32")  # so that figures from different machines compare
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +41,6 @@ def run(args: argparse.Namespace) -> int:
         if picture.suffix.lower() != ".png":
             raise SegNextError(f"{picture}: the picture is a PNG; give --picture a name that ends in .png")
         require_writable(picture, "--picture")
-    keep_pages()
     metrics, seconds = _measure(args)
 
     from rich.console import Console
@@ -77,7 +70,7 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
 
     folder = open_data(args.data, args.format)
     pairs = folder.pairs(args.split)
-    segmenter = load(args.weights, device=args.device)
+    segmenter = load_segmenter(args)
     require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

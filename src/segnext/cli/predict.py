@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.allocator import keep_pages
+from segnext.cli.options import add_engine, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
-from segnext.inference.load import DEFAULT
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext predict`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image, folder of images or glob")
-    parser.add_argument(
-        "--weights",
-        default=DEFAULT,
-        metavar="W",
-        help=f"name, file or training run's folder (default: {DEFAULT})",
-    )
+    add_weights(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -34,22 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for masks, overlays and results.jsonl (default: predictions)",
     )
-    parser.add_argument(
-        "--engine", choices=("auto", "torch"), default="auto", help="what runs the network (default: auto, torch)"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    add_engine(parser, precision="auto")
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
-    from segnext.inference.load import load
     from segnext.inference.predict import predict_files
 
     if args.json:
         require_writable(args.json, "--json")
-    keep_pages()
-    segmenter = load(args.weights, device=args.device)
+    segmenter = load_segmenter(args)
     start = time.perf_counter()
     with _progress() as bar:
         task = bar.add_task("predict", total=None, visible=False, rate=0.0)

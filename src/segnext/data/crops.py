@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segnext.data.folder import Pair
+from segnext.data.sampling import ClassSampler
 from segnext.data.transforms import Augment, augment
 from segnext.errors import SegNextError
 from segnext.labels import Labels
@@ -26,9 +27,11 @@ BATCHES_AHEAD = 4
 class Crops:
     """Sample n of a run: which picture, and how it is augmented, follow from (seed, n) alone.
 
-    Every picture occurs once in each pass over the data, in an order drawn anew for each pass.
+    Every picture occurs once in each pass over the data, in an order drawn anew for each pass; between them lie, evenly
+    spread, the samples that `sampler` draws for a class.
 
-    Item n: image (3, crop height, crop width) float32, normalised; mask (crop height, crop width) int64.
+    Item n: image (3, crop height, crop width) float32, normalised; mask (crop height, crop width) int64, or of
+    multi-label data (classes, crop height, crop width) uint8.
     """
 
     pairs: tuple[Pair, ...]
@@ -37,29 +40,48 @@ class Crops:
     crop: tuple[int, int]
     augment: Augment
     seed: int
+    sampler: ClassSampler | None = None
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
-        epoch, position = divmod(number, len(self.pairs))
-        pair = self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]]
+        pair, label = self.choice(number)
         image, mask = pair.read_image(), pair.read_mask(self.labels)
-        if image.shape[:2] != mask.shape:
+        height, width = image.shape[:2]
+        if mask.shape[-2:] != (height, width):
             raise SegNextError(
-                f"{pair.mask}: is {mask.shape[1]} x {mask.shape[0]}, its picture {image.shape[1]} x {image.shape[0]}; "
+                f"{pair.mask}: is {mask.shape[-1]} x {mask.shape[-2]}, its picture {width} x {height}; "
                 "both must have the same size"
             )
         image, mask = augment(
             image,
             mask,
-            base_size=self.preprocess.size(*mask.shape),
+            base_size=self.preprocess.size(height, width),
             crop=self.crop,
             ignore=self.labels.ignore,
             mean=self.preprocess.mean,
             options=self.augment,
             random=np.random.Generator(np.random.PCG64([self.seed, 1, number])),
+            label=label,
         )
         normal = np.ascontiguousarray(self.preprocess.normalise(image))
-        return torch.from_numpy(normal), torch.from_numpy(mask.astype(np.int64))
+        truth = torch.from_numpy(mask)
+        return torch.from_numpy(normal), truth if self.labels.multi_label else truth.long()
+
+    def pair(self, number: int) -> Pair:
+        """The picture of sample `number`, and its mask."""
+        return self.choice(number)[0]
+
+    def choice(self, number: int) -> tuple[Pair, int | None]:
+        """The picture of sample `number`, and the class that its crop is laid over, if any."""
+        sampler = self.sampler
+        if sampler is not None:
+            drawn = sampler.before(number)
+            if sampler.before(number + 1) > drawn:
+                label, picture = sampler.draw(np.random.Generator(np.random.PCG64([self.seed, 2, number])))
+                return self.pairs[picture], label
+            number -= drawn
+        epoch, position = divmod(number, len(self.pairs))
+        return self.pairs[epoch_order(self.seed, epoch, len(self.pairs))[position]], None
 
 
 @lru_cache(maxsize=2)

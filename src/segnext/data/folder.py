@@ -1,4 +1,8 @@
-"""A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems."""
+"""A data set as a folder: dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same stems.
+
+A mask is STEM.png with one label per pixel, or, where dataset.yaml says `multi_label: true`, a folder STEM/ with a
+binary CLASS.png for each class in the picture.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from PIL import Image
 
 from segnext.data.coding import Coding, Mask, Window
+from segnext.data.planes import read_grey, read_planes
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES, read_image, unbound_pillow
+from segnext.imageio import SUFFIXES, read_image
 from segnext.labels import Labels
 from segnext.preprocess import Image as Picture
 
@@ -21,7 +25,7 @@ class Pair:
 
     Attributes:
         image: the picture's file.
-        mask: the mask's file.
+        mask: the mask's file, or the folder of its classes' masks when they are multi-label.
         coding: what the mask's pixels mean; None when they are the labels.
         window: the part that is meant; None for the whole.
     """
@@ -40,11 +44,13 @@ class Pair:
         return read_image(self.image) if self.window is None else self.window.cut(_whole_image(self.image))
 
     def read_mask(self, labels: Labels) -> Mask:
-        """The labels of the mask, H x W.
+        """The labels of the mask, H x W; of multi-label masks, classes x H x W of 0, 1 and the ignore label.
 
         Raises:
             SegNextError: when it cannot be read, or holds anything but labels and the ignore label.
         """
+        if labels.multi_label:
+            return read_planes(self.mask, labels, lambda: self.read_image().shape[:2])
         if self.window is not None:
             return self.window.cut(_whole_mask(self.mask, self.coding, labels))
         return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)
@@ -106,13 +112,16 @@ class Folder:
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
         files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())
-        pairs = [Pair(file, masks / file.relative_to(images).with_suffix(".png")) for file in files]
+        multi_label = self.labels.multi_label
+        suffix = "" if multi_label else ".png"
+        pairs = [Pair(file, masks / file.relative_to(images).with_suffix(suffix)) for file in files]
         if not pairs:
             raise SegNextError(f"{images}: there is no picture in this split; put its images there")
-        missing = [pair for pair in pairs if not pair.mask.is_file()]
+        missing = [pair for pair in pairs if not (pair.mask.is_dir() if multi_label else pair.mask.is_file())]
         if missing:
             raise SegNextError(
-                f"{missing[0].image}: has no mask {missing[0].mask} ({len(missing)} of {len(pairs)} pictures "
+                f"{missing[0].image}: has no {'folder of masks' if multi_label else 'mask'} {missing[0].mask} "
+                f"({len(missing)} of {len(pairs)} pictures "
                 f"of split '{split}' have none); add the masks or remove the pictures"
             )
         return pairs
@@ -130,15 +139,7 @@ def read_mask(path: Path, labels: Labels) -> Mask:
         SegNextError: when the file cannot be read, has more than one channel, or holds labels that are
             neither a class nor the ignore label.
     """
-    try:
-        with unbound_pillow, Image.open(path) as file:
-            if file.mode not in ("L", "P", "1"):
-                raise SegNextError(
-                    f"{path}: a mask of mode {file.mode}; masks hold one 8-bit label per pixel, as grey or palette PNG"
-                )
-            mask = np.asarray(file, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SegNextError(f"{path}: cannot be read as a mask ({error}); write it again") from error
+    mask = read_grey(path)
     used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     unknown = [int(label) for label in used if label >= len(labels) and label != labels.ignore]
     if unknown:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.counts import class_pixels
+from segnext.data.counts import count_classes
 from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -122,7 +122,7 @@ def plan_split(
     pool = _pool(folder, shares, again)
     groups: dict[str, list[PurePosixPath]] = defaultdict(list)
     counts: dict[str, Counts] = defaultdict(lambda: np.zeros(len(folder.labels), np.int64))
-    for done, (pair, count) in enumerate(zip(pool, class_pixels(pool, folder.labels), strict=True), 1):
+    for done, (pair, count) in enumerate(zip(pool, count_classes(pool, folder.labels, 2).pixels, strict=True), 1):
         picture = PurePosixPath(pair.image.relative_to(path / "images"))
         groups[grouping(picture)].append(picture)
         counts[grouping(picture)] += count

@@ -1,5 +1,6 @@
 """Paired augmentation of picture and mask, as in the paper's recipe (section 4, and the released configuration)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ class Augment:
     Attributes:
         scale: range of the random resize.
         max_class_share: a crop in which one class covers this share or more is drawn again, up to ten crops in all; 1
-            takes any crop.
+            takes any crop, as do multi-label masks, whose classes do not share the crop out among them.
         flip: probability of a horizontal flip.
         brightness: largest addition to all channels, in 8-bit units; this and the three below are each
             applied with probability 1/2, contrast before or after the colours.
@@ -44,31 +45,40 @@ def augment(
     mean: tuple[float, ...],
     options: Augment,
     random: np.random.Generator,
+    label: int | None = None,
 ) -> tuple[Array, Array]:
     """One training sample: resize, crop, flip, distort colours, pad.
 
     Args:
         image: H x W x 3 uint8.
-        mask: H x W labels.
+        mask: H x W labels, or classes x H x W of 0, 1 and `ignore`.
         base_size: height and width that a scale of 1 means.
         crop: height and width of the result.
         ignore: label of the padding.
         mean: colour of the padding, in 8-bit units.
         options: strengths.
         random: where every choice comes from.
+        label: the class that the crop is laid over, where the resized mask still has it; None for anywhere.
 
     Returns:
         Picture and mask of size `crop`.
     """
     scale = random.uniform(*options.scale)
     size = tuple(max(1, round(side * scale)) for side in base_size)
-    image, mask = resize(image, size, cv2.INTER_LINEAR), resize(mask, size, cv2.INTER_NEAREST)
-    rows, columns = choose_crop(mask, crop, ignore, options.max_class_share, random)
-    image, mask = image[rows, columns], mask[rows, columns]
+    image = resize(image, size, cv2.INTER_LINEAR)
+    mask = _each_plane(mask, lambda plane: resize(plane, size, cv2.INTER_NEAREST))
+    rows, columns = choose_crop(mask, crop, ignore, options.max_class_share, random, label)
+    image, mask = image[rows, columns], mask[..., rows, columns]
     if random.random() < options.flip:
-        image, mask = image[:, ::-1], mask[:, ::-1]
+        image, mask = image[:, ::-1], mask[..., ::-1]
     image = distort_colors(np.ascontiguousarray(image), options, random)
-    return pad(image, crop, [round(value) for value in mean]), pad(mask, crop, [ignore])
+    mask = _each_plane(mask, lambda plane: pad(plane, crop, [ignore]))
+    return pad(image, crop, [round(value) for value in mean]), mask
+
+
+def _each_plane(mask: Array, change: Callable[[Array], Array]) -> Array:
+    """Change a mask of labels, or each plane of a multi-label one."""
+    return change(mask) if mask.ndim == 2 else np.stack([change(plane) for plane in mask])
 
 
 def resize(array: Array, size: tuple[int, ...], interpolation: int) -> Array:
@@ -78,20 +88,39 @@ def resize(array: Array, size: tuple[int, ...], interpolation: int) -> Array:
 
 
 def choose_crop(
-    mask: Array, crop: tuple[int, int], ignore: int, max_class_share: float, random: np.random.Generator
+    mask: Array,
+    crop: tuple[int, int],
+    ignore: int,
+    max_class_share: float,
+    random: np.random.Generator,
+    label: int | None = None,
 ) -> tuple[slice, slice]:
-    """Rows and columns of a random window in which no class covers more than `max_class_share`."""
-    height, width = mask.shape
+    """Rows and columns of a random window in which no class covers more than `max_class_share`.
+
+    With a `label`, the window lies over one of that class's pixels, drawn evenly from all of them, if there are any.
+    """
+    height, width = mask.shape[-2:]
+    pixels = np.flatnonzero(mask == label if mask.ndim == 2 else mask[label] == 1) if label is not None else np.empty(0)
     window = (slice(0, crop[0]), slice(0, crop[1]))
     for _ in range(10 if max_class_share < 1 else 1):
-        top = int(random.integers(max(height - crop[0], 0) + 1))
-        left = int(random.integers(max(width - crop[1], 0) + 1))
+        row, column = divmod(int(random.choice(pixels)), width) if len(pixels) else (None, None)
+        top, left = _start(height, crop[0], row, random), _start(width, crop[1], column, random)
         window = (slice(top, top + crop[0]), slice(left, left + crop[1]))
+        if mask.ndim == 3:
+            break
         counts = np.bincount(mask[window].ravel(), minlength=256)
         counts[ignore] = 0
         if np.count_nonzero(counts) > 1 and counts.max() < max_class_share * counts.sum():
             break
     return window
+
+
+def _start(length: int, crop: int, covered: int | None, random: np.random.Generator) -> int:
+    """Where a crop begins along one side: anywhere, or anywhere that `covered` lies in it."""
+    last = max(length - crop, 0)
+    if covered is None:
+        return int(random.integers(last + 1))
+    return int(random.integers(max(covered - crop + 1, 0), min(covered, last) + 1))
 
 
 def distort_colors(image: Array, options: Augment, random: np.random.Generator) -> Array:

@@ -60,17 +60,21 @@ def _published(name: str) -> Path:
     return published_file(name, known_labels)
 
 
-def load(name: str | Path = DEFAULT, device: str = "auto") -> "Segmenter":
+def load(
+    name: str | Path = DEFAULT, device: str = "auto", *, engine: str = "auto", precision: str = "auto"
+) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
     Args:
         name: a packaged or published name, a .safetensors file, a folder or OWNER/NAME of a Hugging Face repository.
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
+        engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
+        precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
 
     Raises:
-        SegNextError: when there are no such weights, they are damaged, or the device is absent.
+        SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
     """
-    from segnext.checkpoint.file import load_weights
+    from segnext.checkpoint.header import WeightsFile
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(load_weights(weights_path(name)), device)
+    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision)

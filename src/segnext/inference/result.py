@@ -1,6 +1,6 @@
 """What the network says about one picture."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ class Result:
     Attributes:
         image: the picture, (H, W, 3) uint8 RGB.
         mask: the label of every pixel, (H, W) uint8, at the picture's own size.
-        confidence: softmax probability of the chosen class, (H, W) float32, 0..1.
+        measure_confidence: computes `confidence`, which not everyone wants and takes longer than the mask.
         labels: what the labels mean.
         seconds: time from the picture (decoded, or its path) to the mask.
         name: the file's name without suffix, "image" for pictures from memory.
@@ -31,7 +31,7 @@ class Result:
 
     image: Image
     mask: NDArray[np.uint8]
-    confidence: NDArray[np.float32]
+    measure_confidence: Callable[[], NDArray[np.float32]]
     labels: Labels
     seconds: float
     name: str = "image"
@@ -40,6 +40,11 @@ class Result:
     def classes(self) -> tuple[str, ...]:
         """Label i means `classes[i]`."""
         return self.labels.classes
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """Softmax probability of the chosen class, (H, W) float32, 0..1; computed when it is first asked for."""
+        return self.measure_confidence()
 
     @cached_property
     def shares(self) -> dict[str, float]:

@@ -1,27 +1,36 @@
 """The network with everything around it: pictures in, results out."""
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, overload
+from threading import Thread
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, overload
 
 import cv2
 import numpy as np
 import PIL.Image
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
 
-from segnext.checkpoint.file import Weights, load_weights
-from segnext.checkpoint.hub import fetch_repository, push, save_folder
+from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.imageio import Source, read_image
+from segnext.inference.engines import start
+from segnext.inference.engines.engine import Logits
 from segnext.inference.load import weights_path
+from segnext.inference.prepare import prepare
 from segnext.inference.result import Result
 from segnext.preprocess import Image
 
-NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "insufficient memory")
+if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
+    from torch import Tensor
+
+    from segnext.checkpoint.file import Weights
+    from segnext.model.network import SegNeXt
+
+NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
 
 
 class Segmenter:
@@ -30,20 +39,28 @@ class Segmenter:
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
+        engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
+        precision: "auto", "fp32" or "bf16".
 
     Attributes:
-        model: the network, float32, in evaluation mode; it has `.encoder` and `.decoder`.
+        engine: what runs the network, with its name, precision and device.
         config: what determines the network's shape.
         provenance: where the weights come from.
         labels: what the labels mean.
         preprocess: how pictures are prepared.
-        device: where the network is.
 
     Raises:
-        SegNextError: when the device is absent or the weights are not for RGB pictures.
+        SegNextError: when the device or engine is absent or the weights are not for RGB pictures.
     """
 
-    def __init__(self, weights: Weights, device: str = "auto") -> None:
+    def __init__(
+        self,
+        weights: "Weights | WeightsFile",
+        device: str = "auto",
+        *,
+        engine: str = "auto",
+        precision: str = "auto",
+    ) -> None:
         if weights.config.in_channels != 3:
             raise SegNextError(
                 f"these weights take {weights.config.in_channels} bands, but pictures have 3; choose RGB weights"
@@ -53,13 +70,24 @@ class Segmenter:
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
                 "save them with one name per class"
             )
-        self.device = _device(device)
-        self.model = weights.model().to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # quicker on processors
+        self.source = weights
         self.config = weights.config
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
+        self.engine = start(weights, engine, device, precision)
+
+    @cached_property
+    def model(self) -> "SegNeXt":
+        """The network in its trained form, a torch module with `.encoder` and `.decoder`, float32, on the device.
+
+        It is made when first asked for; what runs is the engine's own, folded form of it.
+        """
+        import torch
+
+        model = self.source.load().model().to(self.engine.device)
+        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     @overload
     def __call__(self, source: Source) -> Result: ...  # type: ignore[overload-overlap]
@@ -83,12 +111,25 @@ class Segmenter:
             return self._segment(source)
         return map(self._segment, source)
 
-    def logits(self, source: Source) -> Tensor:
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32, on the device."""
+    def logits(self, source: Source) -> "Tensor":
+        """Scores before the softmax at the picture's own size, (classes, H, W) float32."""
+        import torch
+
         image = read_image(source)
         with torch.inference_mode(), _fitting(image):
-            logits, covered = self._network(image)
-            return _enlarge(logits, covered, image)[0]
+            low, covered = self.low_logits(image)
+            low_BCHW = torch.from_numpy(low).permute(2, 0, 1)[None].contiguous()
+            enlarged = torch.nn.functional.interpolate(low_BCHW, size=covered, mode="bilinear", align_corners=False)
+            return enlarged[0, :, : image.shape[0], : image.shape[1]]
+
+    def low_logits(self, image: Image) -> tuple[Logits, tuple[int, int]]:
+        """The decoder's scores (h, w, classes), and the height and width in the picture that they cover.
+
+        They cover more than the picture when it was padded: below it and to its right. What they are at the
+        picture's resolution, `kernels.classify` finds.
+        """
+        x, covered = prepare(image, self.preprocess)
+        return self.engine(x), covered
 
     @classmethod
     def from_pretrained(
@@ -103,85 +144,55 @@ class Segmenter:
             device: see `Segmenter`.
         """
         hub = (revision or token) and not Path(name).exists()
-        path = fetch_repository(str(name), revision=revision, token=token) if hub else weights_path(name)
-        return cls(load_weights(path), device)
+        if hub:
+            from segnext.checkpoint.hub import fetch_repository
 
-    def weights(self) -> Weights:
-        """The network's present weights with everything around them, as a file holds them."""
-        return Weights(self.config, self.labels, self.preprocess, self.model.state_dict(), self.provenance)
+            path = fetch_repository(str(name), revision=revision, token=token)
+        else:
+            path = weights_path(name)
+        return cls(WeightsFile(path), device)
+
+    def weights(self) -> "Weights":
+        """The network's weights with everything around them, as a file holds them."""
+        return self.source.load()
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False, licence: str | None = None) -> None:
         """Write a folder that `segnext.load` takes and the Hugging Face Hub shows; see `checkpoint.hub.save_folder`."""
+        from segnext.checkpoint.hub import save_folder
+
         save_folder(self.weights(), Path(folder), half=half, licence=licence)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None, **options: Any) -> str:
         """Upload to the Hugging Face repository OWNER/NAME; its address. For `options` see `checkpoint.hub.push`."""
+        from segnext.checkpoint.hub import push
+
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
     def _segment(self, source: Source) -> Result:
-        start = time.perf_counter()
+        from segnext.kernels.classify import classify
+
+        started = perf_counter()
         image = read_image(source)
-        with torch.inference_mode(), _fitting(image):
-            logits, covered = self._network(image)
-            mask, confidence = _classify(logits, covered, image)
-        seconds = time.perf_counter() - start
+        with _fitting(image):
+            low, covered = self.low_logits(image)
+            size = image.shape[:2]
+            mask, _ = classify(low, covered, size)
+        seconds = perf_counter() - started
         name = Path(source).stem if isinstance(source, str | Path) else "image"
-        return Result(image, mask.cpu().numpy(), confidence.cpu().numpy(), self.labels, seconds, name)
-
-    def _network(self, image: Image) -> tuple[Tensor, tuple[int, int]]:
-        """The decoder's logits, (1, classes, h, w), and how many rows and columns of the picture they cover.
-
-        They cover more than the picture when it was padded; below it and to its right.
-        """
-        height, width = covered = image.shape[:2]
-        new_height, new_width = self.preprocess.size(height, width)
-        if (new_height, new_width) != (height, width):
-            smaller = new_height * new_width < height * width
-            how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            image = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), np.uint8)
-        bottom, right = self.preprocess.padding(new_height, new_width)
-        if bottom or right:  # only pictures at their own size; others were resized to a multiple
-            covered = (height + bottom, width + right)
-        x = torch.from_numpy(self.preprocess.normalise(image))[None].to(self.device)
-        x = F.pad(x, (0, right, 0, bottom)).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.model.decoder(self.model.encoder(x))
-        return logits.contiguous(), covered
+        return Result(image, mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SegNextError(f"unknown device '{name}'; choose auto, cpu or cuda") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SegNextError(f"device '{name}' is not there, or torch was built without CUDA; use auto or cpu")
-    return device
+def _confidence(low: Logits, covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+    from segnext.kernels.classify import classify
+
+    _, probability = classify(low, covered, size, confidence=True)
+    assert probability is not None
+    return probability
 
 
-def _enlarge(logits: Tensor, covered: tuple[int, int], image: Image) -> Tensor:
-    """Logits at the picture's resolution, without those of the padding."""
-    height, width = image.shape[:2]
-    return F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)[..., :height, :width]
-
-
-def _classify(logits: Tensor, covered: tuple[int, int], image: Image) -> tuple[Tensor, Tensor]:
-    """Low-resolution logits -> mask (H, W) uint8 and softmax probability of the chosen class, (H, W) float32.
-
-    The classes are enlarged one after the other, with a running maximum and a running sum of
-    exponentials relative to it, so that memory does not grow with the number of classes.
-    """
-    best = _enlarge(logits[:, :1], covered, image)[0, 0]
-    mask = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-    total = torch.ones_like(best)
-    for label in range(1, logits.shape[1]):
-        score = _enlarge(logits[:, label : label + 1], covered, image)[0, 0]
-        mask[score > best] = label
-        top = torch.maximum(best, score)
-        total.mul_(best.sub_(top).exp_()).add_(score.sub_(top).exp_())
-        best = top
-    return mask, total.reciprocal_()
+def _load_kernel() -> None:
+    """Import numba and its compiled code, which takes as long as starting an engine."""
+    import_module("segnext.kernels.classify").classify(np.zeros((1, 1, 1), np.float32), (1, 1), (1, 1))
 
 
 @contextmanager

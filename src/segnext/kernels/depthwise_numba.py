@@ -4,14 +4,14 @@ Apart from `depthwise.py` so that numba is imported only by those who train on a
 Shapes: x and grad (B, H, W, C), bfloat16 as raw 16-bit words or float32; result (kernel height * kernel width, C).
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from segnext.kernels.threads import share
 
 ROWS = 8  # rows of one partial sum; fixed, so that the order of additions never depends on the threads
 
@@ -55,11 +55,6 @@ def _accumulate(x: Any, grad: Any, offset: int, kh: int, kw: int, out: Any) -> N
                         sums[c] += g[w, c] * v[w, c]
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="depthwise")
-
-
 def weight_gradient(x: NDArray[Any], grad: NDArray[Any], kh: int, kw: int) -> NDArray[np.float32]:
     """Sum over samples and positions of grad[b, h, w, c] * x[b, h + i - kh // 2, w + j - kw // 2, c]."""
     batch, height, _, channels = x.shape
@@ -76,10 +71,6 @@ def weight_gradient(x: NDArray[Any], grad: NDArray[Any], kh: int, kw: int) -> ND
                 x_rows, grad_rows = _widen(x_rows), _widen(grad_rows)
             _accumulate(x_rows, grad_rows, first - top, kh, kw, partial[index])
 
-    workers = min(torch.get_num_threads(), len(tasks))
-    others = [_pool(workers).submit(run, worker, workers) for worker in range(1, workers)]
-    run(0, workers)
-    for other in others:
-        other.result()
+    share(run, min(torch.get_num_threads(), len(tasks)))
     total: NDArray[np.float32] = partial.sum(axis=0)
     return total

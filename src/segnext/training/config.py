@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from segnext.data.readers import Format
+from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -68,9 +70,11 @@ class TrainConfig:
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
+        sampling: which pictures and places the crops come from.
         optimizer: optimiser.
         schedule: learning rate over time.
         drop_path: drop path probability; null takes the model's own.
+        loss: what is minimised.
         class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
         precision: number format of the forward pass; auto takes bf16 where the processor has it.
@@ -96,9 +100,11 @@ class TrainConfig:
     crop: tuple[int, int] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
+    sampling: Sampling = field(default_factory=Sampling)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     drop_path: float | None = None
+    loss: Loss = field(default_factory=Loss)
     class_balance: float = 0.0
     ema: float = 0.999
     precision: Precision = "auto"
@@ -120,3 +126,5 @@ class TrainConfig:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
         if not 0.0 <= self.ema < 1.0:
             raise SegNextError(f"ema is {self.ema}; it must be at least 0 and below 1")
+        if self.loss.class_weights is not None and self.class_balance:
+            raise SegNextError("class_balance computes what loss.class_weights gives by hand; set one of them alone")

@@ -13,6 +13,7 @@ from torch import Tensor
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.readers.open import open_data
+from segnext.data.sampling import ClassSampler
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.model.config import ModelConfig, preset
@@ -20,16 +21,16 @@ from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
-from segnext.training.losses import balanced_weights, class_frequencies, cross_entropy
+from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import Average, build_optimizer, lr_factor
 from segnext.training.progress import Progress
 from segnext.training.results import Results
-from segnext.training.start import load_encoder, resolve, start_folder
+from segnext.training.start import class_counts, load_encoder, resolve, start_folder
 from segnext.training.state import State
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32, masks (B, H, W) int64
+Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
@@ -50,13 +51,15 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels)
-    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed)
+    counts = class_counts(config, pairs, folder.labels)
+    sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
+    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
 
     torch.manual_seed(config.seed)
     shape = _model_config(config, len(folder.labels))
     resuming = resume and (out / "state.pt").exists()
     model = _build_model(config, shape, resuming)
-    step = TrainStep(config, model, _class_weights(config, crops), folder.labels.ignore)
+    step = TrainStep(config, model, training_loss(config, folder.labels, counts))
     state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
     if resume:
         remove_leftovers(out)
@@ -114,11 +117,10 @@ def _run(
 class TrainStep:
     """One optimiser step: forward and backward over its parts, clipping, AdamW."""
 
-    def __init__(self, config: TrainConfig, model: SegNeXt, class_weights: Tensor | None, ignore: int) -> None:
+    def __init__(self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss) -> None:
         self.config = config
         self.model = model
-        self.class_weights = class_weights
-        self.ignore = ignore
+        self.criterion = criterion
         self.device = torch.device(config.device)
         self.optimizer = build_optimizer(model, config.optimizer)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
@@ -149,7 +151,7 @@ class TrainStep:
         amp_type = AMP_TYPES.get(self.config.precision)
         with torch.autocast(self.device.type, amp_type, enabled=amp_type is not None):
             logits = self.model(images)
-        return cross_entropy(logits, masks, self.class_weights, self.ignore)
+        return self.criterion(logits, masks)
 
 
 def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
@@ -166,14 +168,6 @@ def _build_model(config: TrainConfig, shape: ModelConfig, resuming: bool) -> Seg
     for generator in model.random_generators():
         generator.manual_seed(config.seed)
     return model.train()
-
-
-def _class_weights(config: TrainConfig, crops: Crops) -> Tensor | None:
-    if config.class_balance == 0.0:
-        return None
-    masks = (pair.read_mask(crops.labels) for pair in crops.pairs)
-    frequencies = class_frequencies(masks, len(crops.labels))
-    return balanced_weights(frequencies, config.class_balance).to(config.device)
 
 
 def _steps(config: TrainConfig, crops: Crops, done: int) -> Iterator[list[Batch]]:

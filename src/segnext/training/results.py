@@ -44,7 +44,7 @@ class Results:
 
     def validate(self, state: State, progress: Progress) -> None:
         """Measure mIoU on val; the best weights so far become best.safetensors."""
-        segmenter = Segmenter(self._weights(state), self.config.device)
+        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
         metrics = evaluate(
             lambda path: segmenter(path).mask,
             self.pairs,
@@ -71,7 +71,8 @@ class Results:
         draw_curves(log, self.out / "curves.png")
         if not self.pairs or self.config.val_split is None:
             return
-        segmenter = Segmenter(load_weights(self.out / "best.safetensors"), self.config.device)
+        best = load_weights(self.out / "best.safetensors")
+        segmenter = Segmenter(best, self.config.device, engine="torch", precision="fp32")
         draw_examples(
             [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, self.out / "examples.png"
         )
@@ -82,7 +83,7 @@ class Results:
 
     def _show(self, state: State) -> None:
         """A few val pictures beside truth and prediction, for TensorBoard."""
-        segmenter = Segmenter(self._weights(state), self.config.device)
+        segmenter = Segmenter(self._weights(state), self.config.device, engine="torch", precision="fp32")
         for number, pair in enumerate(self._chosen(SHOWN), 1):
             self.log.show(f"val/example_{number}", state.step, strip(self._item(segmenter, pair), self.labels))
 

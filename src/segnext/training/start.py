@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from segnext.checkpoint.encoder import start_encoder
+from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -73,9 +74,16 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
     """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
     sizes = []
     for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
-        sizes.append(preprocess.size(*pair.read_mask(labels).shape))
+        sizes.append(preprocess.size(*pair.read_mask(labels).shape[-2:]))
     height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
     return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
+
+
+def class_counts(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> ClassCounts | None:
+    """Pixels of each class in the training masks, which are all read, where the run needs to know."""
+    if not config.class_balance and not config.sampling.class_share:
+        return None
+    return count_classes(pairs, labels, config.workers)
 
 
 def _has_bf16(device: str) -> bool:

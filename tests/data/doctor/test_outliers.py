@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from messy_folder import Folder
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -9,10 +10,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return Folder(tmp_path_factory.mktemp("outliers") / "data")
 
 
-def disc(index: int) -> np.ndarray:
+def disc(index: int) -> NDArray[np.uint8]:
     """A disc of ones that covers a tenth to a third of the mask."""
     rows, columns = np.mgrid[:48, :64]
-    return ((rows - 24) ** 2 + (columns - 20 - index) ** 2 < (10 + index) ** 2).astype(np.uint8)
+    mask: NDArray[np.uint8] = ((rows - 24) ** 2 + (columns - 20 - index) ** 2 < (10 + index) ** 2).astype(np.uint8)
+    return mask
 
 
 @pytest.mark.parametrize("high", [1, 255])
@@ -20,7 +22,7 @@ def disc(index: int) -> np.ndarray:
 def test_inverted_masks_of_two_classes(folder: Folder, high: int, small: int) -> None:
     folder.classes(2)
     for index in range(9):
-        folder.pair(str(index), mask=(disc(index) ^ small ^ (index in (2, 5))) * np.uint8(high))
+        folder.pair(str(index), mask=(disc(index) ^ np.uint8(small ^ (index in (2, 5)))) * np.uint8(high))
     finding = folder.found()["inverted-masks"]
     assert finding.count == 2
     assert set(finding.files) == {"masks/train/2.png", "masks/train/5.png"}

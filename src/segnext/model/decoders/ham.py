@@ -37,6 +37,7 @@ class HamDecoder(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.encoder_channels = tuple(encoder_channels)
         self.stages = tuple(stages)
         self.squeeze = ConvNorm(sum(encoder_channels[stage - 1] for stage in stages), channels)
         self.hamburger = context  # whatever it is, the name in weights files stays

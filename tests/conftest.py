@@ -1,5 +1,6 @@
-"""A tiny network with random weights, and pictures."""
+"""For all tests: a cache of their own, a tiny network with random weights, and pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def weights_like(config: ModelConfig = CONFIG, preprocess: Preprocess | None = N
     return Weights(config, LABELS, preprocess or Preprocess(), state)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is downloaded, converted and compiled goes to a folder of this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGNEXT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_weights() -> Weights:
     return weights_like()
@@ -41,7 +50,7 @@ def weights_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def segmenter(tiny_weights: Weights) -> Segmenter:
-    return Segmenter(tiny_weights, "cpu")
+    return Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
 
 
 @pytest.fixture

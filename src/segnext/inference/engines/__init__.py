@@ -1,0 +1,92 @@
+"""What can run a network, and which of it is right for this machine."""
+
+import ctypes
+import platform
+from importlib.util import find_spec
+
+from segnext.errors import SegNextError
+from segnext.inference.engines.engine import Engine
+from segnext.inference.engines.source import Source
+
+ENGINES = ("torch", "openvino", "onnxruntime")
+PRECISIONS = ("fp32", "bf16")
+INSTALL = {
+    "openvino": ("openvino",),
+    "onnxruntime": ("onnxruntime", "onnx", "onnxscript"),  # the last two turn the network into its format
+}
+
+
+def start(source: Source, engine: str = "auto", device: str = "auto", precision: str = "auto") -> Engine:
+    """An engine that runs the network of `source`.
+
+    Args:
+        source: the weights.
+        engine: "torch", "openvino" or "onnxruntime"; "auto" takes torch on a CUDA device, and on a processor OpenVINO
+            where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
+        device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
+        precision: "fp32" or "bf16"; "auto" takes bf16 where the processor computes it, fp32 elsewhere and on CUDA.
+
+    Raises:
+        SegNextError: when what is asked for is unknown, not installed or not possible here.
+    """
+    for kind, choice, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
+        if choice not in ("auto", *known):
+            raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {' or '.join(known)}")
+    device = _device(device)
+    if engine == "auto":
+        engine = _best_engine(device)
+    if engine == "torch":
+        return _torch(source, device, precision)
+    if device != "cpu":
+        raise SegNextError(f"engine {engine} runs on processors, not on {device}; use --device cpu or --engine torch")
+    if not all(map(find_spec, INSTALL[engine])):
+        extra = "fast" if engine == "openvino" else engine
+        raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
+    return _openvino(source, precision) if engine == "openvino" else _onnxruntime(source, precision)
+
+
+def _device(name: str) -> str:
+    """The device that `name` stands for; torch is imported only where it may find a CUDA device."""
+    if name == "cpu" or (name == "auto" and not _has_cuda_driver()):
+        return "cpu"
+    from segnext.inference.engines.torch_engine import torch_device
+
+    return torch_device(name)
+
+
+def _has_cuda_driver() -> bool:
+    library = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _best_engine(device: str) -> str:
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return "openvino" if device == "cpu" and x86 and find_spec("openvino") else "torch"
+
+
+def _torch(source: Source, device: str, precision: str) -> Engine:
+    from segnext.inference.engines.torch_engine import TorchEngine, has_bf16
+
+    if precision == "auto":
+        precision = "bf16" if device == "cpu" and has_bf16(device) else "fp32"
+    return TorchEngine(source.load().model(), device, precision)
+
+
+def _openvino(source: Source, precision: str) -> Engine:
+    from segnext.inference.engines.openvino_engine import OpenVINOEngine, computes_bf16
+
+    if precision == "auto":
+        precision = "bf16" if computes_bf16() else "fp32"
+    return OpenVINOEngine(source, precision)
+
+
+def _onnxruntime(source: Source, precision: str) -> Engine:
+    from segnext.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
+
+    if precision == "bf16":
+        raise SegNextError("engine onnxruntime computes in fp32 on processors; use --precision fp32, or another engine")
+    return OnnxRuntimeEngine(source)

@@ -1,0 +1,30 @@
+"""What runs the network."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+EngineName = Literal["auto", "torch", "openvino", "onnxruntime"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of 32
+Logits = NDArray[np.float32]  # (H / 8, W / 8, classes)
+
+
+class Engine(Protocol):
+    """The inference form of a network, ready to run; every height and width, without preparing anew.
+
+    Attributes:
+        name: torch, openvino or onnxruntime.
+        precision: fp32 or bf16, in which most of the network is computed.
+        device: where, such as cpu or cuda:0.
+    """
+
+    name: str
+    precision: str
+    device: str
+
+    def __call__(self, x: Batch) -> Logits:
+        """Scores of all classes at an eighth of the resolution; the caller may keep the array."""
+        ...

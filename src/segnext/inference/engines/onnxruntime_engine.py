@@ -1,0 +1,58 @@
+"""ONNX Runtime, for where it is what people have."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnxruntime
+
+from segnext.inference.engines.artefacts import artefact
+from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.source import Source
+
+OPSET = 18
+LARGEST = 2048  # height and width that the export reasons with, in units of 32 pixels; not a limit when running
+
+
+class OnnxRuntimeEngine:
+    """The folded network as ONNX, on processors, in float32; see `Engine`."""
+
+    name = "onnxruntime"
+    device = "cpu"
+    precision = "fp32"
+
+    def __init__(self, source: Source) -> None:
+        folder = artefact(source.digest, "onnxruntime", lambda folder: _export(source, folder / "network.onnx"))
+        self.session = onnxruntime.InferenceSession(folder / "network.onnx", providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, x: Batch) -> Logits:
+        logits: Logits = self.session.run(None, {self.input: x})[0][0]
+        return logits
+
+
+def _export(source: Source, file: Path) -> None:
+    """The folded network as ONNX, height and width left open."""
+    import torch
+
+    from segnext.model.fold import fold
+
+    rows, columns = (torch.export.Dim(name, min=2, max=LARGEST) for name in ("rows", "columns"))
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
+            torch.onnx.export(
+                fold(source.load().model()),
+                (torch.zeros(1, 64, 96, source.config.in_channels),),
+                file,
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=({1: 32 * rows, 2: 32 * columns},),
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,145 @@
+"""Every engine gives the trained network's logits, at every size, from one artefact."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import picture, weights_like
+
+from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.header import WeightsFile
+from segnext.errors import SegNextError
+from segnext.inference import engines
+from segnext.inference.engines import start
+from segnext.inference.engines.artefacts import artefact
+from segnext.inference.segmenter import Segmenter
+
+SIZES = [(64, 96), (32, 32), (96, 64)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "tolerance"),
+    [
+        ("torch", "fp32", 1e-4),
+        ("torch", "bf16", 0.1),
+        ("openvino", "fp32", 1e-4),
+        ("openvino", "bf16", 0.1),
+        ("onnxruntime", "fp32", 1e-4),
+    ],
+)
+def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: str, tolerance: float) -> None:
+    if engine != "torch":
+        pytest.importorskip(engine)
+    running = start(tiny_weights, engine, "cpu", precision)
+    assert (running.name, running.precision, running.device) == (engine, precision, "cpu")
+    model = tiny_weights.model()
+    for size in SIZES:
+        x = np.random.default_rng(0).standard_normal((1, *size, 3), np.float32)
+        with torch.inference_mode():
+            expected = model.decoder(model.encoder(torch.from_numpy(x).permute(0, 3, 1, 2)))[0].permute(1, 2, 0)
+        logits = running(x)
+        assert logits.shape == (size[0] // 8, size[1] // 8, 4)
+        assert logits.dtype == np.float32
+        bound = tolerance * float(expected.abs().max())
+        np.testing.assert_allclose(logits, expected, atol=bound, rtol=0)
+        kept = logits.copy()
+        running(x[:, ::-1].copy())
+        np.testing.assert_array_equal(logits, kept, "the caller's array must not change with the next picture")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_masks_of_all_engines_agree(tiny_weights: Weights, segmenter: Segmenter, engine: str) -> None:
+    pytest.importorskip(engine)
+    other = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")
+    for seed, size in enumerate([(50, 75), (33, 120)]):
+        image = picture(*size, seed)
+        assert (other(image).mask == segmenter(image).mask).mean() > 0.999
+        np.testing.assert_allclose(other(image).confidence, segmenter(image).confidence, atol=1e-3)
+
+
+def test_other_weights_get_other_artefacts(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder.name)
+        (folder / "file").write_text(str(len(made)))
+
+    first = artefact("a" * 64, "numpy", make)
+    assert artefact("a" * 64, "numpy", make) == first
+    second = artefact("b" * 64, "numpy", make)
+    assert [(folder / "file").read_text() for folder in (first, second)] == ["1", "2"]
+    weights = weights_like()
+    changed = weights_like()
+    changed.state["decoder.classifier.bias"][0] += 1e-3
+    assert weights.digest == weights_like().digest != changed.digest
+    file = tmp_path / "w.safetensors"
+    save_weights(weights, file)
+    assert WeightsFile(file).digest == WeightsFile(file).digest
+
+
+def test_what_an_older_version_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(folder: Path) -> None:
+        (folder / "file").touch()
+
+    old = artefact("c" * 64, "numpy", make)
+    other = artefact("d" * 64, "numpy", make)
+    monkeypatch.setattr("segnext.inference.engines.artefacts._version", lambda engine: "e" * 16)
+    new = artefact("c" * 64, "numpy", make)
+    assert new != old
+    assert not old.exists()
+    assert other.exists()
+
+
+def test_a_failure_leaves_nothing_behind() -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        artefact("f" * 64, "numpy", fail)
+    made = artefact("f" * 64, "numpy", lambda folder: (folder / "whole").touch())
+    assert [file.name for file in made.iterdir()] == ["whole"]
+
+
+def test_without_a_cache_the_files_are_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "file" / "cache"))  # cannot be made below a file
+    folder = artefact("a" * 64, "numpy", lambda folder: (folder / "x").touch())
+    assert (folder / "x").exists()
+    assert tmp_path not in folder.parents
+
+
+def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch or openvino or onnxruntime"):
+        start(tiny_weights, "tensorrt")
+    with pytest.raises(SegNextError, match="unknown precision 'int8'"):
+        start(tiny_weights, "torch", "cpu", "int8")
+    with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
+        start(tiny_weights, "onnxruntime", "cpu", "bf16")
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    with pytest.raises(SegNextError, match=r"engine openvino is not installed.*segnext\[fast\]"):
+        start(tiny_weights, "openvino", "cpu")
+    assert start(tiny_weights, "auto", "cpu").name == "torch", "auto takes what is there"
+
+
+def test_a_warm_cache_needs_no_torch(weights_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, numpy, segnext; "
+        f"s = segnext.load({str(weights_file)!r}, engine='openvino', precision='fp32'); "
+        f"s(numpy.zeros((40, 50, 3), numpy.uint8)).save({str(tmp_path)!r}); print('torch' in sys.modules)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert [run.stdout.strip() for run in runs] == ["True", "False"]
+    assert runs[1].stderr == ""
+    assert (tmp_path / "image.overlay.png").exists()
+
+
+def test_nothing_is_reported_to_the_engines_maker() -> None:
+    pytest.importorskip("openvino")
+    code = "import sys, segnext.inference.engines.openvino_engine; print(sys.modules['openvino_telemetry'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
