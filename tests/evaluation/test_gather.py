@@ -10,7 +10,7 @@ from segnext.checkpoint.file import Weights
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.data.scenes import write_scenes
-from segnext.evaluation.evaluate import evaluate
+from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
@@ -36,11 +36,9 @@ def segmenter() -> Segmenter:
 def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     write_scenes(tmp_path, {"train": 3, "val": 2}, height=40, width=56)
     folder = Folder.open(tmp_path)
-    done: list[tuple[int, int]] = []
-    page = gather(segmenter, folder, "val", "weights", progress=lambda *numbers: done.append(numbers))
-    alone = evaluate(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels)
-    assert page.metrics.confusion.tolist() == alone.confusion.tolist()
-    assert done == [(1, 2), (2, 2)]
+    measured = examine(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels)
+    page = gather(segmenter, folder, "val", "weights", measured)
+    assert page.metrics is measured[0]
     assert sorted(example.name for example in page.examples) == ["images/val/0000.png", "images/val/0001.png"]
     assert page.examples[0].score.iou <= page.examples[1].score.iou
     assert page.facts == [

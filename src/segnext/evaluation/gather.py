@@ -1,6 +1,6 @@
-"""What a report shows of weights on a split: measured, and the worst pictures drawn."""
+"""What a report shows of weights on a split: how well they do, and the worst pictures drawn."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,8 @@ from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.evaluate import source_of
-from segnext.evaluation.examine import Score, examine, worst
+from segnext.evaluation.examine import Score, worst
+from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import Example, Page, example
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
@@ -25,28 +26,23 @@ def gather(
     data: DataSet,
     split: str,
     title: str,
-    *,
+    measured: tuple[Metrics, Sequence[Score]],
     charts: Sequence[Chart] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Page:
-    """Measure weights on a split of a data set with the same classes, and draw the pictures they do worst on.
+    """Draw the pictures that weights do worst on, and put together what is known of weights and data.
 
     Args:
         segmenter: the weights.
         data: the data set.
-        split: what to measure on.
+        split: what was measured on.
         title: the page's heading.
+        measured: what `examine` gave.
         charts: curves of the training.
-        progress: called after each picture with the number done so far and of all.
 
     Raises:
         SegNextError: when the split or a file of it cannot be read.
     """
-    pairs, labels = data.pairs(split), data.labels
-
-    metrics, scores = examine(
-        lambda source: segmenter(source).mask, pairs, labels, lambda done: progress(done, len(pairs))
-    )
+    (metrics, scores), labels = measured, data.labels
     examples = [_example(segmenter, score, data) for score in worst(scores, EXAMPLES)]
     shares = {split: np.nan_to_num(metrics.shares).tolist()}
     if split != "train" and "train" in data.splits():

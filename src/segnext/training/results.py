@@ -13,6 +13,7 @@ from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.readers.open import open_data
 from segnext.evaluation.evaluate import evaluate, source_of
+from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.page import write_page
 from segnext.inference.segmenter import Segmenter
@@ -78,7 +79,8 @@ class Results:
         )
         data = open_data(Path(self.config.data), self.config.format)
         title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
-        page = gather(segmenter, data, self.config.val_split, title, charts=log_charts(log))
+        measured = examine(lambda source: segmenter(source).mask, self.pairs, self.labels)
+        page = gather(segmenter, data, self.config.val_split, title, measured, log_charts(log))
         write_page(page, self.out / "report.html")
 
     def _show(self, state: State) -> None:
