@@ -313,6 +313,16 @@ def test_leakage(folder: Folder) -> None:
     assert found["duplicates"].files == ("images/train/a0.png = images/train/a1.png",)
 
 
+def test_a_picture_that_is_everywhere(folder: Folder) -> None:
+    folder.clean(6)
+    picture = folder.picture()
+    for name in ("train/a0", "train/a2", "train/a4", "val/b1", "val/b3"):
+        folder.save(f"images/{name}.png", picture)
+    found = folder.found()
+    assert found["leakage"].title == "2 pictures of 6 of 'val' also in 'train', pixel for pixel"
+    assert found["duplicates"].count == 3  # two more in train, one more in val
+
+
 def test_a_split_inside_another(folder: Folder) -> None:
     folder.clean(5)
     for part in ("images", "masks"):
