@@ -47,12 +47,13 @@ class Plan:
 
     def moves(self) -> list[tuple[str, str]]:
         """Old and new path of every file that moves, relative to the folder."""
+        suffix = "" if self.folder.labels.multi_label else ".png"  # of a mask, or of a folder of them
         moves = []
         for group, split in sorted(self.split_of.items()):
             for picture in self.groups[group]:
                 if picture.parts[0] != split:
                     target = PurePosixPath(split, *picture.parts[1:])
-                    moves.append((f"masks/{picture.with_suffix('.png')}", f"masks/{target.with_suffix('.png')}"))
+                    moves.append((f"masks/{picture.with_suffix(suffix)}", f"masks/{target.with_suffix(suffix)}"))
                     moves.append((f"images/{picture}", f"images/{target}"))
         return moves
 

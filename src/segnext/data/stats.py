@@ -150,13 +150,14 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
             image, mask = _bands_of(pair), pair.read_mask(labels)
         except SegNextError as error:
             return str(error)
-        if image.shape[:2] != mask.shape:
+        height, width = mask.shape[-2:]
+        if image.shape[:2] != (height, width):
             return f"{pair.mask}: the mask has another size than its picture; 'segnext data check' says more"
         bands = [cv2.meanStdDev(np.ascontiguousarray(image[..., band])) for band in range(image.shape[2])]
         unit = 1.0 if image.dtype == np.uint8 else 256.0  # of 16 bits the upper eight count
         mean, deviation = (np.array(values, np.float64).ravel() / unit for values in zip(*bands, strict=True))
-        moments = mask.size * np.stack([np.ones_like(mean), mean, deviation**2 + mean**2])
-        return _Pair(mask.shape, np.bincount(mask.ravel(), minlength=256), moments)
+        moments = height * width * np.stack([np.ones_like(mean), mean, deviation**2 + mean**2])
+        return _Pair((height, width), _counts(mask, labels), moments)
 
     with ThreadPoolExecutor(2) as pool:
         try:
@@ -168,6 +169,16 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
 def _bands_of(pair: Pair) -> NDArray[Any]:
     """The pair's picture; of a part of one, RGB alone."""
     return read_bands(pair.image) if pair.window is None else pair.read_image()
+
+
+def _counts(mask: NDArray[np.uint8], labels: Labels) -> NDArray[np.int64]:
+    """Pixels of each label, (256,); of multi-label masks (classes x H x W) a pixel counts for each of its classes."""
+    if not labels.multi_label:
+        return np.bincount(mask.ravel(), minlength=256)
+    counts = np.zeros(256, np.int64)
+    counts[: len(labels)] = (mask == 1).sum((1, 2))
+    counts[labels.ignore] = np.count_nonzero(mask[0] == labels.ignore)
+    return counts
 
 
 def _add(stats: Stats, found: _Pair | str) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from segnext.data.doctor.planes import read_planes_record
 from segnext.data.doctor.records import Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
 from segnext.imageio import unbound_pillow
@@ -33,6 +34,11 @@ class Case:
         """Of the dataset.yaml."""
         return self.survey.labels
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether each class has masks of its own."""
+        return self.labels is not None and self.labels.multi_label
+
     def pairs(self) -> Iterator[tuple[Item, Record]]:
         """Every pair with its record."""
         return zip(self.survey.items, self.records, strict=True)
@@ -57,6 +63,8 @@ def examine(
     def look(index: int) -> Record:
         item = survey.items[index]
         image = read_image_record(survey.root / item.image, pixels=masks is None)
+        if survey.labels is not None and survey.labels.multi_label:
+            return Record(image, read_planes_record(survey.root / item.mask, survey.labels, image))
         return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
 
     records = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
 from segnext.data.doctor.case import Case, examine
-from segnext.data.doctor.classes import judge_classes
+from segnext.data.doctor.classes import judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
 from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
@@ -71,16 +71,20 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
 
 def _judge(case: Case) -> Report:
     found = encoding_of(case)
+    # Masks of single classes hold no labels, so there is nothing about labels to judge but which classes occur.
+    alone = [] if case.sampled or case.labels is None else [*judge_occurrence(case, case.labels)]
     findings = [
         *_layout(case, found),
         *judge_files(case),
-        *judge_masks(case, found),
-        *judge_classes(case, found),
-        *judge_outliers(case, found),
+        *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
         *judge_leakage(case),
     ]
     return Report(case, found, by_severity(findings))
+
+
+def _judge_labels(case: Case, found: Encoding) -> list[Finding]:
+    return [*judge_masks(case, found), *judge_classes(case, found), *judge_outliers(case, found)]
 
 
 def _layout(case: Case, found: Encoding) -> list[Finding]:

@@ -41,7 +41,7 @@ def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     else:
         yield from _shifted(case, found, case.labels)
     if len(outside) < len(found.solid) and not case.sampled:
-        yield from _occurrence(case, case.labels)
+        yield from judge_occurrence(case, case.labels)
     yield from _ignored(case, case.labels)
 
 
@@ -158,7 +158,7 @@ def _shifted(case: Case, found: Encoding, labels: Labels) -> Iterator[Finding]:
         )
 
 
-def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
+def judge_occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
     """Classes that a split never or hardly ever shows."""
     for split, (pixels, files) in count_classes(case, labels).items():
         total = sum(pixels)

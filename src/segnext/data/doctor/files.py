@@ -142,7 +142,7 @@ def _formats(case: Case) -> Iterator[Finding]:
 
 def _names(case: Case) -> Iterator[Finding]:
     if case.survey.ready:
-        wrong = [item for item, _ in case.pairs() if item.mask != expected_mask(item.image)]
+        wrong = [item for item, _ in case.pairs() if not case.multi_label and item.mask != expected_mask(item.image)]
         other = [named(item.mask, _looked_for(item)) for item in wrong]
         if other:
             yield Finding(
