@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from messy_folder import Folder
-from PIL import Image
+from PIL import Image, ImageFile
 
-from segnext.data.doctor.check import check, quick_check
+from segnext.data.doctor.check import QUICK_MASKS, check, quick_check
 from segnext.data.doctor.findings import Severity
 from segnext.data.doctor.report import overview
 from segnext.data.folder import Folder as DataSet
@@ -355,6 +355,23 @@ def test_nothing_to_check(folder: Folder) -> None:
     folder.save("images/a.jpg", folder.picture())
     (folder.root / "instances.json").write_text("{}")
     assert "--from coco" in folder.found()["no-pairs"].fix
+
+
+def test_the_quick_look_decodes_no_pictures(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.clean(60)
+    decoded: list[str] = []
+    load = ImageFile.ImageFile.load
+
+    def counted(picture: ImageFile.ImageFile) -> object:
+        if picture.fp is not None:  # as it is once decoded
+            decoded.append(picture.fp.name)
+        return load(picture)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counted)
+    assert quick_check(DataSet.open(folder.root), ["train", "val"]) == []
+    masks = {file for file in decoded if "masks" in Path(file).parts}
+    assert masks == set(decoded)
+    assert 0 < len(masks) <= 2 * QUICK_MASKS
 
 
 def test_the_quick_look_keeps_to_its_splits(folder: Folder) -> None:

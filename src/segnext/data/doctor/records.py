@@ -107,7 +107,7 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         thumb = grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
         return replace(record, digest=digest.digest(), thumb=thumb)
 
-    found = _open(path, read)
+    found = _open(path, read, pixels)
     return found if isinstance(found, Image) else Image(**vars(found))
 
 
@@ -129,7 +129,7 @@ def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
         digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
         return replace(_measured(picture, record), digest=digest)
 
-    found = _open(path, read)
+    found = _open(path, read, pixels)
     return found if isinstance(found, Mask) else Mask(**vars(found))
 
 
@@ -170,8 +170,8 @@ def _palette(picture: PIL.Image.Image, values: Values) -> dict[int, int]:
     return {i: c[0] << 16 | c[1] << 8 | c[2] for i, c in enumerate(colors) if i in values.counts and len(c) == 3}
 
 
-def _open(path: Path, read: Any) -> Header:
-    """`read(picture, header)`, or a header that says why not."""
+def _open(path: Path, read: Any, pixels: bool) -> Header:
+    """`read(picture, header)`, or a header that says why not; without `pixels`, nothing is decoded."""
     try:
         if path.stat().st_size == 0:
             return Header(error="the file is empty")
@@ -181,7 +181,7 @@ def _open(path: Path, read: Any) -> Header:
             except PIL.UnidentifiedImageError:
                 return _tiff(file) or Header(error=_what_it_is(file))
             with picture:
-                header = _header(picture, file)
+                header = _header(picture, file, pixels)
                 if picture.size[0] * picture.size[1] > MAX_PIXELS:
                     return replace(header, error=f"more than {MAX_PIXELS // 1_000_000} megapixels")
                 result: Header = read(picture, header)
@@ -209,7 +209,7 @@ def _what_it_is(file: IO[bytes]) -> str:
     return "not a picture, or too damaged to tell its format"
 
 
-def _header(picture: PIL.Image.Image, file: IO[bytes]) -> Header:
+def _header(picture: PIL.Image.Image, file: IO[bytes], pixels: bool) -> Header:
     bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
     bands = len(picture.getbands())
     if picture.format == "PNG":
@@ -222,7 +222,9 @@ def _header(picture: PIL.Image.Image, file: IO[bytes]) -> Header:
         tags: Any = getattr(picture, "tag_v2", {})
         bands, bits = int(tags.get(_BANDS, bands)), max(tags.get(_BITS, (bits,)))
     try:
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        # Pillow decodes a whole PNG to see whether EXIF data follow its pixels, where hardly any has them.
+        known = pixels or picture.format != "PNG" or "exif" in picture.info
+        orientation = int(picture.getexif().get(ORIENTATION, 1)) if known else 1
     except Exception:  # damaged EXIF data does not make a picture unreadable
         orientation = 1
     return Header(
