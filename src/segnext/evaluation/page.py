@@ -177,11 +177,10 @@ def _count(number: int) -> str:
 
 
 def _bar(share: float) -> str:
-    """Length of a logarithmic bar in percent."""
+    """Length of a logarithmic bar, 0..1."""
     if share <= 0:
         return "0"
-    start = math.log10(SMALLEST_SHARE)
-    return f"{100 * max(0.02, 1 - math.log10(share) / start):.1f}"
+    return f"{max(0.02, 1 - math.log10(share) / math.log10(SMALLEST_SHARE)):.3f}"
 
 
 def _yaml(content: Any) -> str:
