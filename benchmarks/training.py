@@ -28,8 +28,8 @@ from segnext.kernels import depthwise
 from segnext.model.network import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
-from segnext.training.loop import Batch, TrainStep
 from segnext.training.losses.total import TrainLoss
+from segnext.training.step import Batch, TrainStep
 
 
 @dataclass
@@ -89,7 +89,7 @@ def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], steps: in
     write_scenes(folder, {"train": 16}, height=size[0], width=size[1])
     opened = Folder.open(folder)
     crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), size, config.augment, config.seed)
-    return batches(crops, 0, steps * config.batch_size, config.batch_size, config.workers)
+    return batches(crops, range(steps * config.batch_size), config.batch_size, config.workers)
 
 
 def main() -> None:

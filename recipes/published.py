@@ -11,7 +11,10 @@ from pathlib import Path
 import yaml
 
 from segnext.data.readers import Format
+from segnext.inference.testing import WHOLE, Testing
 from segnext.training.config import Optimizer, Schedule, TrainConfig
+
+STRETCHED = Testing(resize="multiple")  # as the released settings have it
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Published:
     scores: tuple[str, str, str, str]
     measured: str
     train_split: str = "train"
+    testing: Testing = WHOLE
 
 
 DATA_SETS = (
@@ -39,6 +43,7 @@ DATA_SETS = (
         512,
         ("41.1 / 42.2", "44.3 / 45.8", "48.5 / 49.9", "51.0 / 52.1"),
         "on val, whole pictures with a short side of 512",
+        testing=STRETCHED,
     ),
     Published(
         "cityscapes",
@@ -49,6 +54,7 @@ DATA_SETS = (
         None,
         ("79.8 / 81.4", "81.3 / 82.7", "82.6 / 83.8", "83.2 / 83.9"),
         "on val, a window of 1024 x 1024 sliding by 768",
+        testing=Testing(slide=(1024, 768)),
     ),
     Published(
         "coco_stuff",
@@ -59,6 +65,7 @@ DATA_SETS = (
         512,
         ("38.7 / 39.1", "42.2 / 42.8", "45.8 / 46.3", "46.5 / 47.2"),
         "on val, whole pictures",
+        testing=STRETCHED,
     ),
     Published(
         "voc",
@@ -109,6 +116,7 @@ def recipe(data: Published, size: str) -> TrainConfig:
         save_every=2000,
         log_every=50,
         workers=8,
+        testing=data.testing,
     )
 
 

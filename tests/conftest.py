@@ -1,7 +1,8 @@
-"""For all tests: a cache of their own, a tiny network with random weights, and pictures."""
+"""For all tests: a cache of their own, a tiny network with random weights, pictures, and trainings of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -9,13 +10,17 @@ import pytest
 import torch
 
 from segnext.checkpoint.file import Weights, save_weights
+from segnext.cli import main
+from segnext.data.scenes import write_scenes
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig
+from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import build
 from segnext.preprocess import Image, Preprocess
+from segnext.training.results import Results
 
 LABELS = Labels("toy", ("sky", "road", "tree", "car"), ((10, 20, 250), (100, 60, 100), (0, 130, 0), (200, 0, 0)))
+TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=4)
 
 
@@ -67,3 +72,39 @@ def picture(height: int, width: int, seed: int = 0) -> Image:
     """Blocks of random colours, (height, width, 3)."""
     blocks = np.random.default_rng(seed).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     return blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of three pictures and two for val, which nobody changes."""
+    folder = tmp_path_factory.mktemp("street") / "data"
+    write_scenes(folder, {"train": 3, "val": 2}, height=64, width=96)
+    return folder
+
+
+@pytest.fixture
+def tiny_train(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`segnext train` with a network called tiny for four steps, without pictures at the end; changes by flag."""
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    monkeypatch.setattr(Results, "draw", lambda self: None)
+    flags = {
+        "data": street,
+        "out": tmp_path / "run",
+        "model": "tiny",
+        "iterations": 4,
+        "batch_size": 2,
+        "crop": "[64,64]",
+        "drop_path": 0.2,
+        "precision": "fp32",
+        "device": "cpu",
+        "log_every": 1,
+        "eval_every": 4,
+        "save_every": 2,
+        "check_data": "false",
+    }
+
+    def train(**changes: Any) -> int:
+        given = {**flags, **{name.replace("__", "."): value for name, value in changes.items()}}
+        return main(["train", *(f"--{name}={value}" for name, value in given.items())])
+
+    return train

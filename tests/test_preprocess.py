@@ -34,15 +34,23 @@ def test_other_numbers_of_bands(bands: int) -> None:
         (512, (512, 683), (512, 683)),
         (512, (1024, 2048), (512, 1024)),
         (512, (600, 400), (768, 512)),
-        (360, (360, 480), (360, 480)),  # as it is, and padded later
-        (360, (90, 120), (352, 480)),  # also larger; resized sizes are multiples of 32
-        (100, (100, 500), (64, 384)),  # four times as long as wide and no more
-        (100, (1000, 100), (384, 32)),
-        (100, (1, 100_000), (32, 384)),
+        (360, (360, 480), (360, 480)),
+        (360, (90, 120), (360, 480)),  # also larger
+        (360, (720, 961), (360, 481)),  # 480.5
+        (100, (100, 500), (80, 400)),  # four times as long as wide and no more
+        (100, (1000, 100), (400, 40)),
+        (100, (1, 100_000), (1, 400)),
     ],
 )
 def test_sizes(short_side: int | None, size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert Preprocess(short_side=short_side).size(*size) == expected
+
+
+@pytest.mark.parametrize(
+    ("short_side", "scale", "expected"), [(None, 0.5, (180, 240)), (720, 1.0, (720, 960)), (720, 1.75, (1260, 1680))]
+)
+def test_sizes_at_other_scales(short_side: int | None, scale: float, expected: tuple[int, int]) -> None:
+    assert Preprocess(short_side=short_side).size(360, 480, scale) == expected
 
 
 def test_padding_fills_up_to_multiples_of_32() -> None:

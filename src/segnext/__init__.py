@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from segnext.inference.load import load
     from segnext.inference.result import Result
     from segnext.inference.segmenter import Segmenter
+    from segnext.inference.testing import Testing
     from segnext.labels import Labels
     from segnext.model.network import SegNeXt, create_model
     from segnext.training.config import TrainConfig
@@ -26,6 +27,7 @@ _HOMES = {
     "SegNeXt": "model.network",
     "SegNextError": "errors",
     "Segmenter": "inference.segmenter",
+    "Testing": "inference.testing",
     "TrainConfig": "training.config",
     "create_model": "model.network",
     "load": "inference.load",
@@ -36,6 +38,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "load",
     "Segmenter",
     "Result",
+    "Testing",
     "create_model",
     "SegNeXt",
     "train",

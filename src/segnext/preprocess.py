@@ -25,14 +25,17 @@ class Preprocess:
     std: tuple[float, ...] = (58.395, 57.12, 57.375)
     short_side: int | None = None
 
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which a picture of this size enters the network."""
-        if self.short_side is None:
-            return height, width
-        scale = min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
-        if scale == 1.0:
-            return height, width
-        return _nearest_multiple(height * scale), _nearest_multiple(width * scale)
+    def size(self, height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
+        """Height and width at which a picture of this size is looked at: its proportions, up to rounding.
+
+        Args:
+            height: of the picture.
+            width: of the picture.
+            scale: what the size that `short_side` gives is multiplied by.
+        """
+        if self.short_side is not None:
+            scale *= min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
+        return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
     def padding(self, height: int, width: int) -> tuple[int, int]:
         """Rows below and columns to the right of a picture that fill it up to a multiple of 32.
@@ -49,8 +52,3 @@ class Preprocess:
         std = np.asarray(self.std, np.float32)
         normal: NDArray[np.float32] = ((image.astype(np.float32) - mean) / std).transpose(2, 0, 1)
         return normal
-
-
-def _nearest_multiple(length: float) -> int:
-    """The multiple of 32 nearest to `length`, at least 32."""
-    return max(STRIDE, round(length / STRIDE) * STRIDE)

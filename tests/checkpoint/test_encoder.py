@@ -36,11 +36,11 @@ def test_every_layout_starts_the_encoder_and_leaves_the_decoder(
     for layout, state in layouts.items():
         model = build(replace(tiny, num_classes=5))
         before = {name: x.clone() for name, x in model.state_dict().items()}
-        coverage, told = start_encoder(model, saved({"state_dict": state}))
-        assert told == layout
+        start = start_encoder(model, saved({"state_dict": state}))
+        assert start.layout == layout
         for name, x in model.state_dict().items():
             assert torch.equal(x, (ours if name.startswith("encoder.") else before)[name]), name
-        parts = coverage.by_part()
+        parts = start.coverage.by_part()
         assert sum(parts[f"encoder stage {i}"][0] for i in (1, 2, 3, 4)) == sum(n.startswith("encoder.") for n in ours)
         assert parts["classifier"] == (0, 2, 0, 0)
         assert parts.get("ImageNet classifier", (0, 0, 0, 0)) == (0, 0, 0, 2 * layout.endswith("only"))
@@ -53,7 +53,7 @@ def test_our_files_start_it_too(ours: Any, tiny: ModelConfig, tmp_path: Path) ->
     save_encoder(EncoderWeights(encoder, {"licence": "MIT"}), tmp_path / "encoder.safetensors")
     for name, layout in (("whole", "our own layout"), ("encoder", "our own layout, encoder only")):
         model = build(tiny)
-        assert start_encoder(model, tmp_path / f"{name}.safetensors")[1] == layout
+        assert start_encoder(model, tmp_path / f"{name}.safetensors").layout == layout
         assert torch.equal(model.state_dict()["encoder.stages.3.norm.bias"], ours["encoder.stages.3.norm.bias"])
     assert read_encoder(tmp_path / "encoder.safetensors")[0].provenance == {"licence": "MIT"}
     with pytest.raises(SegNextError, match=r"encoder\.safetensors: holds an encoder alone.*--encoder_weights"):

@@ -75,6 +75,18 @@ def test_folder_with_a_bad_one(photos: Path, weights: Path, tmp_path: Path, caps
     assert [record["ok"] for record in records] == [True, True, False]
 
 
+def test_ways_of_looking_at_pictures(weights: Path, photos: Path, tmp_path: Path) -> None:
+    masks = []
+    for name, flags in (("one", []), ("several", ["--tta"]), ("windows", ["--slide", "32", "16"])):
+        options = ["--weights", weights, "--out", tmp_path / name, "--device", "cpu", "--engine", "torch"]
+        assert call(photos / "0.png", *options, *flags) == 0
+        with PIL.Image.open(tmp_path / name / "0.mask.png") as mask:
+            masks.append(np.asarray(mask))
+    assert {mask.shape for mask in masks} == {(30, 50)}
+    with pytest.raises(SegNextError, match="slide is 33 16; the crop must be a multiple of 32"):
+        call(photos, "--weights", weights, "--out", tmp_path, "--slide", "33", "16")
+
+
 def test_nothing_done(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("nowhere.png", "--weights", weights, "--out", tmp_path / "out") == 2
     assert capsys.readouterr().err == "segnext predict: nowhere.png: no such file; check the path\n"

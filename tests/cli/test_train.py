@@ -135,7 +135,8 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     command += ["--iterations", "2", "--batch_size", "2"]
     assert main(command) == 0
     printed, err = capsys.readouterr()
-    assert err == ""
+    assert err.startswith("step 2/2  ")
+    assert err.count("\n") == 1
     assert printed.startswith("best mIoU on val: 0.")
     assert printed.endswith(f"segnext predict PATH --weights {out}\n")
     assert yaml.safe_load((out / "config.yaml").read_text())["crop"] == [32, 32]
@@ -143,4 +144,5 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     assert main(command) == 2
     assert f"{out}: already holds a run; go on with it by --resume {out}" in capsys.readouterr().err
     assert main(["train", "--resume", str(out)]) == 0
+    assert f"{out}: the run is complete, with 2 steps; there is nothing to resume\n" in capsys.readouterr().out
     assert torch.get_num_threads() == threads

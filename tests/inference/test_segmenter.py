@@ -50,19 +50,24 @@ def test_mask_is_the_argmax_of_the_logits(segmenter: Segmenter) -> None:
 
 
 @pytest.mark.parametrize(
-    ("short_side", "network_size", "how"), [(24, (32, 64), cv2.INTER_AREA), (60, (64, 128), cv2.INTER_LINEAR)]
+    ("height", "short_side", "network_size", "how"),
+    [(48, 24, (24, 48), cv2.INTER_AREA), (30, 40, (40, 80), cv2.INTER_LINEAR)],
 )
-def test_short_side_is_for_the_network_alone(short_side: int, network_size: tuple[int, int], how: int) -> None:
-    image = picture(40, 80)
+def test_short_side_is_for_the_network_alone(
+    height: int, short_side: int, network_size: tuple[int, int], how: int
+) -> None:
+    image = picture(height, 2 * height)
     weights = weights_like(preprocess=Preprocess(short_side=short_side))
     logits = Segmenter(weights, "cpu", engine="torch", precision="fp32").logits(image)
-    assert weights.preprocess.size(40, 80) == network_size
+    assert weights.preprocess.size(height, 2 * height) == network_size
     resized = np.asarray(cv2.resize(image, network_size[::-1], interpolation=how), np.uint8)
     plain = Segmenter(weights_like(), "cpu", engine="torch", precision="fp32")
-    x = torch.from_numpy(plain.preprocess.normalise(resized).copy())[None]
+    bottom, right = (-side % 32 for side in network_size)
+    x = F.pad(torch.from_numpy(plain.preprocess.normalise(resized).copy()), (0, right, 0, bottom))[None]
     with torch.inference_mode():
         low = plain.model.decoder(plain.model.encoder(x))
-    expected = F.interpolate(low, size=(40, 80), mode="bilinear", align_corners=False)[0]
+    covered = [side * height // short_side for side in x.shape[2:]]
+    expected = F.interpolate(low, size=covered, mode="bilinear", align_corners=False)[0, :, :height, : 2 * height]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 

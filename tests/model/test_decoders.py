@@ -53,7 +53,7 @@ def test_channels_are_dropped_in_training_only() -> None:
     decoder, given = head(), maps(64, 64)
     seen: list[Tensor] = []
     decoder.classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    decoder.dropout.p = 0.5
+    decoder.dropout.probability = 0.5
     decoder(given)
     decoder.train()(given)
     empty = [(x.flatten(2) == 0).all(dim=2).float().mean().item() for x in seen]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnext.model.layers import ChannelNorm, ConvNorm, DropPath, LayerScale
+from segnext.model.layers import ChannelDropout, ChannelNorm, ConvNorm, DropPath, LayerScale
 
 
 def test_layer_scale_multiplies_each_channel() -> None:
@@ -35,6 +35,26 @@ def test_drop_path_drops_whole_samples_and_keeps_the_expectation() -> None:
 def test_drop_path_refuses_impossible_probabilities(probability: float) -> None:
     with pytest.raises(ValueError, match=r"must be in \[0, 1\)"):
         DropPath(probability)
+
+
+def test_channel_dropout_is_torchs() -> None:
+    x = torch.randn(3, 5, 2, 2)
+    torch.manual_seed(0)
+    expected = torch.nn.Dropout2d(0.4)(x)
+    torch.manual_seed(0)
+    assert torch.equal(ChannelDropout(0.4)(x), expected)
+    assert ChannelDropout(0.4).eval()(x) is x
+
+
+@pytest.mark.parametrize("layer", [DropPath(0.5), ChannelDropout(0.5)])
+def test_parts_of_a_batch_drop_what_the_whole_batch_drops(layer: ChannelDropout) -> None:
+    x = torch.ones(6, 4, 1, 1)
+    torch.manual_seed(0)
+    whole = layer(x)
+    for part in range(3):
+        layer.share = (part, 3)
+        torch.manual_seed(0)
+        assert torch.equal(layer(x[:2]), whole[2 * part : 2 * part + 2])
 
 
 def test_channel_norm_normalises_every_position_on_its_own() -> None:

@@ -11,10 +11,12 @@ from segnext.checkpoint.file import load_weights
 from segnext.checkpoint.names import to_official
 from segnext.cli import main
 from segnext.data.scenes import write_scenes
+from segnext.labels import Labels
 from segnext.model.config import preset
 from segnext.model.network import create_model
 from segnext.training import loop
 from segnext.training.config import TrainConfig
+from segnext.training.processes import Processes
 from segnext.training.results import Results
 
 Run = Callable[..., int]
@@ -138,7 +140,9 @@ def test_without_encoder_weights_the_start_is_the_same_as_ever(
     for encoder_weights in (None, str(encoder_file)):
         config = TrainConfig(data=str(data), out=str(tmp_path), encoder_weights=encoder_weights, device="cpu")
         torch.manual_seed(0)
-        model = loop._build_model(config, preset("segnext_t", num_classes=3), False)
+        labels = Labels("toy", ("a", "b", "c"), ((0, 0, 0),) * 3)
+        shape = preset("segnext_t", num_classes=3)
+        model, _ = loop._build_model(config, shape, labels, Processes(), resuming=False)
         decoders.append((model.decoder.state_dict(), torch.get_rng_state()))
     assert torch.equal(decoders[0][1], decoders[1][1])
     assert all(torch.equal(decoders[0][0][name], tensor) for name, tensor in decoders[1][0].items())

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +27,10 @@ from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import Optimizer, Schedule, TrainConfig
-from segnext.training.loop import TrainStep, train
+from segnext.training.loop import train
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.start import class_counts
+from segnext.training.step import NotFiniteError, Taken, TrainStep
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -95,7 +98,11 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
         "state.pt",
         "tensorboard",
     ]
-    assert capsys.readouterr() == ("", "")  # nothing while stderr is not a terminal
+    printed, err = capsys.readouterr()
+    assert printed == ""
+    lines = err.splitlines()  # while stderr is not a terminal
+    assert [line.split("  ")[0] for line in lines] == ["step 2/4", "step 4/4"]
+    assert all(re.search(r"  loss \d\.\d{3}  mIoU \d+\.\d \(best \d+\.\d\)", line) for line in lines)
 
     report = (out / "report.html").read_text(encoding="utf-8")
     for heading in ("training loss", "IoU of each class on val", "The worst pictures", "Class histogram", "versions"):
@@ -104,7 +111,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     assert b"val/example_2" in events.read_bytes()
 
     recipe = yaml.safe_load((out / "config.yaml").read_text())
-    assert recipe["crop"] == [32, 64]  # 40 x 60, at the nearest multiples of 32
+    assert recipe["crop"] == [32, 32]  # 40 x 60, down to multiples of 32
     assert recipe["precision"] in ("fp32", "bf16")
     assert list(recipe) == [field.name for field in dataclasses.fields(TrainConfig)]
 
@@ -200,32 +207,51 @@ def test_a_mask_of_another_size_stops_the_run_with_its_name(data: Path) -> None:
     for file in (data / "masks" / "train").iterdir():
         PIL.Image.new("L", (64, 96)).save(file)
     with pytest.raises(SegNextError, match=r"masks/train/000\d\.png: is 64 x 96, its picture 96 x 64"):
-        train(run(data))
+        train(run(data, check_data=False))
+    assert not (data.parent / "run" / "state.pt").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = TrainStep.__call__
+    loss = TrainStep.loss
+    calls = iter(range(8))
 
-    def broken(self: TrainStep, parts: Any, number: int) -> tuple[float, float]:
-        loss, lr = step(self, parts, number)
-        return (float("nan") if number == 2 else loss), lr
+    def broken(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+        return loss(self, images, masks) * (math.nan if next(calls) == 5 else 1.0)
 
-    monkeypatch.setattr(TrainStep, "__call__", broken)
-    with pytest.raises(SegNextError, match="the loss is nan at step 3; the last checkpoint is kept: lower"):
-        train(run(data))
+    monkeypatch.setattr(TrainStep, "loss", broken)
+    config = run(data, accumulate=2, batch_size=1, crop=(64, 32))
+    sixth = crops_of(config).pair(5).image
+    what = f"the loss is nan at step 3, for {sixth}; the checkpoint of step 2 is kept: look at"
+    with pytest.raises(SegNextError, match=re.escape(what)):
+        train(config)
     assert torch.load(data.parent / "run" / "state.pt", weights_only=True)["step"] == 2
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(data: Path) -> None:
+    config = run(data, optimizer=Optimizer(clip_norm=None))
+    model = build(TINY).train()
+
+    def steep(logits: Tensor, target: Tensor, mean: Any) -> Tensor:
+        return (logits - logits.detach()).abs().sqrt().sum()
+
+    step = TrainStep(config, model, steep)  # type: ignore[arg-type]
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    with pytest.raises(NotFiniteError) as raised:
+        step([batch(2), batch(2)], 0)
+    assert (raised.value.what, raised.value.parts) == ("gradient", [0, 1])
+    assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
 
 
 @pytest.mark.parametrize(("accumulate", "batch_size"), [(1, 4), (2, 2), (4, 1)])
 def test_samples_of_each_step(data: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int, batch_size: int) -> None:
     seen: list[Tensor] = []
 
-    def spy(self: TrainStep, parts: Any, number: int) -> tuple[float, float]:
+    def spy(self: TrainStep, parts: Any, number: int) -> Taken:
         assert [len(masks) for _, masks in parts] == [batch_size] * accumulate
         seen.extend(image for images, _ in parts for image in images)
         if number == 2:
             raise KeyboardInterrupt
-        return 1.0, 0.1
+        return Taken(1.0, 0.1, 1.0)
 
     monkeypatch.setattr(TrainStep, "__call__", spy)
     config = run(data, accumulate=accumulate, batch_size=batch_size, eval_every=9, save_every=9)
@@ -245,7 +271,7 @@ def sgd_step(config: TrainConfig, parts: list[tuple[Tensor, Tensor]]) -> tuple[S
     groups = [{"params": list(model.parameters()), "base_lr": 1.0}]
     step.optimizer = torch.optim.SGD(groups, lr=1.0)  # type: ignore[assignment]
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    loss, _ = step(parts, 0)
+    loss = step(parts, 0).loss
     return model, loss, [p.detach() - b for p, b in zip(model.parameters(), before, strict=True)]
 
 

@@ -7,7 +7,8 @@ from torch import nn
 from segnext.model.config import ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.training.config import Optimizer, Schedule
-from segnext.training.optim import Average, build_optimizer, lr_factor
+from segnext.training.optim import Average, build_optimizer, encoder_factors, lr_factor
+from segnext.training.start import freeze
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -62,6 +63,36 @@ def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
     assert {rates[id(p)] for p in model.encoder.parameters()} == {2e-3}
     assert {rates[id(p)] for p in model.decoder.parameters()} == {2e-2}
     assert {group["betas"] for group in optimizer.param_groups} == {(0.8, 0.9)}
+
+
+def test_layer_decay_by_hand(model: SegNeXt) -> None:
+    factors = {id(p): f for f, module in encoder_factors(model, 0.5) for p in module.parameters()}
+    encoder = dict(model.encoder.named_parameters())
+    assert factors.keys() == {id(p) for p in encoder.values()}
+    expected = {  # four stages of one block each
+        "stages.0.embed.0.weight": 0.5**5,
+        "stages.0.blocks.0.norm1.weight": 0.5**4,
+        "stages.0.norm.weight": 0.5**4,
+        "stages.1.embed.0.weight": 0.5**3,
+        "stages.1.blocks.0.ffn.expand.bias": 0.5**3,
+        "stages.3.blocks.0.scale2.factor": 0.5,
+        "stages.3.norm.bias": 0.5,
+    }
+    for name, factor in expected.items():
+        assert factors[id(encoder[name])] == factor, name
+    optimizer = build_optimizer(model, Optimizer(lr=2.0, layer_decay=0.5, head_lr_factor=10.0))
+    rates = {id(p): group["base_lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rates[id(encoder["stages.0.embed.0.weight"])] == 2.0 * 0.5**5
+    assert {rates[id(p)] for p in model.decoder.parameters()} == {20.0}
+    assert {factor for factor, _ in encoder_factors(model, 1.0)} == {1.0}
+
+
+def test_frozen_parameters_are_in_no_group() -> None:
+    model = build(TINY)
+    freeze(model, 2)
+    grouped = {id(p) for group in build_optimizer(model, Optimizer()).param_groups for p in group["params"]}
+    names = {name for name, parameter in model.named_parameters() if id(parameter) not in grouped}
+    assert names == {n for n, _ in model.named_parameters() if n.startswith(("encoder.stages.0.", "encoder.stages.1."))}
 
 
 def test_the_average_by_hand() -> None:

@@ -48,6 +48,9 @@ def test_a_recipe_is_the_papers(data: str, size: str) -> None:
     assert config.iterations == iterations
     assert (config.train_split, config.val_split) == (split, "val")
     assert config.drop_path == SIZES[size]
+    assert config.testing.slide == ((1024, 768) if data == "cityscapes" else None)
+    assert config.testing.resize == ("multiple" if data in ("ade20k", "coco_stuff") else "pad")
+    assert (config.testing.scales, config.testing.flip, config.testing.short_side) == ((1.0,), False, None)
     assert config.augment == Augment((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18)
     optimizer = config.optimizer
     assert (optimizer.lr, optimizer.betas, optimizer.weight_decay) == (6e-5, (0.9, 0.999), 0.01)

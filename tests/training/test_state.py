@@ -1,6 +1,7 @@
 """A run's state survives the way to the disk and back."""
 
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from segnext.model.config import ModelConfig
 from segnext.model.network import build
 from segnext.training.config import Optimizer
 from segnext.training.optim import Average, build_optimizer
-from segnext.training.state import State
+from segnext.training.state import State, read_state
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -45,7 +46,7 @@ def test_the_next_steps_are_the_same(tmp_path: Path) -> None:
     expected = [one_step(state) for _ in range(2)]
 
     restored = new_state(1)
-    restored.load(tmp_path / "state.pt")
+    restored.load(read_state(tmp_path / "state.pt"), tmp_path / "state.pt")
     assert (restored.step, restored.best, restored.losses) == (2, 0.25, [1.5])
     assert restored.metrics == {"miou": None, "iou": {"sky": 0.5}}
     assert [one_step(restored) for _ in range(2)] == expected
@@ -61,8 +62,8 @@ def test_a_failed_save_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.Mo
     state.save(path)
     content = path.read_bytes()
 
-    def full(content: object, file: Path) -> None:
-        file.write_bytes(b"half")
+    def full(content: object, file: IO[bytes]) -> None:
+        file.write(b"half")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", full)
@@ -82,5 +83,5 @@ def test_damaged_states_are_refused(tmp_path: Path, damage: str) -> None:
     else:
         path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"not a state"}[damage])
     with pytest.raises(SegNextError, match=r"state\.pt: the run's state is damaged .*; start a new run") as raised:
-        new_state(1).load(path)
+        new_state(1).load(read_state(path), path)
     assert "\n" not in str(raised.value)

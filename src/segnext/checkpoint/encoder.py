@@ -32,6 +32,25 @@ class EncoderWeights:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a network has taken from a file of weights.
+
+    Attributes:
+        coverage: which of its tensors.
+        layout: of the file, in words.
+        provenance: what the file says of its origin.
+        bands: of the pictures that the weights are for.
+        classes: of the weights, in order; None where the file does not name them.
+    """
+
+    coverage: Coverage
+    layout: str
+    provenance: dict[str, Any]
+    bands: int
+    classes: tuple[str, ...] | None = None
+
+
 def save_encoder(weights: EncoderWeights, path: Path, *, half: bool = False) -> None:
     """Write a safetensors file that `--encoder_weights` takes; `half` as in `save_weights`."""
     metadata = {"format": ENCODER_FORMAT, "segnext": json.dumps({"provenance": weights.provenance})}
@@ -81,7 +100,7 @@ def read_published_encoder(path: Path) -> EncoderWeights:
     return weights
 
 
-def start_encoder(model: SegNeXt, path: Path) -> tuple[Coverage, str]:
+def start_encoder(model: SegNeXt, path: Path) -> Start:
     """Load the encoder of `model` from `path`; its decoder is left as it is.
 
     The stem is inflated when the bands differ; see `inflate_stem`.
@@ -91,7 +110,7 @@ def start_encoder(model: SegNeXt, path: Path) -> tuple[Coverage, str]:
         path: see `read_encoder`.
 
     Returns:
-        What was loaded: every tensor of the encoder, and nothing of the decoder; and the layout of the file.
+        What was loaded: every tensor of the encoder, and nothing of the decoder.
 
     Raises:
         SegNextError: when the file does not hold the whole encoder of `model`.
@@ -100,13 +119,14 @@ def start_encoder(model: SegNeXt, path: Path) -> tuple[Coverage, str]:
     wanted = model.state_dict()
     state = dict(weights.state)
     fill_counters(state, [name for name in wanted if name.startswith("encoder.")])
+    bands = state[STEM].shape[1]
     state[STEM] = inflate_stem(state[STEM], wanted[STEM].shape[1])
     coverage = compare(wanted, state)
     published = preset_like(encoder_shape(state))
     hint = f"this is the encoder of {published}, choose it as the model" if published else "choose a model that it fits"
     coverage.require(str(path), new=("decoder", "classifier"), unused=(IMAGENET,), hint=f"{hint}, or other weights")
     model.load_state_dict({name: state[name] for name in coverage.loaded}, strict=False)
-    return coverage, layout
+    return Start(coverage, layout, weights.provenance, bands)
 
 
 def load_state(model: SegNeXt, state: Mapping[str, Tensor], source: str, *, new: tuple[str, ...] = ()) -> Coverage:

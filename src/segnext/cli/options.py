@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from segnext.allocator import keep_pages
 from segnext.inference.load import DEFAULT
+from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
@@ -33,11 +34,45 @@ def add_engine(parser: argparse.ArgumentParser, precision: str) -> None:
     )
 
 
+def add_testing(parser: argparse.ArgumentParser) -> None:
+    """Declare how pictures are looked at: --slide, --scales, --flip, --tta, --resize, --short-side."""
+    group = parser.add_argument_group("testing", "one look at the whole picture unless these say otherwise")
+    group.add_argument(
+        "--slide",
+        nargs=2,
+        type=int,
+        metavar=("CROP", "STRIDE"),
+        help="slide a window of CROP x CROP over the picture by STRIDE pixels; for pictures too large for memory too",
+    )
+    group.add_argument(
+        "--scales", nargs="+", type=float, metavar="S", help="look at the picture at these scales, such as 0.75 1 1.25"
+    )
+    group.add_argument("--flip", action="store_true", help="look at its mirror image too, at every scale")
+    group.add_argument("--tta", action="store_true", help="the paper's scales, 0.5 to 1.75 by 0.25, and --flip")
+    group.add_argument(
+        "--resize",
+        choices=("pad", "multiple"),
+        default="pad",
+        help="fill up to a multiple of 32, or stretch to it as the released code does (default: pad)",
+    )
+    group.add_argument(
+        "--short-side", type=int, metavar="N", help="pixels of the short side at scale 1 (default: the weights' own)"
+    )
+
+
+def chosen_testing(args: argparse.Namespace) -> Testing:
+    """What the options of `add_testing` say."""
+    scales = args.scales or (PAPER_SCALES if args.tta else (1.0,))
+    slide = (args.slide[0], args.slide[1]) if args.slide else None
+    return Testing(slide, tuple(scales), args.flip or args.tta, args.resize, args.short_side)
+
+
 def load_segmenter(args: argparse.Namespace) -> "Segmenter":
-    """The segmenter that --weights, --engine, --device and --precision ask for."""
+    """The segmenter that --weights, --engine, --device, --precision and the options of `add_testing` ask for."""
     from segnext.inference.load import load
 
-    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision)
+    testing = chosen_testing(args)
+    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision, testing=testing)
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
     return segmenter

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.cli.options import add_engine, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
 from segnext.cli.outputs import complain, require_writable, write_json
 from segnext.cli.progress import progress
 
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for masks, overlays and results.jsonl (default: predictions)",
     )
     add_engine(parser, precision="auto")
+    add_testing(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 

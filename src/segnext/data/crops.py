@@ -1,7 +1,7 @@
 """Training samples as a pure function of their number, so that any run can go on from any step."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,18 +87,19 @@ class Crops:
 @lru_cache(maxsize=2)
 def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     """The order of the pictures in one pass."""
-    return np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    order: NDArray[np.int64] = np.random.Generator(np.random.PCG64([seed, 0, epoch])).permutation(length)
+    return order
 
 
-def batches(crops: Crops, first: int, last: int, batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the samples [first, last), prepared ahead of time by `workers` threads.
+def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the samples `numbers`, prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="data") as pool:
         pending: deque[Future[tuple[Tensor, Tensor]]] = deque()
-        upcoming = iter(range(first, last))
+        upcoming = iter(numbers)
 
         def submit(count: int) -> None:
             pending.extend(pool.submit(crops.__getitem__, number) for number in islice(upcoming, count))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.errors import SegNextError
+from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
@@ -61,7 +62,12 @@ def _published(name: str) -> Path:
 
 
 def load(
-    name: str | Path = DEFAULT, device: str = "auto", *, engine: str = "auto", precision: str = "auto"
+    name: str | Path = DEFAULT,
+    device: str = "auto",
+    *,
+    engine: str = "auto",
+    precision: str = "auto",
+    testing: Testing = WHOLE,
 ) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
@@ -70,6 +76,7 @@ def load(
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
+        testing: windows, scales and flips; the default is one look at the whole picture.
 
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
@@ -77,4 +84,4 @@ def load(
     from segnext.checkpoint.header import WeightsFile
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision)
+    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision, testing=testing)

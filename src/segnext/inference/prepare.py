@@ -7,27 +7,30 @@ from numpy.typing import NDArray
 from segnext.preprocess import Image, Preprocess
 
 
-def prepare(image: Image, preprocess: Preprocess) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Resize, normalise and pad.
+def resized(image: Image, size: tuple[int, int]) -> Image:
+    """The picture at another height and width; itself where these are its own."""
+    height, width = image.shape[:2]
+    if size == (height, width):
+        return image
+    how = cv2.INTER_AREA if size[0] * size[1] < height * width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
+
+
+def prepare(image: Image, preprocess: Preprocess, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Normalise and pad.
 
     Args:
         image: (H, W, 3) uint8.
         preprocess: how.
+        size: height and width to fill up to, below and on the right, with the mean colour.
 
     Returns:
-        (1, height, width, 3), both multiples of 32, and the height and width in pixels of the picture that
-        they cover; these exceed the picture where it was padded, with the mean colour, below and on the right.
+        (1, *size, 3).
     """
-    height, width = image.shape[:2]
-    size = preprocess.size(height, width)
-    if size != (height, width):
-        how = cv2.INTER_AREA if size[0] * size[1] < height * width else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
-    bottom, right = preprocess.padding(*size)
-    x = np.zeros((1, size[0] + bottom, size[1] + right, image.shape[2]), np.float32)
-    x[0, : size[0], : size[1]] = cv2.LUT(image, _table(preprocess))
-    # Pictures that were resized have the size of a multiple, and are not padded.
-    return x, (height + bottom, width + right)
+    height, width, bands = image.shape
+    x = np.zeros((1, *size, bands), np.float32)
+    x[0, :height, :width] = cv2.LUT(image, _table(preprocess))
+    return x
 
 
 def _table(preprocess: Preprocess) -> NDArray[np.float32]:

@@ -18,29 +18,31 @@ from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.imageio import Source, read_image
 from segnext.inference.engines import start
-from segnext.inference.engines.engine import Logits
 from segnext.inference.load import weights_path
-from segnext.inference.prepare import prepare
+from segnext.inference.look import look
 from segnext.inference.result import Result
+from segnext.inference.testing import WHOLE, Testing
 from segnext.preprocess import Image
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
     from segnext.checkpoint.file import Weights
+    from segnext.kernels.average import Look
     from segnext.model.network import SegNeXt
 
 NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
 
 
 class Segmenter:
-    """Segments pictures, each in a forward pass of its own, so its mask never depends on its company.
+    """Segments pictures, each in forward passes of its own, so its mask never depends on its company.
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
+        testing: windows, scales and flips; the default is one look at the whole picture.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -48,6 +50,7 @@ class Segmenter:
         provenance: where the weights come from.
         labels: what the labels mean.
         preprocess: how pictures are prepared.
+        testing: how they are looked at; another one may be set at any time.
 
     Raises:
         SegNextError: when the device or engine is absent or the weights are not for RGB pictures.
@@ -60,6 +63,7 @@ class Segmenter:
         *,
         engine: str = "auto",
         precision: str = "auto",
+        testing: Testing = WHOLE,
     ) -> None:
         if weights.config.in_channels != 3:
             raise SegNextError(
@@ -75,6 +79,7 @@ class Segmenter:
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        self.testing = testing
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
         self.engine = start(weights, engine, device, precision)
 
@@ -112,24 +117,33 @@ class Segmenter:
         return map(self._segment, source)
 
     def logits(self, source: Source) -> "Tensor":
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32."""
+        """Scores before the softmax at the picture's own size, (classes, H, W) float32.
+
+        Raises:
+            SegNextError: when there are several looks at a picture, whose probabilities are averaged.
+        """
         import torch
 
+        from segnext.kernels.enlarge import enlarge
+
+        if len(self.testing.scales) > 1 or self.testing.flip:
+            raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
         image = read_image(source)
-        with torch.inference_mode(), _fitting(image):
-            low, covered = self.low_logits(image)
-            low_BCHW = torch.from_numpy(low).permute(2, 0, 1)[None].contiguous()
-            enlarged = torch.nn.functional.interpolate(low_BCHW, size=covered, mode="bilinear", align_corners=False)
-            return enlarged[0, :, : image.shape[0], : image.shape[1]]
+        with _fitting(image):
+            (only,) = self._looks(image)
+            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
 
-    def low_logits(self, image: Image) -> tuple[Logits, tuple[int, int]]:
-        """The decoder's scores (h, w, classes), and the height and width in the picture that they cover.
+    def probabilities(self, source: Source) -> NDArray[np.float32]:
+        """Softmax probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it."""
+        from segnext.kernels.average import mean_probabilities
 
-        They cover more than the picture when it was padded: below it and to its right. What they are at the
-        picture's resolution, `kernels.classify` finds.
-        """
-        x, covered = prepare(image, self.preprocess)
-        return self.engine(x), covered
+        image = read_image(source)
+        with _fitting(image):
+            return mean_probabilities(self._looks(image), image.shape[:2])
+
+    def _looks(self, image: Image) -> "list[Look]":
+        """What the network says at each look, at an eighth of its resolution: less than one picture's logits."""
+        return list(look(self.engine, image, self.preprocess, self.testing))
 
     @classmethod
     def from_pretrained(
@@ -169,23 +183,31 @@ class Segmenter:
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
     def _segment(self, source: Source) -> Result:
-        from segnext.kernels.classify import classify
-
         started = perf_counter()
         image = read_image(source)
         with _fitting(image):
-            low, covered = self.low_logits(image)
+            looks = self._looks(image)
             size = image.shape[:2]
-            mask, _ = classify(low, covered, size)
+            mask, _ = _decide(looks, size)
         seconds = perf_counter() - started
         name = Path(source).stem if isinstance(source, str | Path) else "image"
-        return Result(image, mask, partial(_confidence, low, covered, size), self.labels, seconds, name)
+        return Result(image, mask, partial(_confidence, looks, size), self.labels, seconds, name)
 
 
-def _confidence(low: Logits, covered: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+def _decide(
+    looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+    """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
+    from segnext.kernels.average import vote
     from segnext.kernels.classify import classify
 
-    _, probability = classify(low, covered, size, confidence=True)
+    if len(looks) == 1:
+        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence)
+    return vote(looks, size, confidence=confidence)
+
+
+def _confidence(looks: "list[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
+    _, probability = _decide(looks, size, confidence=True)
     assert probability is not None
     return probability
 
@@ -206,5 +228,6 @@ def _fitting(image: Image) -> Iterator[None]:
             raise
         height, width = image.shape[:2]
         raise SegNextError(
-            f"a picture of {width} x {height} pixels does not fit in memory; make it smaller or cut it into pieces"
+            f"a picture of {width} x {height} pixels does not fit in memory; make it smaller, or look at it in windows "
+            "with --slide 1024 768 (in Python: testing=Testing(slide=(1024, 768)))"
         ) from error

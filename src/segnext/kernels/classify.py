@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.kernels.enlarge import places
 from segnext.kernels.threads import cores, share
 
 LOWEST = -20.0  # exp of it adds nothing that float32 could hold
@@ -21,7 +22,7 @@ FLAGS = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 
 def classify(
     logits: NDArray[np.float32],
-    covered: tuple[int, int],
+    covered: tuple[float, float],
     size: tuple[int, int],
     *,
     confidence: bool = False,
@@ -33,7 +34,7 @@ def classify(
 
     Args:
         logits: (h, w, classes), at most 256 classes.
-        covered: height and width that the logits extend over.
+        covered: height and width that the logits extend over, in pixels of the result.
         size: height and width of the result, its top left corner that of the logits; at most `covered`.
         confidence: whether the probabilities are wanted.
 
@@ -53,12 +54,10 @@ def classify(
     return labels, probability if confidence else None
 
 
-def _cells(low: int, covered: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _cells(low: int, covered: float, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Where along one axis each cell's pixels start, (low + 1,), and each pixel's place in its cell, (size,) 0..1."""
-    scale = np.float32(low) / np.float32(covered)  # in float32 throughout, as torch does
-    place = np.maximum((np.arange(size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5), np.float32(0))
-    cell = np.minimum(place.astype(np.int64), low - 1)
-    return np.searchsorted(cell, np.arange(low + 1)), np.clip(place - cell, 0, 1).astype(np.float32)
+    cell, place = places(low, covered, size)
+    return np.searchsorted(cell, np.arange(low + 1)), place
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FLAGS)
@@ -105,8 +104,8 @@ def _choose(corners: Any, chosen: Any, weights: Any, best: Any, label: Any) -> N
 
 
 @numba.njit(nogil=True, cache=True, fastmath=FLAGS)
-def _exp(x: Any) -> Any:
-    """exp(x) for x <= 0, within 1e-7 of it: arithmetic that the compiler turns into vector code."""
+def exp(x: Any) -> Any:
+    """The exponential of x <= 0, within 1e-7 of it: arithmetic that the compiler turns into vector code."""
     t = max(x, np.float32(LOWEST)) * np.float32(1 / 64)
     p = np.float32(1 / 24) * t + np.float32(1 / 6)
     p = ((p * t + np.float32(0.5)) * t + np.float32(1)) * t + np.float32(1)
@@ -126,7 +125,7 @@ def _sum_exp(corners: Any, chosen: Any, weights: Any, best: Any, total: Any) -> 
     for k in chosen:
         a, b, c, d = corners[0, k], corners[1, k], corners[2, k], corners[3, k]
         for n in range(best.shape[0]):
-            total[n] += _exp(a * u[n] + b * v[n] + (c * w[n] + d * z[n]) - best[n])
+            total[n] += exp(a * u[n] + b * v[n] + (c * w[n] + d * z[n]) - best[n])
 
 
 @numba.njit(nogil=True, cache=True)

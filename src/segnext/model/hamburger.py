@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.layers import ConvNorm, without_autocast
+from segnext.model.layers import ConvNorm, RowRandom, without_autocast
 
 EPS = 1e-6
 TRAIN_STEPS = 6
@@ -30,7 +30,7 @@ def fixed_bases(channels: int, rank: int, *, signed: bool = False) -> Tensor:
     return F.normalize(torch.from_numpy(values.astype(np.float32)), dim=1)
 
 
-class Decomposition(nn.Module, ABC):
+class Decomposition(RowRandom, ABC):
     """The features as few bases, X = D C^T, found by an iterative algorithm: what a Hamburger has inside.
 
     In evaluation the bases start from a fixed buffer, the same for every sample, so the result
@@ -61,7 +61,7 @@ class Decomposition(nn.Module, ABC):
         if not self.training:
             return self.bases.float().expand(batch, -1, -1)
         draw = torch.randn if self.signed else torch.rand
-        drawn = draw((batch, *self.bases.shape[1:]), generator=self.generator)
+        drawn = self.own(lambda rows: draw((rows, *self.bases.shape[1:]), generator=self.generator), batch)
         return F.normalize(drawn, dim=1).to(self.bases.device)
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """Small building blocks shared by the encoder and the decoders."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -20,27 +21,58 @@ class LayerScale(nn.Module):
         return x * self.factor[:, None, None]
 
 
-class DropPath(nn.Module):
-    """Drop a residual branch for whole samples in training (Huang et al., 2016).
+class RowRandom(nn.Module):
+    """A layer that draws random numbers for every sample of a batch, in training.
 
-    The kept samples are divided by the probability of keeping, so the expectation is unchanged.
+    Processes that share a batch each draw the numbers of all its samples, from generators in the same state, and
+    take those of their own; so a sample's numbers do not depend on how many processes there are.
+
+    Attributes:
+        share: which part of the batch is this process's, and how many parts there are, all of the same size.
     """
+
+    share: tuple[int, int] = (0, 1)
+
+    def own(self, draw: Callable[[int], Tensor], batch: int) -> Tensor:
+        """This process's rows, (batch, ...), of what `draw` gives for the whole batch."""
+        part, parts = self.share
+        return draw(batch * parts)[part * batch : (part + 1) * batch]
+
+
+class _Drop(RowRandom):
+    """In training, set parts of a sample to zero and divide the others by the probability of keeping a part.
+
+    So the expectation is unchanged.
+    """
+
+    per_channel = False  # whether a channel is a part, or the whole sample
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         if not 0.0 <= probability < 1.0:
-            raise ValueError(f"the drop path probability must be in [0, 1), got {probability}")
+            raise ValueError(f"the probability of dropping must be in [0, 1), got {probability}")
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.probability == 0.0:
             return x
         keep = 1.0 - self.probability
-        mask = torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device).bernoulli_(keep)
+        channels = x.shape[1] if self.per_channel else 1
+        mask = self.own(lambda rows: x.new_empty(rows, channels, 1, 1).bernoulli_(keep), x.shape[0])
         return x * mask.div_(keep)
 
     def extra_repr(self) -> str:
         return f"{self.probability:g}"
+
+
+class DropPath(_Drop):
+    """Drop a residual branch for whole samples in training (Huang et al., 2016). (B, C, H, W) -> (B, C, H, W)."""
+
+
+class ChannelDropout(_Drop):
+    """Drop whole channels in training (Tompson et al., 2015), as torch's Dropout2d. (B, C, H, W) -> (B, C, H, W)."""
+
+    per_channel = True
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -11,6 +11,7 @@ from segnext.model.config import ModelConfig, check, preset
 from segnext.model.context import EMA, CrissCross, NonLocal
 from segnext.model.decoders import ASPPDecoder, DANetDecoder, HamDecoder, MLPDecoder, PSPDecoder
 from segnext.model.hamburger import CD, NMF, VQ, Decomposition, Hamburger
+from segnext.model.layers import RowRandom
 from segnext.model.mscan import MSCAN
 
 WITHOUT_CONTEXT: dict[str, Callable[..., nn.Module]] = {
@@ -35,6 +36,12 @@ class SegNeXt(nn.Module):
     def random_generators(self) -> list[torch.Generator]:
         """The generators from which training draws bases; their states are part of a run's state."""
         return [module.generator for module in self.modules() if isinstance(module, Decomposition)]
+
+    def share_batches(self, part: int, parts: int) -> None:
+        """From now on every batch is part `part` (from 0) of `parts` equal ones; see `RowRandom`."""
+        for module in self.modules():
+            if isinstance(module, RowRandom):
+                module.share = (part, parts)
 
     def forward(self, image: Tensor) -> Tensor:
         logits = self.decoder(self.encoder(image))

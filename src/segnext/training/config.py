@@ -7,6 +7,7 @@ from segnext.data.readers import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.inference.testing import Testing
 from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -22,6 +23,8 @@ class Optimizer:
         betas: decay rates of the moments.
         weight_decay: decoupled weight decay.
         head_lr_factor: learning rate of the decoder, relative to lr; 10 in the paper.
+        layer_decay: learning rate of each encoder block, relative to the block after it; the last block's relative to
+            lr. Below 1 the first layers of a pre-trained encoder change less.
         clip_norm: largest gradient norm; null for no clipping, as in the paper.
     """
 
@@ -29,7 +32,13 @@ class Optimizer:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
     head_lr_factor: float = 1.0
+    layer_decay: float = 1.0
     clip_norm: float | None = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no rate."""
+        if not 0.0 < self.layer_decay <= 1.0:
+            raise SegNextError(f"optimizer.layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ class TrainConfig:
         model: segnext_t, segnext_s, segnext_b or segnext_l.
         encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
             weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
+        from_weights: what the whole network starts from, to fine-tune it (--from for short): a name, weights file or
+            run's folder. The classifier starts anew when the data has other classes. null for random weights.
+        freeze: first stages of the encoder that are not trained, their BatchNorm statistics neither; 4 is all of it.
         train_split: split to train on.
         val_split: split to measure on; null to measure nowhere.
         iterations: optimiser steps.
@@ -79,11 +91,19 @@ class TrainConfig:
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
         precision: number format of the forward pass; auto takes bf16 where the processor has it.
         device: where to train.
+        sync_bn: whether BatchNorm takes its statistics over all processes, where there is more than one.
+        fit_memory: whether a run that does not fit in memory goes on with fewer pictures in a pass and as many in a
+            step.
+        reproducible: whether to refuse operations that give other bits at every run; matters on CUDA devices, where
+            it costs speed.
         seed: seed of everything random.
         eval_every: steps between measurements on val.
+        patience: measurements on val in a row that are not the best so far, after which the run ends; null for never.
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
-        workers: threads that prepare data.
+        workers: threads that prepare data, in each process.
+        check_data: whether to look for errors in the data before the first step, in seconds; not for a format.
+        testing: how val pictures are looked at.
     """
 
     data: str
@@ -91,6 +111,8 @@ class TrainConfig:
     format: Format | None = None
     model: str = "segnext_t"
     encoder_weights: str | None = None
+    from_weights: str | None = None
+    freeze: int = 0
     train_split: str = "train"
     val_split: str | None = "val"
     iterations: int = 10_000
@@ -109,11 +131,17 @@ class TrainConfig:
     ema: float = 0.999
     precision: Precision = "auto"
     device: Device = "auto"
+    sync_bn: bool = True
+    fit_memory: bool = False
+    reproducible: bool = False
     seed: int = 0
     eval_every: int = 500
+    patience: int | None = None
     save_every: int = 500
     log_every: int = 10
     workers: int = 1
+    check_data: bool = True
+    testing: Testing = field(default_factory=Testing)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
@@ -122,6 +150,19 @@ class TrainConfig:
                 raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.total_batch is not None and self.total_batch < 1:
             raise SegNextError(f"total_batch is {self.total_batch}; it must be at least 1, or null for what comes out")
+        if self.patience is not None and (self.patience < 1 or self.val_split is None):
+            raise SegNextError(
+                f"patience is {self.patience}; it must be at least 1, and needs a val_split to measure on"
+            )
+        if self.from_weights is not None and self.encoder_weights is not None:
+            raise SegNextError("from_weights brings an encoder of its own; leave out encoder_weights")
+        if not 0 <= self.freeze <= 4:
+            raise SegNextError(f"freeze is {self.freeze}; it is a number of the encoder's stages, from 0 to 4")
+        if self.freeze and self.from_weights is None and self.encoder_weights is None:
+            raise SegNextError(
+                f"freeze is {self.freeze}, but the encoder starts from random weights, which must be trained; give "
+                "--from or --encoder_weights"
+            )
         if self.crop is not None and min(self.crop) < 32:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
         if not 0.0 <= self.ema < 1.0:

@@ -3,23 +3,47 @@
 import torch
 from torch import Tensor, nn
 
+from segnext.model.mscan import MSCAN, Stage
 from segnext.model.network import SegNeXt
 from segnext.training.config import Optimizer, Schedule
 
 
 def build_optimizer(model: SegNeXt, options: Optimizer) -> torch.optim.AdamW:
-    """AdamW over four groups: encoder and decoder, each with and without weight decay.
+    """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
     Only convolution weights decay; norms, biases and layer scales are vectors and do not. Each group's
-    `base_lr` is its peak learning rate.
+    `base_lr` is its peak learning rate. Frozen parameters are in none.
     """
-    groups = []
-    for part, factor in ((model.encoder, 1.0), (model.decoder, options.head_lr_factor)):
-        for decays in (True, False):
-            parameters = [p for p in part.parameters() if (p.ndim > 1) == decays]
-            decay = options.weight_decay if decays else 0.0
-            groups.append({"params": parameters, "weight_decay": decay, "base_lr": options.lr * factor})
-    return torch.optim.AdamW(groups, lr=options.lr, betas=options.betas, fused=True)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and whether they decay
+    for factor, module in (*encoder_factors(model, options.layer_decay), (options.head_lr_factor, model.decoder)):
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
+    described = [
+        {"params": parameters, "weight_decay": options.weight_decay if decays else 0.0, "base_lr": options.lr * factor}
+        for (factor, decays), parameters in groups.items()
+    ]
+    return torch.optim.AdamW(described, lr=options.lr, betas=options.betas, fused=True)
+
+
+def encoder_factors(model: SegNeXt, decay: float) -> list[tuple[float, nn.Module]]:
+    """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
+
+    What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
+    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with MSCAN's blocks for layers.
+    """
+    assert isinstance(model.encoder, MSCAN)
+    stages: list[Stage] = list(model.encoder.stages)  # type: ignore[arg-type]
+    depth = sum(len(stage.blocks) for stage in stages)
+    factors: list[tuple[float, nn.Module]] = []
+    number = 0
+    for index, stage in enumerate(stages):
+        factors.append((decay ** (depth + 1 - number - min(index, 1)), stage.embed))
+        for block in stage.blocks:
+            number += 1
+            factors.append((decay ** (depth + 1 - number), block))
+        factors.append((decay ** (depth + 1 - number), stage.norm))
+    return factors
 
 
 def lr_factor(step: int, iterations: int, schedule: Schedule) -> float:

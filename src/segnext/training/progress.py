@@ -1,6 +1,7 @@
-"""The training's progress bar."""
+"""The training's progress: a bar in a terminal, now and then a line elsewhere."""
 
 import sys
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
@@ -11,11 +12,18 @@ from rich.progress import Progress as RichProgress
 class Progress:
     """A bar on stderr with steps, time left, images per second, loss, learning rate and mIoU.
 
-    Shows nothing when stderr is not a terminal.
+    When stderr is not a terminal there is a line instead whenever val was measured.
+
+    Args:
+        steps: of the run.
+        done: of them, already.
+        images_per_step: pictures in a step.
+        shown: whether anything is shown at all.
     """
 
-    def __init__(self, steps: int, done: int, images_per_step: int) -> None:
+    def __init__(self, steps: int, done: int, images_per_step: int, *, shown: bool = True) -> None:
         self.images_per_step = images_per_step
+        self.lines = shown and not sys.stderr.isatty()
         self.bar = RichProgress(
             TextColumn("train"),
             BarColumn(None),
@@ -23,11 +31,12 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
+            disable=not shown or self.lines,
             speed_estimate_period=120,
         )
         self.task = self.bar.add_task("train", total=steps, completed=done, numbers="")
         self.miou = ""
+        self.loss = float("nan")
 
     def __enter__(self) -> "Progress":
         self.bar.start()
@@ -40,9 +49,8 @@ class Progress:
 
     def update(self, step: int, loss: float, lr: float) -> None:
         """After a training step."""
-        speed = self.bar.tasks[self.task].speed
-        rate = f"{speed * self.images_per_step:.1f} images/s  " if speed else ""
-        self.bar.update(self.task, completed=step, numbers=f"{rate}loss {loss:.3f}  lr {lr:.1e}{self.miou}")
+        self.loss = loss
+        self.bar.update(self.task, completed=step, numbers=f"{self._rate()}loss {loss:.3f}  lr {lr:.1e}{self.miou}")
 
     def validating(self, done: int, total: int) -> None:
         """While val is being measured."""
@@ -52,3 +60,17 @@ class Progress:
         """After val was measured."""
         self.miou = f"  mIoU {100 * miou:.1f} (best {100 * best:.1f})"
         self.bar.update(self.task, numbers=self.miou.strip())
+        self.report()
+
+    def report(self) -> None:
+        """Print a line, where there is no bar."""
+        if self.lines:
+            task = self.bar.tasks[self.task]
+            left = task.time_remaining
+            when = f"  {timedelta(seconds=int(left))} left" if left else ""
+            numbers = f"{self._rate()}loss {self.loss:.3f}{self.miou}{when}"
+            print(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}", file=sys.stderr, flush=True)
+
+    def _rate(self) -> str:
+        speed = self.bar.tasks[self.task].speed
+        return f"{speed * self.images_per_step:.1f} images/s  " if speed else ""

@@ -1,30 +1,45 @@
 """Before the first step: settings left to the machine are decided, and the run's folder is made."""
 
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
 
-from segnext.checkpoint.encoder import start_encoder
+from segnext.checkpoint.encoder import STEM, Start, start_encoder
+from segnext.checkpoint.finetune import start_network
 from segnext.data.counts import ClassCounts, count_classes
-from segnext.data.folder import Pair
+from segnext.data.doctor.check import quick_check
+from segnext.data.doctor.findings import Severity, counted
+from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
 from segnext.labels import Labels
+from segnext.model.mscan import MSCAN
 from segnext.model.network import SegNeXt
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, TrainConfig
+from segnext.training.processes import Processes
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 
 
-def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple[TrainConfig, tuple[int, int]]:
-    """`config` with device, precision and crop decided, so that the saved recipe says what was run; and the crop."""
+def resolve(
+    config: TrainConfig, pairs: Sequence[Pair], labels: Labels, processes: Processes, resume: bool
+) -> tuple[TrainConfig, tuple[int, int]]:
+    """`config` with device, precision, crop and total batch decided, so that the saved recipe says what was run.
+
+    A run that is resumed by another number of processes keeps its total batch: batch_size and accumulate change.
+
+    Returns:
+        The settings, and the crop.
+    """
     device: Device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -35,10 +50,25 @@ def resolve(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> tuple
         precision = "bf16" if _has_bf16(device) else "fp32"
     if precision == "fp16" and device == "cpu":
         raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
-    require_total_batch(config, devices=1)
+    config = _keep_total(config, processes) if resume else config
+    require_total_batch(config, processes.count)
+    total_batch = processes.count * config.batch_size * config.accumulate
     crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
-    return replace(config, data=data, device=device, precision=precision, crop=crop), crop
+    decided = replace(config, data=data, device=device, precision=precision, crop=crop, total_batch=total_batch)
+    return decided, crop
+
+
+def _keep_total(config: TrainConfig, processes: Processes) -> TrainConfig:
+    """Fewer or more pictures in a pass and passes in a step, so that processes x both is the total batch again."""
+    total, count = config.total_batch, processes.count
+    if total is None or total % count or total == count * config.batch_size * config.accumulate:
+        return config
+    each = total // count
+    size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
+    if processes.main:
+        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
+    return replace(config, batch_size=size, accumulate=each // size)
 
 
 def require_total_batch(config: TrainConfig, devices: int) -> None:
@@ -93,15 +123,77 @@ def _has_bf16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def load_encoder(model: SegNeXt, name: str) -> None:
-    """Start the encoder of `model` from the weights `name`, and print what of the network they cover.
+def check_data(folder: Folder, splits: Sequence[str]) -> None:
+    """Print what the doctor's quick examination warns of.
 
     Raises:
-        SegNextError: when there are no such weights, or they are not the whole encoder of this model.
+        SegNextError: when it finds what would stop or spoil the training.
     """
-    coverage, layout = start_encoder(model, weights_path(name))
-    print(f"encoder from {name} ({layout}); the decoder and its classifier start from random weights")
-    print(coverage, flush=True)
+    findings = quick_check(folder, splits)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        others = f" (and {counted(len(errors) - 1, 'more error')})" if errors[1:] else ""
+        raise SegNextError(
+            f"{folder.path}: {errors[0].title}{others}; 'segnext data check {folder.path}' says more, and "
+            "--check_data false trains all the same"
+        )
+    warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
+    for finding in warnings:
+        print(f"warning: {finding.title}", file=sys.stderr)
+    if warnings:
+        print(f"'segnext data check {folder.path}' says more about the data", file=sys.stderr, flush=True)
+
+
+def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
+    """Load what the recipe says that the network starts from, and print what of it the weights cover.
+
+    Args:
+        model: changed in place.
+        config: the run.
+        labels: of the data.
+        loud: whether to print.
+
+    Returns:
+        Provenance for the weights of the run: what it started from, and the licence of that; empty for random weights.
+
+    Raises:
+        SegNextError: when there are no such weights, or they are not for this network.
+    """
+    name = config.from_weights or config.encoder_weights
+    if name is None:
+        return {}
+    path = weights_path(name)
+    if config.from_weights is None:
+        start, part, new = start_encoder(model, path), "encoder", "the decoder and its classifier start"
+    else:
+        start, part = start_network(model, path, labels.classes), "network"
+        new = "" if start.classes == labels.classes else f"{_other_classes(start, labels)}, so the classifier starts"
+    if loud:
+        said = f"{new} from random weights" if new else "all of it is taken"
+        print(f"{part} from {name} ({start.layout}); {said}")
+        if start.bands != _bands(model):
+            print(f"its stem for {start.bands} bands is spread over {_bands(model)}")
+        print(start.coverage, flush=True)
+    kept = {key: value for key, value in start.provenance.items() if key in ("licence", "licence_note")}
+    source = {key: value for key, value in start.provenance.items() if key in ("converted_from", "url", "sha256")}
+    return {"started_from": {"weights": Path(name).name, "part": part, **source}, **kept}
+
+
+def _other_classes(start: Start, labels: Labels) -> str:
+    if start.classes is None:
+        return "its classes have no names"
+    return f"it knows other classes ({len(start.classes)}, the data has {len(labels)})"
+
+
+def _bands(model: SegNeXt) -> int:
+    return int(model.state_dict()[STEM].shape[1])
+
+
+def freeze(model: SegNeXt, stages: int) -> None:
+    """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
+    assert isinstance(model.encoder, MSCAN)
+    for stage in model.encoder.stages[:stages]:
+        stage.requires_grad_(False).eval()
 
 
 def start_folder(config: TrainConfig) -> None:
@@ -113,6 +205,16 @@ def start_folder(config: TrainConfig) -> None:
     out = Path(config.out)
     if (out / "config.yaml").exists():
         raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
+    write_recipe(config)
+
+
+def write_recipe(config: TrainConfig) -> None:
+    """Write config.yaml into the run's folder, which is made if need be.
+
+    Raises:
+        SegNextError: when it cannot be written.
+    """
+    out = Path(config.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:

@@ -1,6 +1,8 @@
 """Everything a run needs to go on as if it had never stopped."""
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.model.network import SegNeXt
 from segnext.training.optim import Average
+
+PLAIN = ("step", "best", "stale", "measured", "saved", "losses", "metrics", "origin")  # fields that are plain data
 
 
 @dataclass
@@ -24,6 +28,10 @@ class State:
         scaler: loss scaling, active under fp16 only.
         step: optimiser steps done.
         best: highest mIoU on val so far; -1 before the first.
+        stale: measurements on val since the best one.
+        measured: step of the last measurement on val.
+        saved: step that the checkpoint on disk holds; 0 for none.
+        origin: provenance of the weights that the run started from; empty for random ones.
         losses: losses of the steps since the last line of the log.
         metrics: what was last measured on val.
     """
@@ -34,45 +42,83 @@ class State:
     scaler: torch.amp.GradScaler
     step: int = 0
     best: float = -1.0
+    stale: int = 0
+    measured: int = 0
+    saved: int = 0
+    origin: dict[str, Any] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write all of it, with the states of the random generators, to one file."""
+        """Write all of it, with the states of the random generators, to one file.
+
+        Raises:
+            OSError: when it cannot be written; the file that was there before is kept.
+        """
         content: dict[str, Any] = {
             "model": self.model.state_dict(),
             "average": self.average.state,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "step": self.step,
-            "best": self.best,
-            "losses": self.losses,
-            "metrics": self.metrics,
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random_cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
             "random_nmf": [generator.get_state() for generator in self.model.random_generators()],
+            **{name: getattr(self, name) for name in PLAIN},
+            "saved": self.step,
         }
         with replacing(path) as temporary:
-            torch.save(content, temporary)
+            _write(content, temporary)
+        self.saved = self.step
 
-    def load(self, path: Path) -> None:
-        """Take everything from a file that `save` wrote; nothing in it is executed."""
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+    def load(self, content: dict[str, Any], path: Path) -> None:
+        """Take everything from what `read_state` gave.
+
+        Raises:
+            SegNextError: naming `path`, when it is not the state of such a run.
+        """
+        with _refusing(path):
             self.model.load_state_dict(content["model"])
             for name, tensor in content["average"].items():
                 self.average.state[name].copy_(tensor)
             self.optimizer.load_state_dict(content["optimizer"])
             self.scaler.load_state_dict(content["scaler"])
-            self.step, self.best, self.losses = content["step"], content["best"], content["losses"]
-            self.metrics = content["metrics"]
+            for name in PLAIN:
+                setattr(self, name, content[name])
             torch.set_rng_state(content["random"])
-            if content["random_cuda"]:
-                torch.cuda.set_rng_state_all(content["random_cuda"])
+            if content["random_cuda"] is not None and torch.cuda.is_available():
+                torch.cuda.set_rng_state(content["random_cuda"])
             for generator, state in zip(self.model.random_generators(), content["random_nmf"], strict=True):
                 generator.set_state(state)
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            raise SegNextError(
-                f"{path}: the run's state is damaged or of another version ({type(error).__name__}) and cannot be "
-                "restored; start a new run"
-            ) from error
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `State.save` wrote, on the CPU; nothing in it is executed.
+
+    Raises:
+        SegNextError: when the file is damaged.
+    """
+    with _refusing(path):
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return content
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    """`torch.save`, whose own error hides that of a full disk."""
+    try:
+        with path.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise SegNextError(
+            f"{path}: the run's state is damaged or of another version ({type(error).__name__}) and cannot be "
+            "restored; start a new run"
+        ) from error

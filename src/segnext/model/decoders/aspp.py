@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm
 
 RATES = (3, 6, 9)  # DeepLabV3's 6, 12, 18 are for 1/16 of the resolution; at 1/32 half of them reach as far
 
@@ -41,7 +41,7 @@ class ASPPDecoder(nn.Module):
         self.dilated = nn.ModuleList(ConvNorm(width, channels, 3, rate) for rate in rates)
         self.pooled = ConvNorm(width, channels)
         self.project = ConvNorm((2 + len(rates)) * channels, channels)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)
 

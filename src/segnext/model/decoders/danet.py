@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from segnext.model.context import attend
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ConvNorm, without_autocast
+from segnext.model.layers import ChannelDropout, ConvNorm, without_autocast
 
 
 class PositionAttention(nn.Module):
@@ -70,7 +70,7 @@ class DANetDecoder(nn.Module):
         self.channel_in = ConvNorm(width, channels, 3)
         self.channel = ChannelAttention()
         self.channel_out = ConvNorm(channels, channels, 3)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm
 
 STAGES = (2, 3, 4)  # stage 1 holds too much low-level detail to help (section 4.2)
 
@@ -42,7 +42,7 @@ class HamDecoder(nn.Module):
         self.squeeze = ConvNorm(sum(encoder_channels[stage - 1] for stage in stages), channels)
         self.hamburger = context  # whatever it is, the name in weights files stays
         self.align = ConvNorm(channels, channels)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)
 

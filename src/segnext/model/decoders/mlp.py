@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm
 
 
 class MLPDecoder(nn.Module):
@@ -31,7 +31,7 @@ class MLPDecoder(nn.Module):
         super().__init__()
         self.unify = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in encoder_channels)
         self.fuse = ConvNorm(len(encoder_channels) * channels, channels)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm
 
 BINS = (1, 2, 3, 6)
 
@@ -40,7 +40,7 @@ class PSPDecoder(nn.Module):
         self.bins = tuple(bins)
         self.levels = nn.ModuleList(ConvNorm(width, channels) for _ in bins)
         self.fuse = ConvNorm(width + len(bins) * channels, channels, 3)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)
 

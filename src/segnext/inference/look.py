@@ -1,0 +1,67 @@
+"""One picture through the network as often as its testing asks for."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from segnext.inference.engines.engine import Engine, Logits
+from segnext.inference.prepare import prepare, resized
+from segnext.inference.testing import LOGITS_STRIDE, Testing
+from segnext.inference.tiling import windows
+from segnext.kernels.average import Look
+from segnext.preprocess import Image, Preprocess
+
+
+def look(engine: Engine, image: Image, preprocess: Preprocess, testing: Testing) -> Iterator[Look]:
+    """The network's logits for every scale, and for every scale mirrored if asked for.
+
+    Args:
+        engine: runs the network.
+        image: (H, W, bands).
+        preprocess: how pictures are prepared.
+        testing: what is asked for.
+    """
+    height, width = image.shape[:2]
+    if testing.short_side is not None:
+        preprocess = dataclasses.replace(preprocess, short_side=testing.short_side)
+    for scale in testing.scales:
+        size = preprocess.size(height, width, scale)
+        bottom, right = preprocess.padding(*size)
+        padded = size[0] + bottom, size[1] + right
+        if testing.resize == "multiple":
+            size = padded
+        picture = resized(image, size)
+        covered = height * padded[0] / size[0], width * padded[1] / size[1]
+        for mirrored in (False, True) if testing.flip else (False,):
+            seen = np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
+            if testing.slide is None:
+                logits = engine(prepare(seen, preprocess, padded))
+            else:
+                logits = _slide(engine, seen, preprocess, padded, *testing.slide)
+            yield Look(logits, covered, mirrored)
+
+
+def _slide(
+    engine: Engine, image: Image, preprocess: Preprocess, padded: tuple[int, int], crop: int, stride: int
+) -> Logits:
+    """The mean of the logits of all windows, (h, w, classes) for the padded picture.
+
+    Windows begin at multiples of LOGITS_STRIDE, where the positions of their logits coincide, so that sums are kept at
+    the logits' resolution, a 64th of what the released code keeps. Once enlarged, both are the same but within half
+    that stride of the windows' edges, where the released code has a step and the logits here go over into each other.
+    """
+    height, width = (side // LOGITS_STRIDE for side in padded)
+    total: Logits | None = None
+    count = np.zeros((height, width, 1), np.float32)
+    for rows, columns in windows(*padded, crop, stride):
+        size = rows.stop - rows.start, columns.stop - columns.start
+        logits = engine(prepare(image[rows, columns], preprocess, size))
+        if total is None:
+            total = np.zeros((height, width, logits.shape[2]), np.float32)
+        place = tuple(slice(x.start // LOGITS_STRIDE, x.stop // LOGITS_STRIDE) for x in (rows, columns))
+        total[place] += logits
+        count[place] += 1
+    assert total is not None  # there is always a window
+    total /= count
+    return total

@@ -1,0 +1,54 @@
+"""How a picture is looked at when it is segmented: whole or in windows, at which scales, mirrored too. Plain data."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from segnext.errors import SegNextError
+
+PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of its multi-scale results, which also flip
+LOGITS_STRIDE = 8  # pixels of the network's input for a position of its logits
+Resize = Literal["pad", "multiple"]
+
+
+@dataclass(frozen=True)
+class Testing:
+    """How pictures are tested; the default is one look at the whole picture.
+
+    Attributes:
+        slide: crop and stride in pixels of the network's input; windows of crop x crop slide over the picture by
+            stride, and where they overlap their logits are averaged. null for whole pictures.
+        scales: sizes at which each picture is looked at, relative to its own, or to that of short_side. The
+            softmax probabilities of all looks are averaged.
+        flip: whether each look is repeated with left and right exchanged.
+        resize: how sides become multiples of 32: pad keeps the picture's proportions and fills up with the mean
+            colour, below and on the right; multiple stretches each side to the next one, as the released code does.
+        short_side: pixels of the short side at scale 1, in place of the one stored with the weights; null for that.
+    """
+
+    __test__ = False  # no test case, whatever pytest thinks of the name
+
+    slide: tuple[int, int] | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    resize: Resize = "pad"
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done."""
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            raise SegNextError(f"scales are {self.scales}; give one or more numbers above 0, such as 0.75 1 1.25")
+        if self.short_side is not None and self.short_side < 1:
+            raise SegNextError(f"short_side is {self.short_side}; it must be at least 1 pixel")
+        if self.slide is not None:
+            from segnext.preprocess import STRIDE  # only now: it needs numpy, which the parsing of options does not
+
+            crop, stride = self.slide
+            if crop < STRIDE or crop % STRIDE or not 0 < stride <= crop or stride % LOGITS_STRIDE:
+                raise SegNextError(
+                    f"slide is {crop} {stride}; the crop must be a multiple of {STRIDE}, and the stride a multiple of "
+                    f"{LOGITS_STRIDE} and at most the crop, such as 1024 768"
+                )
+
+
+WHOLE = Testing()  # one look at the whole picture

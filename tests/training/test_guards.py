@@ -1,0 +1,178 @@
+"""What ends a run early, or lets it go on: lack of memory, a full disk, a vanished file, and no progress on val."""
+
+import resource
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from segnext.cli import main
+from segnext.training.log import Log
+from segnext.training.results import Results
+from segnext.training.step import TrainStep
+
+Train = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+
+
+def state(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(run / "state.pt", weights_only=True)
+    return content
+
+
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for two pictures at once."""
+    loss = TrainStep.loss
+
+    def limited(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return loss(self, images, masks)
+
+    monkeypatch.setattr(TrainStep, "loss", limited)
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_out_of_memory_says_what_helps(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
+    assert tiny_train(batch_size=6) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"segnext train: {tmp_path}/run: out of memory in step 1 with batch_size 6 on cpu; use ")
+    assert "--batch_size 3 --accumulate 2 (the same pictures in a step; --fit_memory true does it by itself)" in err
+    assert "a --crop smaller than [64,64]" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_run_that_does_not_fit_goes_on_with_smaller_batches(
+    tiny_train: Train, tmp_path: Path, capsys: Capture
+) -> None:
+    assert tiny_train(batch_size=6, fit_memory="true", out=tmp_path / "run", val_split="null", iterations=2) == 0
+    printed = capsys.readouterr().out
+    assert "out of memory: now batch_size 3 and accumulate 2\nresuming at step 0 of 2\n" in printed
+    assert "out of memory: now batch_size 1 and accumulate 6\nresuming at step 0 of 2\n" in printed
+    recipe = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert (recipe["batch_size"], recipe["accumulate"], recipe["total_batch"]) == (1, 6, 6)
+    other = tmp_path / "other"
+    assert tiny_train(batch_size=1, accumulate=6, out=other, val_split="null", iterations=2) == 0
+    found, expected = state(tmp_path / "run")["model"], state(other)["model"]
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_other_errors_of_torch_are_not_taken_for_lack_of_memory(
+    tiny_train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(TrainStep, "loss", broken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        tiny_train()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """The system refuses files of more than half a megabyte from step 3 on, as it would refuse any on a full disk."""
+    out = tmp_path / "run"
+    save = Results.save
+
+    def on_a_full_disk(self: Results, content: Any) -> None:
+        if content.step == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
+        save(self, content)
+
+    monkeypatch.setattr(Results, "save", on_a_full_disk)
+    try:
+        assert tiny_train(out=out) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert err == (
+        f"segnext train: {out}: cannot be written at step 4 (File too large); the checkpoint of step 2 is kept: "
+        f"make room or mend the folder's rights, then go on with --resume {out}"
+    )
+    assert state(out)["step"] == 2
+    assert not list(out.glob(".*"))
+    monkeypatch.setattr(Results, "save", save)
+    assert main(["train", "--resume", str(out)]) == 0
+    assert state(out)["step"] == 4
+
+
+def test_a_folder_that_cannot_be_written_any_more(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def read_only(self: Log, *arguments: Any, **values: Any) -> None:
+        raise PermissionError(13, "Permission denied", "log.jsonl")
+
+    monkeypatch.setattr(Log, "write", read_only)
+    assert tiny_train() == 2
+    assert "cannot be written at step 1 (log.jsonl: Permission denied); there is no checkpoint yet" in (
+        capsys.readouterr().err
+    )
+
+
+def test_before_a_vanished_file_stops_the_run_it_is_saved(
+    tiny_train: Train, street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    for file in (data / "images" / "train").iterdir():
+        shutil.copy(file, file.with_suffix(".kept"))
+    take = TrainStep.__call__
+
+    def vanish(self: TrainStep, parts: Any, number: int) -> Any:
+        if number == 0:
+            for file in (data / "images" / "train").glob("*.png"):
+                file.unlink()
+        return take(self, parts, number)
+
+    monkeypatch.setattr(TrainStep, "__call__", vanish)
+    assert tiny_train(data=data, out=out, iterations=40, save_every=1000, val_split="null") == 2
+    err = capsys.readouterr().err
+    done = state(out)["step"]
+    assert 1 <= done < 40
+    assert f"{data}/images/train/000" in err
+    assert err.endswith(f"; the run is saved at step {done}, go on with --resume {out}\n")
+    for file in (data / "images" / "train").glob("*.kept"):
+        file.rename(file.with_suffix(".png"))
+    monkeypatch.setattr(TrainStep, "__call__", take)
+    (out / "config.yaml").write_text(
+        (out / "config.yaml").read_text().replace("iterations: 40", f"iterations: {done + 1}")
+    )
+    assert main(["train", "--resume", str(out)]) == 0
+    assert state(out)["step"] == done + 1
+
+
+def test_a_picture_of_val_that_is_gone(tiny_train: Train, street: Path, tmp_path: Path, capsys: Capture) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    file = next((data / "masks" / "val").iterdir())
+    content = file.read_bytes()
+    file.write_bytes(b"")
+    assert tiny_train(data=data, out=out, eval_every=3, save_every=100) == 2
+    err = capsys.readouterr().err
+    assert f"{file}: cannot be read as a mask" in err
+    assert "; the run is saved at step 3, go on with --resume" in err
+    file.write_bytes(content)
+    assert main(["train", "--resume", str(out)]) == 0
+    lines = (out / "log.jsonl").read_text().splitlines()
+    assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["3", "4"]
+
+
+def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run"
+    assert tiny_train(out=out, optimizer__lr=0.0, ema=0.0, iterations=50, eval_every=1, patience=2, freeze=0) == 0
+    assert state(out)["stale"] == 2
+    stopped = state(out)["step"]
+    assert 3 <= stopped < 50
+    assert (
+        f"val has not become better for 2 measurements: the run ends at step {stopped} of 50\n"
+        in capsys.readouterr().out
+    )
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"{out}: the run is complete, with {stopped} steps; there is nothing to resume\n" in capsys.readouterr().out
+    assert state(out)["step"] == stopped

@@ -1,0 +1,113 @@
+"""Signals end a run between two steps, with a checkpoint from which it ends as if nothing had happened."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from segnext.cli import main
+from segnext.evaluation import evaluate
+from segnext.training import results
+from segnext.training.step import Batch, Taken, TrainStep
+from segnext.training.stop import Stopped, stopping
+
+Train = Callable[..., int]
+
+
+def state(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(run / "state.pt", weights_only=True)
+    return content
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, signal.Signals]:
+    """Signals that come while a step (from 1) is taken."""
+    coming: dict[int, signal.Signals] = {}
+    take = TrainStep.__call__
+
+    def interrupted(self: TrainStep, parts: list[Batch], number: int) -> Taken:
+        if number + 1 in coming:
+            os.kill(os.getpid(), coming[number + 1])
+        return take(self, parts, number)
+
+    monkeypatch.setattr(TrainStep, "__call__", interrupted)
+    return coming
+
+
+def test_a_signal_ends_the_run_after_the_step_with_a_checkpoint(
+    tiny_train: Train, tmp_path: Path, steps: dict[int, signal.Signals], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    before = signal.getsignal(signal.SIGTERM)
+    steps[3] = signal.SIGTERM
+    assert tiny_train(out=run, save_every=100, val_split="null") == 128 + signal.SIGTERM
+    err = capfd.readouterr().err
+    assert "SIGTERM: stopping after this step" in err
+    assert err.endswith(f"segnext train: {run}: ended by SIGTERM at step 3 of 4; go on with --resume {run}\n")
+    assert state(run)["step"] == 3
+    assert signal.getsignal(signal.SIGTERM) == before
+
+    steps.clear()
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "resuming at step 3 of 4\n" in capfd.readouterr().out
+    assert tiny_train(out=whole, save_every=100, val_split="null") == 0
+    found, expected = state(run), state(whole)
+    assert all(torch.equal(found["model"][name], tensor) for name, tensor in expected["model"].items())
+
+
+def test_a_signal_while_measuring_breaks_it_off_and_the_resumed_run_measures(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(predict: Any, pairs: Any, labels: Any, progress: Callable[[int], None]) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate.evaluate(predict, pairs, labels, progress)
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(results, "evaluate", interrupted)
+    assert tiny_train(out=out, eval_every=2, save_every=100) == 128 + signal.SIGTERM
+    assert (state(out)["step"], state(out)["measured"]) == (2, 0)
+    assert not (out / "best.safetensors").exists()
+
+    monkeypatch.setattr(results, "evaluate", evaluate.evaluate)
+    assert main(["train", "--resume", str(out)]) == 0
+    lines = (out / "log.jsonl").read_text().splitlines()
+    assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["2", "4"]
+
+
+def test_a_second_signal_is_not_held_back() -> None:
+    with stopping(loud=False, again=True) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    with stopping(loud=False, again=False) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.name == "Ctrl-C"
+
+
+def test_what_nohup_ignores_stays_ignored_and_other_threads_take_no_signals() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping(loud=False, again=True) as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    def in_a_thread() -> None:
+        with stopping(loud=False, again=True):
+            pass
+
+    thread = threading.Thread(target=in_a_thread)
+    thread.start()
+    thread.join()
+
+
+def test_stopped_is_an_interrupt() -> None:
+    assert issubclass(Stopped, KeyboardInterrupt)
