@@ -238,3 +238,21 @@ def test_resize_takes_height_and_width() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     assert resize(image, (8, 3), cv2.INTER_LINEAR).shape == (8, 3, 3)
     assert resize(image[..., 0], (1, 1), cv2.INTER_NEAREST).shape == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_planes_of_multi_label_masks_stay_with_their_picture(seed: int) -> None:
+    """Each plane is what a mask of that class alone would become."""
+    image, mask = scene(40, 60)
+    planes = np.stack([mask == 3, mask == 60]).astype(np.uint8)
+    arguments: dict[str, Any] = {"base_size": (40, 60), "crop": (32, 48), "ignore": 255, "mean": MEAN}
+    options = dataclasses.replace(Augment(), max_class_share=1.0)
+    changed, found = augment(image, planes, **arguments, options=options, random=generator(seed))
+    expected_image, expected = augment(image, mask, **arguments, options=options, random=generator(seed))
+    assert np.array_equal(changed, expected_image)
+    assert found.shape == (2, 32, 48)
+    known = expected != 255
+    assert np.array_equal(found[0] == 1, expected == 3)
+    assert np.array_equal(found[1] == 1, expected == 60)
+    assert (found[:, ~known] == 255).all()
+    assert (found[:, known] < 2).all()

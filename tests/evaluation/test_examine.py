@@ -55,3 +55,23 @@ def test_mistakes_come_largest_first_and_without_what_is_right() -> None:
 def test_no_pictures() -> None:
     with pytest.raises(SegNextError, match="no pictures to evaluate"):
         examine(all_road, [], LABELS)
+
+
+def test_multi_label_classes_are_missed_or_claimed() -> None:
+    metrics = Metrics(np.array([[[50, 4], [9, 30]], [[80, 0], [0, 13]]], np.int64), ("crack", "rust"), 1)
+    assert metrics.pixels == 93
+    assert mistakes(metrics, 5) == (Mistake("crack", "", 9, 9 / 93), Mistake("", "crack", 4, 4 / 93))
+
+
+def test_multi_label_scores(tmp_path: Path) -> None:
+    labels = Labels("toy", ("crack", "rust"), ((9, 0, 0), (0, 9, 0)), 255, multi_label=True)
+    pair = Pair(tmp_path / "a.jpg", tmp_path / "a")
+    pair.mask.mkdir()
+    Pillow.fromarray(np.array([[255, 255, 0, 0]], np.uint8)).save(pair.mask / "crack.png")
+    Pillow.fromarray(np.array([[0, 0, 0, 255]], np.uint8)).save(pair.mask / "ignore.png")
+    prediction = np.array([[[1, 0, 0, 1]], [[0, 1, 0, 0]]], np.uint8)
+    metrics, (score,) = examine(lambda source: prediction, [pair], labels)
+    assert metrics.confusion.tolist() == [[[1, 0], [1, 1]], [[2, 1], [0, 0]]]
+    assert score.iou == 0.25  # crack 1 of 2, rust 0 of 1
+    assert score.pixel_accuracy == 4 / 6
+    assert set(score.mistakes) == {Mistake("crack", "", 1, 1 / 3), Mistake("", "rust", 1, 1 / 3)}

@@ -9,7 +9,7 @@ import pytest
 
 from segnext.data.folder import Pair
 from segnext.evaluation.chart import Line, chart
-from segnext.evaluation.examine import Mistake, Score
+from segnext.evaluation.examine import Mistake, Score, mistakes
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import SIDE, Page, example, write_page
 from segnext.labels import Labels
@@ -124,3 +124,20 @@ def test_a_page_of_metrics_alone(tmp_path: Path) -> None:
     assert found.open == []
     assert "svg" not in found.count
     assert "none: every pixel is right" in found.texts
+
+
+def test_multi_label_classes(tmp_path: Path) -> None:
+    labels = Labels("toy", ("crack", "rust"), ((200, 0, 0), (0, 200, 0)), 255, multi_label=True)
+    metrics = Metrics(np.array([[[50, 4], [9, 30]], [[80, 0], [0, 13]]], np.int64), labels.classes, 1)
+    truth = np.zeros((2, 40, 60), np.uint8)
+    truth[0, :20], truth[1, :, :30] = 1, 1
+    score = Score(Pair(Path("a"), Path("b")), 0.25, 0.5, mistakes(metrics, 3))
+    shown = example("a.jpg", score, np.zeros((40, 60, 3), np.uint8), truth, 1 - truth, labels)
+    write_page(Page("run", metrics, labels, "val", (), [shown]), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    found = Checked(text)
+    assert found.open == []
+    assert 'class="matrix"' not in text
+    table = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+    assert "crack nothing 9.68 nothing crack 4.30" in table  # 9 and 4 of 93 pixels
+    assert len(found.links) == 4

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
-from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 from segnext.cli.progress import progress
 from segnext.errors import SegNextError
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(parser, precision="fp32")  # so that figures from different machines compare
     add_testing(parser)
+    add_threshold(parser)
 
 
 def run(args: argparse.Namespace) -> int:

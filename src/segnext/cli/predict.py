@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import complain, require_writable, write_json
 from segnext.cli.progress import progress
 
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(parser, precision="auto")
     add_testing(parser)
+    add_threshold(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         summary = predict_files(segmenter, args.paths, args.out, show)
     if len(summary.records) == summary.done == 1:
         _print_table(summary.records[0], segmenter.labels)
-    _print_place(summary, args.out)
+    _print_place(summary, args.out, segmenter.labels)
     if args.json:
         write_json([asdict(record) for record in summary.records], args.json)
         print(f"json: {args.json}")
@@ -85,10 +86,11 @@ def _print_table(record: "Record", labels: "Labels") -> None:
     Console().print(table)
 
 
-def _print_place(summary: "Summary", out: Path) -> None:
+def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
         (name,) = (summary.names[record.file] for record in summary.records if record.ok)
-        print(f"mask: {out / name}.mask.png\noverlay: {out / name}.overlay.png")
+        mask = f"masks: {out / name}.masks" if labels.multi_label else f"mask: {out / name}.mask.png"
+        print(f"{mask}\noverlay: {out / name}.overlay.png")
     elif summary.done > 1:
         print(f"{summary.done} masks and overlays: {out}")
     print(f"results: {out / 'results.jsonl'}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import SAMPLESPERPIXEL, TiffImageFile
 
+from segnext.data.counts import label_counts
 from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
@@ -66,16 +67,28 @@ class Stats:
         deviation = np.sqrt(np.maximum(squares[0] / count[0] - mean**2, 0))
         return [round(float(x), 3) for x in mean], [round(float(x), 3) for x in deviation]
 
+    @property
+    def total(self) -> int:
+        """Number of pixels."""
+        return sum(height * width * count for (height, width), count in self.sizes.items())
+
     def shares(self) -> NDArray[np.float64]:
         """Share of each class among the labelled pixels, (classes,)."""
-        return np.asarray(self.pixels / max(1, int(self.pixels.sum())), np.float64)
+        return np.asarray(self.pixels / max(1, self.total - self.ignored), np.float64)
 
     def weights(self, power: float) -> NDArray[np.float64]:
-        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes."""
+        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes.
+
+        Of multi-label classes, those of the pixels where they are.
+        """
         shares = self.shares()
         weights = np.zeros_like(shares)
         weights[shares > 0] = shares[shares > 0] ** -power
-        return np.asarray(weights / max((weights * shares).sum(), 1e-12), np.float64)
+        mean = weights * shares
+        if self.labels.multi_label:  # of each class, where it is against where it is not
+            mean += np.where(shares < 1, (1 - shares) ** (1 - power), 0)
+            return np.asarray(weights / np.maximum(mean, 1e-12), np.float64)
+        return np.asarray(weights / max(mean.sum(), 1e-12), np.float64)
 
     def to_dict(self, power: float) -> dict[str, Any]:
         """For programs; shares are 0..1."""
@@ -87,7 +100,7 @@ class Stats:
                 {"height": height, "width": width, "pictures": count}
                 for (height, width), count in sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))
             ],
-            "pixels": int(self.pixels.sum()) + self.ignored,
+            "pixels": self.total,
             "ignored": self.ignored,
             "mean": mean,
             "std": deviation,
@@ -150,14 +163,14 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
             image, mask = _bands_of(pair), pair.read_mask(labels)
         except SegNextError as error:
             return str(error)
-        height, width = mask.shape[-2:]
-        if image.shape[:2] != (height, width):
+        size = mask.shape[-2:]
+        if image.shape[:2] != size:
             return f"{pair.mask}: the mask has another size than its picture; 'segnext data check' says more"
         bands = [cv2.meanStdDev(np.ascontiguousarray(image[..., band])) for band in range(image.shape[2])]
         unit = 1.0 if image.dtype == np.uint8 else 256.0  # of 16 bits the upper eight count
         mean, deviation = (np.array(values, np.float64).ravel() / unit for values in zip(*bands, strict=True))
-        moments = height * width * np.stack([np.ones_like(mean), mean, deviation**2 + mean**2])
-        return _Pair((height, width), _counts(mask, labels), moments)
+        moments = size[0] * size[1] * np.stack([np.ones_like(mean), mean, deviation**2 + mean**2])
+        return _Pair((size[0], size[1]), label_counts(mask, labels), moments)
 
     with ThreadPoolExecutor(2) as pool:
         try:
@@ -169,16 +182,6 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
 def _bands_of(pair: Pair) -> NDArray[Any]:
     """The pair's picture; of a part of one, RGB alone."""
     return read_bands(pair.image) if pair.window is None else pair.read_image()
-
-
-def _counts(mask: NDArray[np.uint8], labels: Labels) -> NDArray[np.int64]:
-    """Pixels of each label, (256,); of multi-label masks (classes x H x W) a pixel counts for each of its classes."""
-    if not labels.multi_label:
-        return np.bincount(mask.ravel(), minlength=256)
-    counts = np.zeros(256, np.int64)
-    counts[: len(labels)] = (mask == 1).sum((1, 2))
-    counts[labels.ignore] = np.count_nonzero(mask[0] == labels.ignore)
-    return counts
 
 
 def _add(stats: Stats, found: _Pair | str) -> None:

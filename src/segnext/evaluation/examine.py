@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.evaluate import Predict, confusions
+from segnext.evaluation.evaluate import Predict, confusions, no_counts
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
 
@@ -17,7 +17,10 @@ MISTAKES = 3  # told of each picture
 
 @dataclass(frozen=True)
 class Mistake:
-    """Pixels of the class `truth` that were taken for `prediction`; `share` is theirs of all labelled pixels, 0..1."""
+    """Pixels of the class `truth` that were taken for `prediction`; `share` is theirs of all labelled pixels, 0..1.
+
+    Multi-label, where classes are only missed or claimed, the other of the two is "".
+    """
 
     truth: str
     prediction: str
@@ -55,7 +58,7 @@ def examine(
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    total = np.zeros((len(labels), len(labels)), np.int64)
+    total = no_counts(labels)
     scores = []
     for pair, confusion in zip(pairs, confusions(predict, pairs, labels), strict=True):
         total += confusion
@@ -72,13 +75,24 @@ def worst(scores: Sequence[Score], count: int) -> list[Score]:
 
 
 def mistakes(metrics: Metrics, most: int) -> tuple[Mistake, ...]:
-    """The largest entries beside the diagonal of the confusion matrix, most pixels first."""
-    wrong: NDArray[np.int64] = metrics.confusion.copy()
-    np.fill_diagonal(wrong, 0)
+    """The largest entries beside the diagonal of the confusion matrix, or matrices, most pixels first."""
+    names, wrong = (*metrics.classes, ""), _wrong(metrics)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    found = [(*divmod(int(index), len(metrics.classes)), int(wrong.flat[index])) for index in order]
+    found = [(*divmod(int(index), wrong.shape[1]), int(wrong.flat[index])) for index in order]
     return tuple(
-        Mistake(metrics.classes[truth], metrics.classes[prediction], pixels, pixels / metrics.pixels)
+        Mistake(names[truth], names[prediction], pixels, pixels / metrics.pixels)
         for truth, prediction, pixels in found
         if pixels
     )
+
+
+def _wrong(metrics: Metrics) -> NDArray[np.int64]:
+    """Wrong pixels, (C, C); multi-label (C + 1, C + 1), where the last row and column stand for no class."""
+    if not metrics.multi_label:
+        wrong: NDArray[np.int64] = metrics.confusion.copy()
+        np.fill_diagonal(wrong, 0)
+        return wrong
+    count = len(metrics.classes)
+    wrong = np.zeros((count + 1, count + 1), np.int64)
+    wrong[:count, count], wrong[count, :count] = metrics.confusion[:, 1, 0], metrics.confusion[:, 0, 1]
+    return wrong

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, mistakes
 from segnext.evaluation.metrics import Metrics
-from segnext.evaluation.painting import Mask, paint_errors, paint_mask
+from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.preprocess import Image
@@ -78,13 +78,14 @@ def write_page(page: Page, path: Path) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "count": _count, "bar": _bar, "yaml": _yaml}
-    small = len(page.labels) <= TABLE_LIMIT
+    few, single = len(page.labels) <= TABLE_LIMIT, not page.metrics.multi_label
     text = environment.get_template("report.html").render(
         page=page,
         metrics=page.metrics,
         classes=_class_rows(page),
-        rows=_confusion_rows(page.metrics) if small else None,
-        picture=None if small else _confusion_picture(page.metrics),
+        few=few,
+        rows=_confusion_rows(page.metrics) if few and single else None,
+        picture=_confusion_picture(page.metrics) if single and not few else None,
         confused=mistakes(page.metrics, CONFUSIONS),
         colors={name: _css(color) for name, color in zip(page.labels.classes, page.labels.colors, strict=True)},
     )
@@ -94,11 +95,10 @@ def write_page(page: Page, path: Path) -> None:
 
 def example(name: str, score: Score, photo: Image, truth: Mask, prediction: Mask, labels: Labels) -> Example:
     """A picture as the page shows it, no larger than `SIDE`."""
-    height, width = truth.shape
-    scale = min(1.0, SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-    truth, prediction = (_shrunk(mask, size) for mask in (truth, prediction))
+    scale = min(1.0, SIDE / max(truth.shape[-2:]))
+    height, width = (max(1, round(side * scale)) for side in truth.shape[-2:])
+    photo = np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    truth, prediction = (shrink_mask(mask, height, width) for mask in (truth, prediction))
     return Example(
         name,
         score,
@@ -123,10 +123,6 @@ def _uri(picture: PIL.Image.Image, kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, format=kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _shrunk(mask: Mask, size: tuple[int, int]) -> Mask:
-    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _class_rows(page: Page) -> list[dict[str, Any]]:

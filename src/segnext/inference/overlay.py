@@ -26,20 +26,39 @@ def paint(image: Image, mask: NDArray[np.uint8], labels: Labels) -> Image:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8 labels; values without a colour are painted black.
+        mask: (H, W) uint8 labels; values without a colour are painted black. Or, multi-label, (classes, H, W) of 0
+            and 1: where several are, their colours are mixed, and each is outlined in its own.
         labels: the colours.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
+    if mask.ndim == 3:
+        return _paint_planes(image, mask, labels)
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(labels)] = labels.colors
     painted = cv2.addWeighted(palette[mask], OPACITY, image, 1 - OPACITY, 0)
-    height, width = mask.shape
-    line = 1 + round(math.hypot(height, width) / 1200)
-    borders = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((line + 1, line + 1), np.uint8)) > 0
+    borders = _borders(mask)
     painted[borders] = 255 - (255 - painted[borders]) // 3
     return np.asarray(painted, np.uint8)
+
+
+def _paint_planes(image: Image, planes: NDArray[np.uint8], labels: Labels) -> Image:
+    total = np.zeros(image.shape, np.float32)
+    for plane, color in zip(planes, labels.colors, strict=True):
+        total[plane == 1] += color
+    count = planes.sum(0, dtype=np.float32)[..., None]
+    mixed = OPACITY * total / np.maximum(count, 1) + (1 - OPACITY) * image
+    painted = np.where(count > 0, mixed, image).astype(np.uint8)
+    for plane, color in zip(planes, labels.colors, strict=True):
+        painted[_borders(plane)] = color
+    return painted
+
+
+def _borders(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels on the borders between regions, on lines that grow with the picture."""
+    line = 1 + round(math.hypot(*mask.shape) / 1200)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((line + 1, line + 1), np.uint8)) > 0)
 
 
 def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: Mapping[str, float]) -> PIL.Image.Image:
@@ -49,10 +68,11 @@ def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: 
     classes that occur, the largest first, below wide pictures and beside tall ones; its letters grow
     with the picture, so that it can be read however the picture is shown.
     """
-    factor = max(1, SMALLEST // max(mask.shape))
+    factor = max(1, SMALLEST // max(mask.shape[-2:]))
     if factor > 1:
-        image, mask = (x.repeat(factor, axis=0).repeat(factor, axis=1) for x in (image, mask))
-    height, width = mask.shape
+        image = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        mask = mask.repeat(factor, axis=-2).repeat(factor, axis=-1)
+    height, width = mask.shape[-2:]
     colors = dict(zip(labels.classes, labels.colors, strict=True))
     entries = [
         (name, colors[name], percent(share))

@@ -30,7 +30,7 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean softmax probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1.
         seconds: from the decoded picture to the mask.
     """
 
@@ -70,7 +70,7 @@ def predict_files(
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes `NAME.mask.png`, `NAME.overlay.png` and, with a line per input as soon as it is done,
+    Writes what `Result.save` does and, with a line per input as soon as it is done,
     `results.jsonl` into `out`. Until the end that file is called `results.jsonl.part`; when the run is
     interrupted, it holds what was done. One picture ahead is read, and one behind is written, while the
     network works.
@@ -149,5 +149,5 @@ def _save(work: tuple[Result, Path, str]) -> Result:
 def _record(file: str, result: Result | SegNextError) -> Record:
     if isinstance(result, SegNextError):
         return Record(file, False, str(result).removeprefix(f"{file}: "))
-    height, width = result.mask.shape
+    height, width = result.mask.shape[-2:]
     return Record(file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)

@@ -1,6 +1,6 @@
 """What the network says about one picture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +65,10 @@ class Result:
         picture.putpalette(colors + [0] * (768 - len(colors)))
         return picture
 
+    def mask_images(self) -> dict[str, PIL.Image.Image]:
+        """The pictures that `save` writes of the mask, by the end of their file's name."""
+        return {".mask.png": self.mask_image()}
+
     def overlay(self) -> PIL.Image.Image:
         """The classes painted over the picture, with a legend beside or below it; RGB."""
         return draw_overlay(self.image, self.mask, self.labels, self.shares)
@@ -77,11 +81,11 @@ class Result:
         """
         folder = Path(out)
         name = self.name if name is None else name
-        pictures: Mapping[str, PIL.Image.Image] = {"mask": self.mask_image(), "overlay": self.overlay()}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for kind, picture in pictures.items():
-                with replacing(folder / f"{name}.{kind}.png") as temporary:
+            for ending, picture in {**self.mask_images(), ".overlay.png": self.overlay()}.items():
+                file = folder / f"{name}{ending}"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(file) as temporary:
                     picture.save(temporary, compress_level=4)
         except OSError as error:
             raise SegNextError(

@@ -20,6 +20,7 @@ from segnext.imageio import Source, read_image
 from segnext.inference.engines import start
 from segnext.inference.load import weights_path
 from segnext.inference.look import look
+from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.testing import WHOLE, Testing
 from segnext.preprocess import Image
@@ -43,6 +44,7 @@ class Segmenter:
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -64,6 +66,7 @@ class Segmenter:
         engine: str = "auto",
         precision: str = "auto",
         testing: Testing = WHOLE,
+        threshold: float | None = None,
     ) -> None:
         if weights.config.in_channels != 3:
             raise SegNextError(
@@ -80,6 +83,7 @@ class Segmenter:
         self.labels = weights.labels
         self.preprocess = weights.preprocess
         self.testing = testing
+        self.threshold = check_threshold(threshold, self.labels.multi_label)
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
         self.engine = start(weights, engine, device, precision)
 
@@ -117,7 +121,7 @@ class Segmenter:
         return map(self._segment, source)
 
     def logits(self, source: Source) -> "Tensor":
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32.
+        """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
         Raises:
             SegNextError: when there are several looks at a picture, whose probabilities are averaged.
@@ -134,12 +138,16 @@ class Segmenter:
             return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
-        """Softmax probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it."""
+        """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
+
+        They are those of a softmax; of multi-label weights, of a sigmoid for each class.
+        """
         from segnext.kernels.average import mean_probabilities
 
         image = read_image(source)
         with _fitting(image):
-            return mean_probabilities(self._looks(image), image.shape[:2])
+            probabilities = presence if self.labels.multi_label else mean_probabilities
+            return probabilities(self._looks(image), image.shape[:2])
 
     def _looks(self, image: Image) -> "list[Look]":
         """What the network says at each look, at an eighth of its resolution: less than one picture's logits."""
@@ -185,12 +193,16 @@ class Segmenter:
     def _segment(self, source: Source) -> Result:
         started = perf_counter()
         image = read_image(source)
+        name = Path(source).stem if isinstance(source, str | Path) else "image"
         with _fitting(image):
             looks = self._looks(image)
             size = image.shape[:2]
+            if self.labels.multi_label:
+                planes = find_planes(looks, size, self.threshold)
+                measure = partial(certainty, looks, size, planes)
+                return MultiLabelResult(image, planes, measure, self.labels, perf_counter() - started, name)
             mask, _ = _decide(looks, size)
         seconds = perf_counter() - started
-        name = Path(source).stem if isinstance(source, str | Path) else "image"
         return Result(image, mask, partial(_confidence, looks, size), self.labels, seconds, name)
 
 

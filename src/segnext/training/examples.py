@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from segnext.evaluation.painting import Mask, paint_errors, paint_mask
+from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask, wrong_and_ignored
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.preprocess import Image
@@ -25,7 +25,8 @@ def draw_examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     """Draw rows of photo, truth, prediction and errors as a PNG, with the legend of the classes in them.
 
     Args:
-        items: (photo H x W x 3, truth H x W, prediction H x W); each row may have its own size.
+        items: (photo H x W x 3, truth H x W, prediction H x W); each row may have its own size. Multi-label truth and
+            prediction are classes x H x W.
         labels: names, colours and the label to ignore, which counts neither right nor wrong.
         out: the PNG.
     """
@@ -62,19 +63,18 @@ def _draw_row(figure: Figure, item: Item, labels: Labels, bottom: float, row_hei
         axes.imshow(picture)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color="0.7", linewidth=0.5)
-    counted = truth != labels.ignore
-    right = f"{100 * (truth == prediction)[counted].mean():.1f} % right" if counted.any() else "all ignored"
+    wrong, ignored = wrong_and_ignored(truth, prediction, labels.ignore)
+    right = f"{100 * (1 - wrong.sum() / (~ignored).sum()):.1f} % right" if not ignored.all() else "all ignored"
     box = {"facecolor": "black", "alpha": 0.65, "linewidth": 0, "boxstyle": "square,pad=0.3"}
     axes.text(0.02, 0.03, right, transform=axes.transAxes, color="white", fontsize=10, bbox=box)
 
 
 def strip(item: Item, labels: Labels) -> Image:
     """Photo, truth, prediction and errors in a row, each STRIP pixels wide."""
-    height, width = item[1].shape
-    size = (STRIP, max(1, round(STRIP * height / width)))
-    photo = np.asarray(cv2.resize(item[0], size, interpolation=cv2.INTER_AREA), np.uint8)
-    masks = (np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8) for mask in item[1:])
-    truth, prediction = masks
+    height, width = item[1].shape[-2:]
+    height = max(1, round(STRIP * height / width))
+    photo = np.asarray(cv2.resize(item[0], (STRIP, height), interpolation=cv2.INTER_AREA), np.uint8)
+    truth, prediction = (shrink_mask(mask, height, STRIP) for mask in item[1:])
     return np.concatenate(_panels((photo, truth, prediction), labels), axis=1)
 
 
@@ -84,9 +84,17 @@ def _panels(item: Item, labels: Labels) -> tuple[Image, Image, Image, Image]:
     return photo, paint_mask(truth, labels), paint_mask(prediction, labels), errors
 
 
+def _present(mask: Mask, labels: Labels) -> set[int]:
+    """The labels in a mask."""
+    if mask.ndim == 2:
+        return set(np.unique(mask).tolist())
+    ignored = {labels.ignore} if (mask[0] == labels.ignore).any() else set[int]()
+    return ignored | {label for label, plane in enumerate(mask) if (plane == 1).any()}
+
+
 def _legend(items: Sequence[Item], labels: Labels) -> list[Patch]:
     """A patch for each class in the truths and predictions, and one for ignored pixels."""
-    present = {int(label) for _, truth, prediction in items for label in np.unique([truth, prediction])}
+    present = {label for _, *masks in items for mask in masks for label in _present(mask, labels)}
     handles = [
         Patch(facecolor="#{:02x}{:02x}{:02x}".format(*color), edgecolor="0.3", linewidth=0.5, label=name)
         for label, (name, color) in enumerate(zip(labels.classes, labels.colors, strict=True))

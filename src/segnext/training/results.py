@@ -14,7 +14,7 @@ from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.readers.open import open_data
-from segnext.evaluation.evaluate import evaluate, source_of
+from segnext.evaluation.evaluate import evaluate, no_counts, source_of
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
@@ -87,7 +87,7 @@ class Results:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
         segmenter = self._segmenter(self._weights(state))
         part = self.processes.part(self.pairs)
-        counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
+        counts = no_counts(self.labels)
 
         def watch(done: int) -> None:
             progress.validating(done, len(part))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.data.doctor.planes import read_planes_record
-from segnext.data.doctor.records import Record, read_image_record, read_mask_record
+from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
 from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
@@ -64,7 +64,8 @@ def examine(
         item = survey.items[index]
         image = read_image_record(survey.root / item.image, pixels=masks is None)
         if survey.labels is not None and survey.labels.multi_label:
-            return Record(image, read_planes_record(survey.root / item.mask, survey.labels, image))
+            planes = read_planes_record(survey.root / item.mask, survey.labels, image) if wanted[index] else Mask()
+            return Record(image, planes)
         return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
 
     records = []

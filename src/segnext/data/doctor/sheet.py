@@ -88,7 +88,7 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     picture.thumbnail(THUMB)
     plain = np.asarray(picture)
     if report.case.multi_label:
-        colors = None if record.mask.error else _planes_painted(report, root / item.mask, plain)
+        colors = None if record.mask.values is None else _planes_painted(report, root / item.mask, plain)
     else:
         colors = _painted(report, root / item.mask, record, picture.size)
     overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
