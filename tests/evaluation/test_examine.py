@@ -12,7 +12,7 @@ from segnext.errors import SegNextError
 from segnext.evaluation.examine import Mistake, examine, mistakes, worst
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Raster
 
 LABELS = Labels("toy", ("sky", "road", "car"), ((128, 128, 128), (128, 64, 128), (64, 0, 128)), 255)
 TRUTHS = [[[0, 0, 1, 1]], [[1, 1, 1, 2]], [[255, 255, 255, 255]]]
@@ -27,7 +27,7 @@ def pairs(tmp_path: Path) -> list[Pair]:
     return found
 
 
-def all_road(source: Path | Image) -> NDArray[np.uint8]:
+def all_road(source: Path | Image | Raster) -> NDArray[np.uint8]:
     return np.ones((1, 4), np.uint8)
 
 

@@ -79,13 +79,15 @@ def run(args: argparse.Namespace) -> int:
 def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     """The metrics and the seconds they took, reading the pictures included, loading the weights not; the report."""
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import require_same_classes
+    from segnext.evaluation.evaluate import require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 
     data = open_data(args.data, args.format)
     pairs = data.pairs(args.split)
     segmenter = load_segmenter(args)
-    require_same_classes(segmenter.labels, data.labels, weights_name=args.weights, data_name=str(args.data))
+    names = {"weights_name": args.weights, "data_name": str(args.data)}
+    require_same_classes(segmenter.labels, data.labels, **names)
+    require_same_bands(segmenter.preprocess.bands, data.bands, **names)
     with progress("images") as watch:
         start = time.perf_counter()
         metrics, scores = examine(

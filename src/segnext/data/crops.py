@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -23,6 +24,12 @@ from segnext.preprocess import Preprocess
 BATCHES_AHEAD = 4
 
 
+class Samples(Protocol):
+    """Samples by number, each a picture and what is to be learnt about it, all of the same shape."""
+
+    def __getitem__(self, number: int, /) -> tuple[Tensor, Tensor]: ...
+
+
 @dataclass(frozen=True)
 class Crops:
     """Sample n of a run: which picture, and how it is augmented, follow from (seed, n) alone.
@@ -30,7 +37,7 @@ class Crops:
     Every picture occurs once in each pass over the data, in an order drawn anew for each pass; between them lie, evenly
     spread, the samples that `sampler` draws for a class.
 
-    Item n: image (3, crop height, crop width) float32, normalised; mask (crop height, crop width) int64, or of
+    Item n: image (bands, crop height, crop width) float32, normalised; mask (crop height, crop width) int64, or of
     multi-label data (classes, crop height, crop width) uint8.
     """
 
@@ -42,16 +49,22 @@ class Crops:
     seed: int
     sampler: ClassSampler | None = None
 
+    def name(self, number: int) -> str:
+        """The file of sample `number`."""
+        return str(self.pair(number).image)
+
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
         pair, label = self.choice(number)
-        image, mask = pair.read_image(), pair.read_mask(self.labels)
+        image, mask = pair.read_image(self.preprocess.bands), pair.read_mask(self.labels)
         height, width = image.shape[:2]
         if mask.shape[-2:] != (height, width):
             raise SegNextError(
                 f"{pair.mask}: is {mask.shape[-1]} x {mask.shape[-2]}, its picture {width} x {height}; "
                 "both must have the same size"
             )
+        if self.preprocess.bands is not None:
+            mask = np.where(np.isnan(image).all(2), np.uint8(self.labels.ignore), mask)  # nothing was measured there
         image, mask = augment(
             image,
             mask,
@@ -59,6 +72,7 @@ class Crops:
             crop=self.crop,
             ignore=self.labels.ignore,
             mean=self.preprocess.mean,
+            std=self.preprocess.std,
             options=self.augment,
             random=np.random.Generator(np.random.PCG64([self.seed, 1, number])),
             label=label,
@@ -91,8 +105,8 @@ def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return order
 
 
-def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the samples `numbers`, prepared ahead of time by `workers` threads.
+def batches(samples: Samples, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of samples by their numbers, prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
@@ -102,14 +116,14 @@ def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int)
         upcoming = iter(numbers)
 
         def submit(count: int) -> None:
-            pending.extend(pool.submit(crops.__getitem__, number) for number in islice(upcoming, count))
+            pending.extend(pool.submit(samples.__getitem__, number) for number in islice(upcoming, count))
 
         submit(BATCHES_AHEAD * batch_size)
         try:
             while pending:
-                samples = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
+                batch = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
                 submit(batch_size)
-                images, masks = zip(*samples, strict=True)
-                yield torch.stack(images), torch.stack(masks)
+                images, targets = zip(*batch, strict=True)
+                yield torch.stack(images), torch.stack(targets)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

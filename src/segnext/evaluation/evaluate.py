@@ -10,10 +10,10 @@ from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.metrics import Metrics, class_confusions, confusion_matrix
 from segnext.labels import Labels
-from segnext.preprocess import Image
+from segnext.preprocess import Bands, Image, Raster
 
-# An image file, or H x W x 3 -> H x W labels, multi-label classes x H x W of 0 and 1.
-Predict = Callable[[Path | Image], NDArray[np.uint8]]
+# An image file, or its pixels -> H x W labels, multi-label classes x H x W of 0 and 1.
+Predict = Callable[[Path | Image | Raster], NDArray[np.uint8]]
 
 
 def evaluate(
@@ -25,7 +25,8 @@ def evaluate(
     """Predict every picture and compare it with its mask; one picture is in memory at a time.
 
     Args:
-        predict: gives the labels (at the mask's size) of an image file, or of the pixels of a part of one.
+        predict: gives the labels (at the mask's size) of an image file, or of the pixels of a part of one; the ignore
+            label where nothing was measured, which then counts neither right nor wrong.
         pairs: pictures and their masks.
         labels: meaning of the labels, the same for masks and predictions.
         progress: called after each picture with the number done so far.
@@ -57,10 +58,11 @@ def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Itera
         if labels.multi_label:
             yield class_confusions(truth, prediction, labels.ignore)
         else:
+            truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
             yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
 
 
-def source_of(pair: Pair) -> Path | Image:
+def source_of(pair: Pair) -> Path | Image | Raster:
     """What is predicted: the picture's file, or the pixels of the part that is meant."""
     return pair.image if pair.window is None else pair.read_image()
 
@@ -93,6 +95,20 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
         raise SegNextError(
             f"{data_name}: has {len(data)} classes, but the weights {weights_name} know {len(weights)}; "
             "choose weights trained on the same classes"
+        )
+
+
+def require_same_bands(weights: Bands | None, data: Bands | None, *, weights_name: str, data_name: str) -> None:
+    """Refuse to measure weights on a data set whose files have other bands.
+
+    Raises:
+        SegNextError: naming both.
+    """
+    ours, theirs = (", ".join(bands.names) if bands else "none, 8-bit RGB pictures" for bands in (weights, data))
+    if ours != theirs:
+        raise SegNextError(
+            f"{data_name}: names these bands: {theirs}; the weights {weights_name} know: {ours}; choose weights "
+            "trained on the same, or mend 'bands' in dataset.yaml"
         )
 
 

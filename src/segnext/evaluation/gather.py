@@ -10,7 +10,6 @@ from segnext.data.counts import count_classes
 from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
 from segnext.evaluation.chart import Chart
-from segnext.evaluation.evaluate import source_of
 from segnext.evaluation.examine import Score, worst
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import Example, Page, example
@@ -54,7 +53,7 @@ def gather(
 def _example(segmenter: Segmenter, score: Score, data: DataSet) -> Example:
     """The picture segmented once more, so that no masks are kept of all the others."""
     pair, labels = score.pair, data.labels
-    result = segmenter(source_of(pair))
+    result = segmenter.segment(pair.read_image(segmenter.preprocess.bands))
     name = (pair.image.relative_to(data.path) if pair.image.is_relative_to(data.path) else pair.image).as_posix()
     if pair.window is not None:
         name += f", from row {pair.window.top} and column {pair.window.left}"

@@ -42,11 +42,11 @@ def paint_errors(photo: Image, truth: Mask, prediction: Mask, ignore: int) -> Im
 
 
 def wrong_and_ignored(truth: Mask, prediction: Mask, ignore: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the label, or that of any class, is wrong, and where it is ignored; both H x W."""
+    """Where the label, or that of any class, is wrong, and where truth or prediction are ignored; both H x W."""
     if truth.ndim == 3:
         ignored = truth[0] == ignore
         return (truth != prediction).any(0) & ~ignored, ignored
-    ignored = truth == ignore
+    ignored = (truth == ignore) | (prediction == ignore)
     return (truth != prediction) & ~ignored, ignored
 
 

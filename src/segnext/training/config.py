@@ -1,7 +1,7 @@
 """Everything that determines a training run. Plain data; a recipe file holds all of it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from segnext.data.readers import Format
 from segnext.data.sampling import Sampling
@@ -56,6 +56,43 @@ class Schedule:
     power: float = 1.0
 
 
+class RunConfig(Protocol):
+    """What the settings of every kind of run have; its fields are described where they have values."""
+
+    @property
+    def data(self) -> str: ...
+    @property
+    def out(self) -> str: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def accumulate(self) -> int: ...
+    @property
+    def total_batch(self) -> int | None: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def ema(self) -> float: ...
+    @property
+    def precision(self) -> Precision: ...
+    @property
+    def device(self) -> Device: ...
+    @property
+    def sync_bn(self) -> bool: ...
+    @property
+    def fit_memory(self) -> bool: ...
+    @property
+    def reproducible(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def save_every(self) -> int: ...
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def workers(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run.
@@ -79,6 +116,7 @@ class TrainConfig:
             another number is refused; null for whatever they give.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
+        bands: names of the bands to train on, of those in dataset.yaml; null takes all.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
@@ -120,6 +158,7 @@ class TrainConfig:
     accumulate: int = 1
     total_batch: int | None = None
     crop: tuple[int, int] | None = None
+    bands: tuple[str, ...] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     sampling: Sampling = field(default_factory=Sampling)

@@ -14,7 +14,7 @@ from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.readers.open import open_data
-from segnext.evaluation.evaluate import evaluate, no_counts, source_of
+from segnext.evaluation.evaluate import evaluate, no_counts
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
@@ -81,7 +81,7 @@ class Results:
                 save_weights(self._weights(state), self.out / "best.safetensors")
         if self.log is not None:
             self._show(state, self.log)
-        progress.validated(metrics.miou, state.best)
+        progress.validated("mIoU", metrics.miou, state.best)
 
     def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
@@ -136,7 +136,7 @@ class Results:
         return [self.pairs[place] for place in places]
 
     def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
-        result = segmenter(source_of(pair))
+        result = segmenter.segment(pair.read_image(self.crops.preprocess.bands))
         return result.image, pair.read_mask(self.labels), result.mask
 
     def _segmenter(self, weights: Weights) -> Segmenter:

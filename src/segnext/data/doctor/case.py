@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.data.doctor.planes import read_planes_record
+from segnext.data.doctor.raster import read_raster_record
 from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
 from segnext.imageio import unbound_pillow
@@ -62,7 +63,11 @@ def examine(
 
     def look(index: int) -> Record:
         item = survey.items[index]
-        image = read_image_record(survey.root / item.image, pixels=masks is None)
+        path, decoded = survey.root / item.image, masks is None
+        if survey.bands is None:
+            image = read_image_record(path, pixels=decoded)
+        else:
+            image = read_raster_record(path, survey.bands, pixels=decoded)
         if survey.labels is not None and survey.labels.multi_label:
             planes = read_planes_record(survey.root / item.mask, survey.labels, image) if wanted[index] else Mask()
             return Record(image, planes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
+from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
@@ -59,7 +60,7 @@ def quick_check(folder: Folder, splits: Iterable[str]) -> list[Finding]:
     Findings of severity ERROR are those that would stop or spoil a training on these splits.
     """
     part = survey(folder.path, splits)
-    part.labels = folder.labels
+    part.labels, part.bands = folder.labels, folder.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}
     case = examine(part, masks=[index in chosen for index in range(len(part.items))])
     return _judge(case).findings
@@ -78,6 +79,7 @@ def _judge(case: Case) -> Report:
         *judge_files(case),
         *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
+        *judge_bands(case),
         *judge_leakage(case),
     ]
     return Report(case, found, by_severity(findings))

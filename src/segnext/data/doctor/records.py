@@ -48,6 +48,13 @@ class Header:
         """Width and height once the EXIF orientation is applied."""
         return self.size[::-1] if self.orientation >= 5 else self.size
 
+    @property
+    def multiband(self) -> bool:
+        """Whether it holds more than a picture and its transparency, which reading it as RGB would lose."""
+        return self.bands > 4 or (
+            self.bands == 4 and self.format == "TIFF" and (self.bits > 8 or self.mode in ("bands", "RGBX"))
+        )
+
 
 @dataclass(frozen=True)
 class Mask(Header):
@@ -103,9 +110,7 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         digest.update(repr(upright.size).encode())
         if deep:
             upright = _stretched(upright)
-        grey = upright.reduce(max(1, min(upright.size) // (4 * THUMB))).convert("L")
-        thumb = grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
-        return replace(record, digest=digest.digest(), thumb=thumb)
+        return replace(record, digest=digest.digest(), thumb=thumbnail(upright))
 
     found = _open(path, read, pixels)
     return found if isinstance(found, Image) else Image(**vars(found))
@@ -116,6 +121,12 @@ def _stretched(picture: PIL.Image.Image) -> PIL.Image.Image:
     values = np.nan_to_num(np.asarray(picture).astype(np.float64), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     return PIL.Image.fromarray(((values - low) * (255 / (high - low or 1.0))).astype(np.uint8))
+
+
+def thumbnail(picture: PIL.Image.Image) -> bytes:
+    """An upright RGB picture in grey, THUMB x THUMB."""
+    grey = picture.reduce(max(1, min(picture.size) // (4 * THUMB))).convert("L")
+    return grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
 
 
 def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
