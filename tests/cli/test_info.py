@@ -92,7 +92,7 @@ def test_weights_stand_for_their_network(tmp_path: Path, capsys: pytest.CaptureF
         (["segnext_t", "--decoder", "fpn"], "unknown decoder 'fpn'; choose from: ham, mlp, aspp, psp, danet"),
         (["--size", "512"], "'512' is not HEIGHTxWIDTH in pixels"),
         (["--size", "0x4"], "'0x4' is not HEIGHTxWIDTH in pixels"),
-        (["--classes", "0"], "'0' is not a number of classes"),
+        (["--classes", "0"], "'0' is not a whole number from 1 on"),
         (["segnext_t", "--table"], "leave out MODEL, --size, --classes and --decoder"),
     ],
 )

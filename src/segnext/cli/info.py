@@ -1,10 +1,10 @@
 """segnext info: parameters and multiply-adds."""
 
 import argparse
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from segnext.cli.options import image_size, positive
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="segnext_t, segnext_s, segnext_b, segnext_l, or weights: a name, file or run's folder (default: all four)",
     )
-    parser.add_argument("--size", type=_size, metavar="HxW", help="height and width of the image (default: 512x512)")
-    parser.add_argument("--classes", type=_classes, metavar="N", help="number of classes (default: 150)")
+    parser.add_argument(
+        "--size", type=image_size, metavar="HxW", help="height and width of the image (default: 512x512)"
+    )
+    parser.add_argument("--classes", type=positive, metavar="N", help="number of classes (default: 150)")
     parser.add_argument("--decoder", metavar="D", help="ham, mlp, aspp, psp or danet (default: ham)")
     parser.add_argument("--table", action="store_true", help="the paper's tables, published and counted side by side")
 
@@ -45,19 +47,6 @@ def run(args: argparse.Namespace) -> int:
         console.print(_one_model(args) if args.model else _all_models(args))
     console.print(COUNTED, highlight=False)
     return 0
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHTxWIDTH in pixels, such as 1024x2048")
-    return int(found[1]), int(found[2])
-
-
-def _classes(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of classes, such as 19")
-    return int(text)
 
 
 def _preset(name: str, args: argparse.Namespace) -> "ModelConfig":

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from segnext.allocator import keep_pages
@@ -9,6 +10,21 @@ from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH in pixels."""
+    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHTxWIDTH in pixels, such as 1024x2048")
+    return int(found[1]), int(found[2])
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 on")
+    return int(text)
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +93,8 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_segmenter(args: argparse.Namespace) -> "Segmenter":
-    """The segmenter that the options above ask for."""
+def load_segmenter(args: argparse.Namespace, streams: int = 1) -> "Segmenter":
+    """The segmenter that the options above ask for; for `streams` see `Segmenter`."""
     from segnext.inference.load import load
 
     segmenter = load(
@@ -88,6 +104,7 @@ def load_segmenter(args: argparse.Namespace) -> "Segmenter":
         precision=args.precision,
         testing=chosen_testing(args),
         threshold=args.threshold,
+        streams=streams,
     )
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves

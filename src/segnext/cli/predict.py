@@ -37,10 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
+    from segnext.inference.sources import expand
 
     if args.json:
         require_writable(args.json, "--json")
-    segmenter = load_segmenter(args)
+    alone = len(expand(args.paths)) < 2
+    segmenter = load_segmenter(args, streams=1 if alone else 2)
     start = time.perf_counter()
     with _progress() as bar:
         task = bar.add_task("predict", total=None, visible=False, rate=0.0)

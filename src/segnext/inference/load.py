@@ -69,6 +69,7 @@ def load(
     precision: str = "auto",
     testing: Testing = WHOLE,
     threshold: float | None = None,
+    streams: int = 1,
 ) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
@@ -79,6 +80,7 @@ def load(
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
+        streams: see `Segmenter`.
 
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
@@ -93,4 +95,5 @@ def load(
         precision=precision,
         testing=testing,
         threshold=threshold,
+        streams=streams,
     )

@@ -1,5 +1,6 @@
 """What the network says about one picture."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.overlay import draw_overlay
+from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
 
@@ -81,13 +83,22 @@ class Result:
         """
         folder = Path(out)
         name = self.name if name is None else name
+        files = {ending: _encoded(picture) for ending, picture in self.mask_images().items()}
+        files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
         try:
-            for ending, picture in {**self.mask_images(), ".overlay.png": self.overlay()}.items():
+            for ending, content in files.items():
                 file = folder / f"{name}{ending}"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with replacing(file) as temporary:
-                    picture.save(temporary, compress_level=4)
+                    temporary.write_bytes(content)
         except OSError as error:
             raise SegNextError(
                 f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
             ) from error
+
+
+def _encoded(picture: PIL.Image.Image) -> bytes:
+    """A mask as PNG."""
+    encoded = io.BytesIO()
+    picture.save(encoded, "png", compress_level=1)
+    return encoded.getvalue()

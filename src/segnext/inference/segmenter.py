@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -44,6 +44,7 @@ class Segmenter:
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
+        streams: pictures that callers in different threads want segmented at the same time.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
@@ -68,6 +69,7 @@ class Segmenter:
         precision: str = "auto",
         testing: Testing = WHOLE,
         threshold: float | None = None,
+        streams: int = 1,
     ) -> None:
         _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
@@ -83,7 +85,7 @@ class Segmenter:
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
-        self.engine = start(weights, engine, device, precision)
+        self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
     def model(self) -> "SegNeXt":
@@ -197,37 +199,47 @@ class Segmenter:
 
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
-    def segment(self, image: Image | Raster, name: str = "image") -> Result:
-        """Segment what `read` gave; `name` is the result's. Where no band was measured, the mask has the ignore label,
-        or no class if it is multi-label.
+    def segment(self, image: Image | Raster, name: str = "image", *, confidence: bool = False) -> Result:
+        """Segment what `read` gave. Where no band was measured, the mask has the ignore label, or no class if it is
+        multi-label.
+
+        Args:
+            image: the picture.
+            name: the result's.
+            confidence: whether the result's confidence will be asked for: found together with the mask it costs less.
 
         Raises:
             SegNextError: when it does not fit in memory.
         """
         started = perf_counter()
-        return self._result(image, name, started)
+        return self._result(image, name, started, confidence)
 
     def _segment(self, source: Source) -> Result:
         started = perf_counter()
         name = Path(source).stem if isinstance(source, str | Path) else "image"
-        return self._result(self.read(source), name, started)
+        return self._result(self.read(source), name, started, confidence=False)
 
-    def _result(self, image: Image | Raster, name: str, started: float) -> Result:
+    def _result(self, image: Image | Raster, name: str, started: float, confidence: bool) -> Result:
         bands, multi_label = self.preprocess.bands, self.labels.multi_label
         kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
             looks = self._looks(image)
             size = image.shape[:2]
+            probability = None
             if multi_label:
                 mask = find_planes(looks, size, self.threshold)
-                measure = partial(certainty, looks, size, mask)
             else:
-                mask, _ = _decide(looks, size)
-                measure = partial(_confidence, looks, size)
+                mask, probability = _decide(looks, size, confidence=confidence)
             if bands is not None:
                 mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
-        return kind(view(image, bands), mask, measure, self.labels, seconds, name)
+
+        def measure_confidence() -> NDArray[np.float32]:
+            if multi_label:
+                return certainty(looks, size, mask)
+            return _confidence(looks, size) if probability is None else probability
+
+        return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
 
 
 def _require_described(preprocess: Preprocess, in_channels: int) -> None:

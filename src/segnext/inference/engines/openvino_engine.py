@@ -4,6 +4,7 @@ import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from segnext.inference.engines.artefacts import artefact
@@ -14,6 +15,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # 
 import openvino  # noqa: E402
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
+FILE = "network.xml"
 
 
 class OpenVINOEngine:
@@ -22,19 +24,40 @@ class OpenVINOEngine:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, source: Source, precision: str) -> None:
+    def __init__(self, source: Source, precision: str, streams: int = 1) -> None:
         self.precision = precision
-        folder = artefact(source.digest, "openvino", lambda folder: _export(source, folder / "network.xml"))
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
-            "CACHE_DIR": str(folder),  # compiled for this processor and precision; quicker to load than to compile
-        }
-        self.request = _core().compile_model(folder / "network.xml", "CPU", options).create_infer_request()
+        self.streams = streams
+        network = compiled(exported(source), precision, streams)
+        self.free: SimpleQueue[Any] = SimpleQueue()  # requests, each with its own memory
+        for _ in range(streams):
+            self.free.put(network.create_infer_request())
 
     def __call__(self, x: Batch) -> Logits:
-        logits: Logits = self.request.infer([x], share_inputs=True)[0][0]
+        request = self.free.get()
+        try:
+            logits: Logits = request.infer([x], share_inputs=True)[0][0]
+        finally:
+            self.free.put(request)
         return logits
+
+
+def exported(source: Source) -> Path:
+    """The network of `source` in OpenVINO's format, from the cache or made now."""
+    return artefact(source.digest, "openvino", lambda folder: _export(source, folder / FILE)) / FILE
+
+
+def compiled(file: Path, precision: str, streams: int = 1, **options: str) -> Any:
+    """A network in OpenVINO's format, compiled for this processor; `streams` requests of it run at the same time.
+
+    What is compiled is kept beside `file`, as it is quicker to load than to compile.
+    """
+    settings = {
+        "NUM_STREAMS": streams,  # among which the cores are divided
+        "ENABLE_CPU_PINNING": streams == 1,  # with more, other threads read and write pictures
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "CACHE_DIR": str(file.parent),
+    }
+    return _core().compile_model(file, "CPU", {**settings, **options})
 
 
 def computes_bf16() -> bool:
