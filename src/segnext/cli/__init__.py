@@ -16,8 +16,8 @@ COMMANDS = {
     "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
-    "bench": "measure how long each stage takes, engine by engine",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
+    "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
 
@@ -78,7 +78,7 @@ def _run(name: str, arguments: list[str]) -> int:
         "train",
         "pretrain",
         "ablate",
-    ):  # dataclasses, which they parse themselves
+    ):  # their flags are the fields of a dataclass, which they parse themselves
         return int(command.main(arguments))
     parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
     command.add_arguments(parser)
