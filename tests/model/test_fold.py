@@ -62,3 +62,10 @@ def test_the_trained_form_stays_as_it_is() -> None:
     assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, before[name], atol=0, rtol=0)
+
+
+def test_no_random_number_is_drawn() -> None:
+    model = trained()
+    before = torch.get_rng_state()
+    fold(model)
+    torch.testing.assert_close(torch.get_rng_state(), before, atol=0, rtol=0)
