@@ -23,7 +23,7 @@ from segnext.inference.look import look
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
 from segnext.kernels.average import Look, vote
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Raster
 
 
 class Timed(NamedTuple):
@@ -34,7 +34,7 @@ class Timed(NamedTuple):
     seconds: float
 
 
-def timed(segmenter: Segmenter, image: Image, testing: Testing) -> Iterator[Timed]:
+def timed(segmenter: Segmenter, image: Image | Raster, testing: Testing) -> Iterator[Timed]:
     """All looks that a way of testing asks for."""
     scales = [scale for scale in testing.scales for _ in range(1 + testing.flip)]
     looks = look(segmenter.engine, image, segmenter.preprocess, testing)
@@ -43,7 +43,7 @@ def timed(segmenter: Segmenter, image: Image, testing: Testing) -> Iterator[Time
         yield Timed(scale, next(looks), time.process_time() - started)
 
 
-def ways(segmenter: Segmenter, image: Image, slide: tuple[int, int]) -> Iterator[tuple[str, list[Timed]]]:
+def ways(segmenter: Segmenter, image: Image | Raster, slide: tuple[int, int]) -> Iterator[tuple[str, list[Timed]]]:
     """The options of each way, and its looks."""
     looks = list(timed(segmenter, image, Testing(scales=PAPER_SCALES, flip=True)))
     whole = [one for one in looks if one.scale == 1]
@@ -74,7 +74,7 @@ def main() -> None:
     seconds: dict[str, float] = {}
     pairs = folder.pairs(args.split)
     for done, pair in enumerate(pairs, 1):
-        image, truth = pair.read_image(), pair.read_mask(labels)
+        image, truth = pair.read_image(segmenter.preprocess.bands), pair.read_mask(labels)
         for name, looks in ways(segmenter, image, tuple(args.slide)):
             started = time.process_time()
             mask, _ = vote([one.look for one in looks], image.shape[:2])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segnext.preprocess import Preprocess
+from segnext.preprocess import Bands, Preprocess
 
 
 def test_normalisation_by_hand() -> None:
@@ -57,3 +57,13 @@ def test_padding_fills_up_to_multiples_of_32() -> None:
     assert Preprocess().padding(360, 480) == (24, 0)
     assert Preprocess().padding(64, 96) == (0, 0)
     assert Preprocess().padding(1, 33) == (31, 31)
+
+
+def test_what_was_not_measured_enters_as_the_mean() -> None:
+    bands = Bands(("a", "b"), ("a", "b"))
+    image = np.array([[[np.nan, 3.0]]], np.float32)
+    assert Preprocess((1.0, 2.0), (1.0, 0.5), None, bands).normalise(image).tolist() == [[[0.0]], [[2.0]]]
+
+
+def test_positions_of_chosen_bands() -> None:
+    assert Bands(("red", "green", "nir"), ("nir", "red")).positions == [2, 0]

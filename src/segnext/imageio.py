@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import PIL.Image
@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from segnext.errors import SegNextError
 from segnext.preprocess import Image
 
+T = TypeVar("T", bound=np.generic)
 Source = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 
 # Pictures with more pixels are refused from their header, before anything is decoded.
@@ -64,7 +65,7 @@ def read_image(source: Source) -> Image:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, PIL.Image.Image):
-        with _decoding("the PIL image"):
+        with decoding("the PIL image"):
             return _to_rgb(source, "the PIL image")
     if isinstance(source, bytes):
         return _from_file(io.BytesIO(source), len(source), "the image in memory")
@@ -103,19 +104,19 @@ def _from_file(file: IO[bytes], length: int, name: str) -> Image:
     """Decode an open file of `length` bytes; `name` stands for it in messages."""
     if length == 0:
         raise SegNextError(f"{name}: the file is empty")
-    with _decoding(name):
+    with decoding(name):
         PIL.Image.init()
         try:
             picture = PIL.Image.open(file, formats=[x for x in FORMATS if x in PIL.Image.OPEN])
         except PIL.UnidentifiedImageError:
             # OpenCV reads some TIFFs that Pillow does not, such as RGB in floats.
             if (size := _tiff_size(file)) is not None:
-                _check_size(*size, name)
+                check_size(*size, name)
                 if (values := _opencv_rgb(file)) is not None:
                     return _to_8bit(values)
             raise
         with picture:
-            _check_size(*picture.size, name)
+            check_size(*picture.size, name)
             if picture.format == "JPEG2000" and picture.mode == "RGB":
                 # Pillow rounds 16-bit values up to 256, which turns white into black.
                 values = _opencv_rgb(file)
@@ -155,7 +156,7 @@ unbound_pillow = _Unbound()
 
 
 @contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def decoding(name: str) -> Iterator[None]:
     """Pillow unbound, and its errors made one sentence."""
     with unbound_pillow:
         try:
@@ -177,7 +178,8 @@ def _decoding(name: str) -> Iterator[None]:
             ) from error
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str) -> None:
+    """Refuse pictures without pixels and those with too many; `name` stands for them in the message."""
     if width < 1 or height < 1:
         raise SegNextError(f"{name}: the picture is {width} x {height}: it has no pixels")
     if width * height > MAX_PIXELS:
@@ -187,9 +189,8 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _to_rgb(picture: PIL.Image.Image, name: str) -> Image:
-    _check_size(*picture.size, name)
+    check_size(*picture.size, name)
     picture.load()
-    orientation = _orientation(picture)
     if picture.mode == "F" or picture.mode.startswith("I"):
         array = _to_8bit(np.asarray(picture))
         rgb = np.stack([array] * 3, axis=2)
@@ -199,10 +200,10 @@ def _to_rgb(picture: PIL.Image.Image, name: str) -> Image:
         rgb = np.array(PIL.Image.alpha_composite(white, opaque).convert("RGB"))
     else:
         rgb = np.array(picture.convert("RGB"))
-    return np.ascontiguousarray(_upright(rgb, orientation))
+    return np.ascontiguousarray(upright(rgb, orientation_of(picture)))
 
 
-def _orientation(picture: PIL.Image.Image) -> int:
+def orientation_of(picture: PIL.Image.Image) -> int:
     """The EXIF orientation, 1..8; read after decoding, because TIFF pictures are then upright already."""
     try:
         return int(picture.getexif().get(0x0112, 1))
@@ -210,7 +211,7 @@ def _orientation(picture: PIL.Image.Image) -> int:
         return 1
 
 
-def _upright(array: Image, orientation: int) -> Image:
+def upright(array: NDArray[T], orientation: int) -> NDArray[T]:
     """Undo an EXIF orientation: rotated by quarter turns, and for 2, 4, 5 and 7 mirrored as well."""
     turns = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0)
     turned = np.rot90(array, turns)
@@ -246,14 +247,21 @@ def _tiff_size(file: IO[bytes]) -> tuple[int, int] | None:
 
 
 def _opencv_rgb(file: IO[bytes]) -> NDArray[Any] | None:
-    """The picture as OpenCV reads it, (H, W, 3) RGB of any type, or None; nothing goes to the terminal."""
+    """The picture as OpenCV reads it, (H, W, 3) RGB of any type, or None."""
     import cv2
 
     file.seek(0)
-    encoded = np.frombuffer(file.read(), np.uint8)
+    bgr = opencv_decode(file.read(), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return None if bgr is None else np.ascontiguousarray(bgr[..., ::-1])
+
+
+def opencv_decode(content: bytes, flags: int) -> NDArray[Any] | None:
+    """What OpenCV makes of an encoded picture, or None; nothing goes to the terminal."""
+    import cv2
+
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        values = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     finally:
         cv2.utils.logging.setLogLevel(level)
-    return None if bgr is None else np.ascontiguousarray(np.asarray(bgr)[..., ::-1])
+    return None if values is None else np.asarray(values)

@@ -8,6 +8,29 @@ from numpy.typing import NDArray
 STRIDE = 32  # of the last stage
 
 Image = NDArray[np.uint8]  # H x W x 3, RGB
+Raster = NDArray[np.float32]  # H x W x bands, in the units of the data, NaN where nothing was measured
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How files are read band by band, instead of as 8-bit RGB pictures.
+
+    Attributes:
+        names: of all bands of a file, in its order.
+        chosen: names of those that enter the network, in the order in which they do.
+        nodata: value that stands for "not measured", besides NaN and what a file itself declares.
+        dtype: type of the values in the training files, such as uint16; "" before they were looked at.
+    """
+
+    names: tuple[str, ...]
+    chosen: tuple[str, ...]
+    nodata: float | None = None
+    dtype: str = ""
+
+    @property
+    def positions(self) -> list[int]:
+        """Where the chosen bands are in a file, from 0."""
+        return [self.names.index(name) for name in self.chosen]
 
 
 @dataclass(frozen=True)
@@ -15,15 +38,17 @@ class Preprocess:
     """How pictures are prepared; stored with the weights.
 
     Attributes:
-        mean: per band, in units of an 8-bit image (0..255).
+        mean: per band that enters the network, in units of an 8-bit image (0..255), or of the data with `bands`.
         std: per band, in the same units.
         short_side: pixels; before the network, pictures are resized so that their short side has about this
             length and their long side at most four times it. None leaves the size as it is.
+        bands: how files are read; None for pictures as people see them, 8-bit RGB.
     """
 
     mean: tuple[float, ...] = (123.675, 116.28, 103.53)
     std: tuple[float, ...] = (58.395, 57.12, 57.375)
     short_side: int | None = None
+    bands: Bands | None = None
 
     def size(self, height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width at which a picture of this size is looked at: its proportions, up to rounding.
@@ -46,9 +71,11 @@ class Preprocess:
         """
         return -height % STRIDE, -width % STRIDE
 
-    def normalise(self, image: Image) -> NDArray[np.float32]:
-        """(H, W, bands) in 0..255 -> (bands, H, W), zero mean and unit variance on the training data."""
+    def normalise(self, image: Image | Raster) -> NDArray[np.float32]:
+        """(H, W, bands) -> (bands, H, W), zero mean and unit variance on the training data; 0 where not measured."""
         mean = np.asarray(self.mean, np.float32)
         std = np.asarray(self.std, np.float32)
         normal: NDArray[np.float32] = ((image.astype(np.float32) - mean) / std).transpose(2, 0, 1)
+        if self.bands is not None:
+            np.nan_to_num(normal, copy=False, nan=0.0)
         return normal

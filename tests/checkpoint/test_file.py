@@ -16,7 +16,7 @@ from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import build
-from segnext.preprocess import Preprocess
+from segnext.preprocess import Bands, Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=2)
 LABELS = Labels("toy", ("sky", "Straße"), ((1, 2, 3), (4, 5, 6)), 2)
@@ -52,6 +52,13 @@ def test_everything_comes_back(weights: Weights, tmp_path: Path) -> None:
         assert loaded.state[name].dtype == tensor.dtype
         assert torch.equal(loaded.state[name], tensor), name
     assert [entry.name for entry in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_the_bands_come_back(weights: Weights, tmp_path: Path) -> None:
+    bands = Bands(("red", "green", "nir"), ("nir", "red"), nodata=-1.5, dtype="uint16")
+    preprocess = Preprocess((1 / 3, 1e5), (0.1, 7.0), 512, bands)
+    save_weights(dataclasses.replace(weights, preprocess=preprocess), tmp_path / "weights.safetensors")
+    assert load_weights(tmp_path / "weights.safetensors").preprocess == preprocess
 
 
 def test_the_model_is_rebuilt_without_another_file(weights: Weights, tmp_path: Path) -> None:

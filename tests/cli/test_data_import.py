@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from raster_files import write_tiff
 
 from segnext.cli import main
+from segnext.data.folder import Folder
 from segnext.data.scenes import draw_scene
 
 
@@ -37,6 +39,25 @@ def test_an_import_tells_what_became_of_everything(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out.startswith("imported: 2 pairs (2 train); 2 were there already\n")
 
 
+def test_bands_of_the_pictures_get_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = scenes(tmp_path / "in", 1), tmp_path / "out"
+    (source / "images/0.png").unlink()
+    write_tiff(source / "images/0.tif", np.full((32, 48, 5), 700, np.uint16))
+    words = ["data", "import", str(source), str(out), "--from", "labels", "--like", "camvid", "--offset", "-1"]
+    assert main([*words, "--bands", "red,green,blue,nir,swir", "--nodata", "0"]) == 0
+    text = (out / "dataset.yaml").read_text()
+    assert text.endswith("bands: [red, green, blue, nir, swir]\nnodata: 0\n")
+    bands = Folder.open(out).bands
+    assert bands is not None
+    assert (bands.names, bands.nodata) == (("red", "green", "blue", "nir", "swir"), 0.0)
+    assert main([*words, "--bands", "r,g,b,n,s"]) == 0  # what is there stays, but for their names
+    assert "1 were there already" in capsys.readouterr().out
+    assert (out / "dataset.yaml").read_text().endswith("ignore: 11\nbands: [r, g, b, n, s]\n")
+    words = ["data", "import", str(source), str(tmp_path / "like"), "--from", "labels", "--offset", "-1"]
+    assert main([*words, "--classes", str(out / "dataset.yaml")]) == 0
+    assert Folder.open(tmp_path / "like").bands == Folder.open(out).bands
+
+
 def test_nothing_imported_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = scenes(tmp_path / "in", 1)
     assert main(["data", "import", str(source), str(tmp_path / "out"), "--from", "voc"]) == 2
@@ -54,6 +75,8 @@ def test_nothing_imported_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureF
         (["--from", "labels", "--map", "7-0"], "'7-0' is not LABEL:LABEL"),
         (["--from", "colors", "--ignore-color", "red"], "'red' is not a colour"),
         (["--from", "colors", "--tolerance", "500"], "500 is outside 0 to 442"),
+        (["--from", "binary", "--nodata", "0"], "has 'nodata' but no 'bands'"),
+        (["--from", "binary", "--bands", "a,a"], "--bands and --nodata: 'bands' is ['a', 'a']; list"),
         (["--from", "binary", "--names", "a"], "binary masks have two classes"),
         (["--from", "labels", "--map", "1:0", "--offset", "1"], "both change the labels"),
     ],

@@ -42,7 +42,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     calls: list[tuple[str, str]] = []
 
     class Sky:
-        labels = LABELS
+        labels, preprocess = LABELS, Preprocess()
 
         def __call__(self, path: Path) -> SimpleNamespace:
             with Image.open(path) as image:

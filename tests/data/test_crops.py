@@ -9,16 +9,18 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from raster_files import write_tiff
 
 from segnext.data import crops as module
 from segnext.data import folder as folder_module
 from segnext.data.crops import Crops, batches, epoch_order
-from segnext.data.folder import Folder
+from segnext.data.folder import Folder, Pair
 from segnext.data.scenes import write_scenes
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
-from segnext.preprocess import Preprocess
+from segnext.labels import Labels
+from segnext.preprocess import Bands, Preprocess
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +70,11 @@ def test_every_picture_occurs_once_in_each_pass(data: Path, monkeypatch: pytest.
     crops = training(data)
     seen: list[Path] = []
 
-    def spy(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def spy(path: Path, bands: Bands | None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         seen.append(path)
         return read_image(path)
 
-    monkeypatch.setattr(folder_module, "read_image", spy)
+    monkeypatch.setattr(folder_module, "read_picture", spy)
     for number in range(15):
         _ = crops[number]
     pictures = sorted(pair.image for pair in crops.pairs)
@@ -155,3 +157,30 @@ def test_the_short_side_is_what_a_scale_of_one_means(data: Path) -> None:
     assert (mask[:96, :128] != 11).all()
     assert (mask[96:] == 11).all()
     assert (mask[:, 128:] == 11).all()
+
+
+def test_bands_are_normalised_and_what_was_not_measured_is_ignored(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(5000, 100, (40, 40, 4)).astype(np.uint16)
+    values[:10] = 0  # in all bands
+    values[20, :, 2] = 0  # in one
+    write_tiff(tmp_path / "images/train/a.tif", values, nodata=0)
+    (tmp_path / "masks/train").mkdir(parents=True)
+    PIL.Image.new("L", (40, 40), 1).save(tmp_path / "masks/train/a.png")
+    labels = Labels("toy", ("a", "b"), ((0, 0, 0), (9, 9, 9)))
+    bands = Bands(("r", "g", "b", "n"), ("r", "b", "n"), None, "uint16")
+    preprocess = Preprocess((5000.0,) * 3, (100.0,) * 3, None, bands)
+    still = Augment((1.0, 1.0), 1.0, 0.0, 0.0, (1.0, 1.0))
+    crops = Crops(
+        (Pair(tmp_path / "images/train/a.tif", tmp_path / "masks/train/a.png"),), labels, preprocess, (48, 40), still, 0
+    )
+    image, mask = crops[0]
+    assert image.shape == (3, 48, 40)
+    assert image.dtype == torch.float32
+    assert torch.all(image[:, :10] == 0)
+    assert torch.all(mask[:10] == 255)
+    assert torch.all(mask[10:40] == 1)
+    assert torch.all(image[1, 20] == 0)
+    assert image[0, 20].std() == pytest.approx(1, abs=0.3)
+    assert torch.all(image[:, 40:] == 0)  # the padding
+    assert torch.all(mask[40:] == 255)
+    assert image[2, 30, 7] == pytest.approx((float(values[30, 7, 3]) - 5000) / 100, abs=1e-4)

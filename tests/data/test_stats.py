@@ -1,14 +1,14 @@
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from raster_files import write_tiff
 
 from segnext.data.folder import Folder
 from segnext.data.scenes import write_scenes
-from segnext.data.stats import Stats, read_bands, survey, together
+from segnext.data.stats import Stats, survey, together
 from segnext.data.stats_picture import draw
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
@@ -77,15 +77,30 @@ def test_pairs_that_cannot_be_read_are_named_and_the_rest_is_counted(tmp_path: P
         survey(folder, ["test"], ignore)
 
 
-def test_bands_of_16_bits_are_told_in_8_bit_units(tmp_path: Path) -> None:
+def test_named_bands_are_told_in_their_own_units(tmp_path: Path) -> None:
+    small(tmp_path)
+    with (tmp_path / "dataset.yaml").open("a") as file:
+        file.write("\nbands: [red, height]\nnodata: 0\n")
+    for split, values in (("train", ((2000, 0.5), (4000, 1.5))), ("val", ((0, 0.25),))):
+        for number, (red, height) in enumerate(values):
+            (tmp_path / f"images/{split}/{number}.png").unlink()
+            write_tiff(
+                tmp_path / f"images/{split}/{number}.tif", np.full((2, 4, 2), (red, height), np.float32), nodata=-1
+            )
+    found = survey(Folder.open(tmp_path), ["train", "val"], ignore)
+    assert found["train"].bands() == ([3000.0, 1.0], [1000.0, 0.5])
+    whole = together(list(found.values()))
+    assert whole.bands()[0] == [3000.0, 0.75]  # red was not measured in val
+    assert whole.to_dict(0.5)["bands"] == ["red", "height"]
+    draw(found, "bands", tmp_path / "stats.png")
+    assert read_image(tmp_path / "stats.png").shape[1] == 1560
+
+
+def test_pictures_with_unnamed_bands_are_told_of(tmp_path: Path) -> None:
     folder = small(tmp_path)
     (tmp_path / "images/val/0.png").unlink()
-    raster = np.stack([np.full((2, 4), value, np.uint16) for value in (0, 256, 25600, 65280)], axis=2)
-    assert cv2.imwrite(str(tmp_path / "images/val/0.tif"), raster)
-    assert read_bands(tmp_path / "images/val/0.tif").shape == (2, 4, 4)
-    mean, deviation = survey(folder, ["val"], ignore)["val"].bands()
-    assert mean == [100.0, 1.0, 0.0, 255.0]  # OpenCV writes blue, green, red, and the fourth
-    assert deviation == [0.0] * 4
+    write_tiff(tmp_path / "images/val/0.tif", np.zeros((2, 4, 4), np.uint16))
+    assert "val/0.tif: has 4 bands of 16 bits, but" in survey(folder, ["val"], ignore)["val"].failures[0]
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from segnext.data.transforms import (
     Augment,
     augment,
     choose_crop,
+    distort_bands,
     distort_colors,
     linear,
     pad,
@@ -28,7 +29,7 @@ NOTHING = Augment(
     saturation=(1.0, 1.0),
     hue=0,
 )
-MEAN = (123.675, 116.28, 103.53)
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 Array = NDArray[np.uint8]
 
@@ -48,7 +49,15 @@ def run(
     options: Augment, crop: tuple[int, int], size: tuple[int, int] = (40, 60), **changes: Any
 ) -> tuple[Array, Array]:
     image, mask = scene(*size)
-    arguments = {"base_size": size, "crop": crop, "ignore": 255, "mean": MEAN, "options": options, **changes}
+    arguments = {
+        "base_size": size,
+        "crop": crop,
+        "ignore": 255,
+        "mean": MEAN,
+        "std": STD,
+        "options": options,
+        **changes,
+    }
     return augment(image, mask, **{"random": generator(), **arguments})
 
 
@@ -238,3 +247,56 @@ def test_resize_takes_height_and_width() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     assert resize(image, (8, 3), cv2.INTER_LINEAR).shape == (8, 3, 3)
     assert resize(image[..., 0], (1, 1), cv2.INTER_NEAREST).shape == (1, 1)
+
+
+def test_bands_are_resized_cropped_and_flipped_like_their_mask() -> None:
+    mask = scene(40, 60)[1]
+    bands = np.stack([mask * factor for factor in (1.0, 300.0, -2.0, 0.5, 7.0)], axis=2).astype(np.float32)
+    options = dataclasses.replace(NOTHING, scale=(0.5, 0.5), flip=1.0)
+    arguments: dict[str, Any] = {"base_size": (40, 60), "ignore": 255, "mean": (0.0,) * 5, "std": (1.0,) * 5}
+    image, labels = augment(bands, mask, crop=(32, 32), options=options, random=generator(), **arguments)
+    assert image.shape == (32, 32, 5)
+    assert image.dtype == np.float32
+    inside = labels != 255
+    assert np.isnan(image[~inside]).all()  # the padding below
+    assert not np.isnan(image[inside]).any()
+    np.testing.assert_allclose(image[inside][:, 1], 300 * image[inside][:, 0], rtol=1e-5)
+    assert (np.abs(image[inside][:, 0] - labels[inside]) < 100).mean() > 0.9
+    arguments |= {"mean": (0.0,), "std": (1.0,)}
+    one = augment(bands[..., :1], mask, crop=(32, 32), options=options, random=generator(), **arguments)[0]
+    assert np.array_equal(one, image[..., :1], equal_nan=True)
+
+
+def test_bands_are_distorted_in_their_own_units() -> None:
+    mean, std = (100.0, 290.0), (50.0, 2.0)
+    image = np.array([[[100, 290], [150, 292], [np.nan, 286]]], np.float32)
+    brighter = dataclasses.replace(NOTHING, brightness=57.6)
+    sums: set[float] = set()
+    for seed in range(40):
+        moved = (distort_bands(image, mean, std, brighter, generator(seed)) - image) / np.array(std, np.float32)
+        assert np.nanmax(moved) - np.nanmin(moved) < 1e-4  # all bands by the same number of deviations
+        sums.add(round(float(moved[0, 0, 0]), 4))
+    assert 10 < len(sums) < 31  # in about half the cases by nothing
+    assert max(map(abs, sums)) <= 1
+    stretched = dataclasses.replace(NOTHING, contrast=(1.5, 1.5))
+    results = {distort_bands(image, mean, std, stretched, generator(seed))[0, 1].tolist()[0] for seed in range(20)}
+    assert results == {150.0, 175.0}
+    assert np.isnan(distort_bands(image, mean, std, stretched, generator(0))[0, 2, 0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_planes_of_multi_label_masks_stay_with_their_picture(seed: int) -> None:
+    """Each plane is what a mask of that class alone would become."""
+    image, mask = scene(40, 60)
+    planes = np.stack([mask == 3, mask == 60]).astype(np.uint8)
+    arguments: dict[str, Any] = {"base_size": (40, 60), "crop": (32, 48), "ignore": 255, "mean": MEAN, "std": STD}
+    options = dataclasses.replace(Augment(), max_class_share=1.0)
+    changed, found = augment(image, planes, **arguments, options=options, random=generator(seed))
+    expected_image, expected = augment(image, mask, **arguments, options=options, random=generator(seed))
+    assert np.array_equal(changed, expected_image)
+    assert found.shape == (2, 32, 48)
+    known = expected != 255
+    assert np.array_equal(found[0] == 1, expected == 3)
+    assert np.array_equal(found[1] == 1, expected == 60)
+    assert (found[:, ~known] == 255).all()
+    assert (found[:, known] < 2).all()

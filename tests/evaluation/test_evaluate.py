@@ -12,6 +12,7 @@ from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, require_same_classes
 from segnext.labels import Labels
 from segnext.preprocess import Image as Picture
+from segnext.preprocess import Raster
 
 LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)
 
@@ -28,7 +29,7 @@ def write_pairs(folder: Path, masks: list[list[list[int]]]) -> list[Pair]:
 def test_one_matrix_over_all_pictures_of_their_own_sizes(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path, [[[0, 0, 1]], [[1, 255], [1, 0]]])
 
-    def all_road(path: Path | Picture) -> NDArray[np.uint8]:
+    def all_road(path: Path | Picture | Raster) -> NDArray[np.uint8]:
         assert isinstance(path, Path)
         return np.ones((1, 3) if path.name == "0.jpg" else (2, 2), np.uint8)
 

@@ -114,7 +114,7 @@ def test_the_testing_can_be_changed(tiny_weights: Weights, segmenter: Segmenter)
 class Places:
     """An engine whose logits are the window's mean colour and where in the picture each position lies."""
 
-    name, precision, device = "stand-in", "fp32", "cpu"
+    name, precision, device, streams = "stand-in", "fp32", "cpu", 1
 
     def __init__(self) -> None:
         self.sizes: list[tuple[int, ...]] = []

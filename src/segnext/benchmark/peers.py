@@ -47,13 +47,13 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
         folder: for the converted network.
         own: whether the labels come from the package's post-processing or from our kernel.
     """
-    from segnext.inference.engines.openvino_engine import infer_request
+    from segnext.inference.engines.openvino_engine import compiled
 
     file = folder / f"{name}.{'own' if own else 'ours'}.xml"
     if not file.exists():
         x, _ = network_input(read_image(picture), Preprocess())
         _export(_model(name, classes), x.shape, file, last=not own)
-    request = infer_request(file, precision)
+    request = compiled(file, precision).create_infer_request()
 
     def network(x: Any) -> Any:
         logits = request.infer([x], share_inputs=True)[0]

@@ -31,11 +31,11 @@ class Profile:
     """
 
     def __init__(self, task: Task, precision: str) -> None:
-        from segnext.inference.engines.openvino_engine import exported, infer_request
+        from segnext.inference.engines.openvino_engine import compiled, exported
 
         task.use_cache()
         weights = WeightsFile(task.weights)
-        self.request = infer_request(exported(weights), precision, PERF_COUNT="YES")
+        self.request = compiled(exported(weights), precision, PERF_COUNT=True).create_infer_request()
         self.x, _ = network_input(read_image(task.picture), weights.preprocess)
 
     def kinds(self) -> dict[str, float]:

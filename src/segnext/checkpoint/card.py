@@ -64,11 +64,13 @@ def _description(weights: Weights) -> str:
     parameters = sum(x.numel() for x in weights.state.values() if x.is_floating_point()) / 1e6
     side = weights.preprocess.short_side
     size = f"Pictures are resized to a short side of {side} pixels." if side else "Pictures keep their size."
+    bands = weights.preprocess.bands
+    names = f" ({', '.join(bands.chosen)})" if bands else ""
     changed = ablations(weights.config)
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
         f"{_model(weights)} (Guo et al., NeurIPS 2022, arXiv 2209.08575) for semantic segmentation: "
-        f"{len(weights.labels)} classes, {weights.config.in_channels} bands, {parameters:.1f} M parameters."
+        f"{len(weights.labels)} classes, {weights.config.in_channels} bands{names}, {parameters:.1f} M parameters."
         f"{unlike} {size}\n"
     )
 

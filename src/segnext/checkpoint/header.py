@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, check
-from segnext.preprocess import Preprocess
+from segnext.preprocess import Bands, Preprocess
 
 if TYPE_CHECKING:
     from segnext.checkpoint.file import Weights
@@ -67,7 +67,7 @@ def parse_header(metadata: dict[str, str], path: Path) -> Header:
     try:
         content = json.loads(metadata["segnext"])
         config = ModelConfig(**_with_tuples(content["model"]))
-        preprocess = Preprocess(**_with_tuples(content["preprocess"]))
+        preprocess = _preprocess(content["preprocess"])
         class_list, provenance = content["labels"], content["provenance"]
         check(config)
     except (AttributeError, KeyError, TypeError, ValueError, SegNextError) as error:
@@ -106,6 +106,11 @@ class WeightsFile:
         from segnext.checkpoint.file import load_weights
 
         return load_weights(self.path)
+
+
+def _preprocess(fields: dict[str, Any]) -> Preprocess:
+    bands = fields.get("bands")
+    return Preprocess(**_with_tuples(fields | {"bands": bands and Bands(**_with_tuples(bands))}))
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split-from", default="auto", metavar="WHERE", help=_SPLIT_HELP)
     add("--exif", default="auto", choices=("auto", "upright", "stored"), help=_EXIF_HELP)
     add("--link", action="store_true", help="hard links to the pictures instead of copies, where the disk has them")
+    add(
+        "--bands", type=_names, metavar="RED,NIR,...", help="names of the pictures' bands, where they are not 8-bit RGB"
+    )
+    add("--nodata", type=float, metavar="VALUE", help="what stands for 'not measured' in the bands, as 0")
     some = parser.add_argument_group("for some formats", argument_default=argparse.SUPPRESS)
     add = some.add_argument
     add("--images", metavar="FOLDER", help="the pictures' folder in SOURCE, if its name does not tell")
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> Options:
     """The options given, all of which must mean something for the format."""
-    common = {"source", "split_from", "exif", "link"}
+    common = {"source", "split_from", "exif", "link", "bands", "nodata"}
     given: dict[str, Any] = {key: value for key, value in vars(args).items() if key in Options.__dataclass_fields__}
     for key in given.keys() - common:
         if key not in FORMATS[args.kind].options:

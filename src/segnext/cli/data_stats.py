@@ -61,9 +61,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
+    from segnext.data.stats import RGB
+
     for split, part in stats.items():
-        mean, deviation = (", ".join(f"{value:.1f}" for value in values) for values in part.bands())
-        print(f"{split}: {_count(part.count, 'picture')}, {_sizes(part)}; mean {mean}; std {deviation}")
+        mean, deviation = (", ".join(f"{value:.4g}" for value in values) for values in part.bands())
+        names = "" if part.names == RGB else f"; bands {', '.join(part.names)}"
+        print(f"{split}: {_count(part.count, 'picture')}, {_sizes(part)}{names}; mean {mean}; std {deviation}")
     if whole.count:
         _print_classes(stats, whole, labels)
     total = int(whole.pixels.sum()) + whole.ignored

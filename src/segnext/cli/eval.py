@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
-from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 from segnext.errors import SegNextError
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(parser, precision="fp32")  # so that figures from different machines compare
     add_testing(parser)
+    add_threshold(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,12 +68,14 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import evaluate, require_same_classes
+    from segnext.evaluation.evaluate import evaluate, require_same_bands, require_same_classes
 
     folder = open_data(args.data, args.format)
     pairs = folder.pairs(args.split)
     segmenter = load_segmenter(args)
-    require_same_classes(segmenter.labels, folder.labels, weights_name=args.weights, data_name=str(args.data))
+    names = {"weights_name": args.weights, "data_name": str(args.data)}
+    require_same_classes(segmenter.labels, folder.labels, **names)
+    require_same_bands(segmenter.preprocess.bands, folder.bands, **names)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     rate = TextColumn("{task.fields[rate]:.1f} images/s")

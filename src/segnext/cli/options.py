@@ -83,12 +83,29 @@ def chosen_testing(args: argparse.Namespace) -> Testing:
     return Testing(slide, tuple(scales), args.flip or args.tta, args.resize, args.short_side)
 
 
-def load_segmenter(args: argparse.Namespace) -> "Segmenter":
-    """The segmenter that --weights, --engine, --device, --precision and the options of `add_testing` ask for."""
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Declare --threshold."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="of multi-label weights: probability above which a class is said to be there (default: 0.5)",
+    )
+
+
+def load_segmenter(args: argparse.Namespace, streams: int = 1) -> "Segmenter":
+    """The segmenter that the options above ask for; for `streams` see `Segmenter`."""
     from segnext.inference.load import load
 
-    testing = chosen_testing(args)
-    segmenter = load(args.weights, args.device, engine=args.engine, precision=args.precision, testing=testing)
+    segmenter = load(
+        args.weights,
+        args.device,
+        engine=args.engine,
+        precision=args.precision,
+        testing=chosen_testing(args),
+        threshold=args.threshold,
+        streams=streams,
+    )
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
     return segmenter

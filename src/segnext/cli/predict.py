@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.cli.options import add_engine, add_testing, add_weights, load_segmenter
+from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
 
 if TYPE_CHECKING:
@@ -30,16 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(parser, precision="auto")
     add_testing(parser)
+    add_threshold(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
+    from segnext.inference.sources import expand
 
     if args.json:
         require_writable(args.json, "--json")
-    segmenter = load_segmenter(args)
+    alone = len(expand(args.paths)) < 2
+    segmenter = load_segmenter(args, streams=1 if alone else 2)
     start = time.perf_counter()
     with _progress() as bar:
         task = bar.add_task("predict", total=None, visible=False, rate=0.0)
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         summary = predict_files(segmenter, args.paths, args.out, show)
     if len(summary.records) == summary.done == 1:
         _print_table(summary.records[0], segmenter.labels)
-    _print_place(summary, args.out)
+    _print_place(summary, args.out, segmenter.labels)
     if args.json:
         write_json([asdict(record) for record in summary.records], args.json)
         print(f"json: {args.json}")
@@ -106,10 +109,11 @@ def _print_table(record: "Record", labels: "Labels") -> None:
     Console().print(table)
 
 
-def _print_place(summary: "Summary", out: Path) -> None:
+def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
         (name,) = (summary.names[record.file] for record in summary.records if record.ok)
-        print(f"mask: {out / name}.mask.png\noverlay: {out / name}.overlay.png")
+        mask = f"masks: {out / name}.masks" if labels.multi_label else f"mask: {out / name}.mask.png"
+        print(f"{mask}\noverlay: {out / name}.overlay.png")
     elif summary.done > 1:
         print(f"{summary.done} masks and overlays: {out}")
     print(f"results: {out / 'results.jsonl'}")

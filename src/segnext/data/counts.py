@@ -30,6 +30,16 @@ class ClassCounts:
         return shares
 
 
+def label_counts(mask: NDArray[np.uint8], labels: Labels) -> NDArray[np.int64]:
+    """Pixels of each label, (256,), of what `Pair.read_mask` gives; one of several classes counts for each of them."""
+    if mask.ndim == 2:
+        return np.bincount(mask.ravel(), minlength=256).astype(np.int64)
+    counts = np.zeros(256, np.int64)
+    counts[: len(labels)] = (mask == 1).sum((1, 2))
+    counts[labels.ignore] = (mask[0] == labels.ignore).sum()
+    return counts
+
+
 def count_classes(pairs: Sequence[Pair], labels: Labels, workers: int) -> ClassCounts:
     """Read the masks of `pairs` in `workers` threads and count.
 
@@ -38,11 +48,9 @@ def count_classes(pairs: Sequence[Pair], labels: Labels, workers: int) -> ClassC
     """
 
     def count(pair: Pair) -> tuple[NDArray[np.int64], int]:
-        truth = pair.read_mask(labels)
-        if labels.multi_label:
-            return (truth == 1).sum((1, 2)), int((truth[0] != labels.ignore).sum())
-        counts = np.bincount(truth.ravel(), minlength=256)[: len(labels)]
-        return counts.astype(np.int64), int(counts.sum())
+        mask = pair.read_mask(labels)
+        counts = label_counts(mask, labels)
+        return counts[: len(labels)], int(np.prod(mask.shape[-2:]) - counts[labels.ignore])
 
     with ThreadPoolExecutor(workers, thread_name_prefix="counts") as pool:
         pixels, labelled = zip(*pool.map(count, pairs), strict=True)

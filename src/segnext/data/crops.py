@@ -30,7 +30,7 @@ class Crops:
     Every picture occurs once in each pass over the data, in an order drawn anew for each pass; between them lie, evenly
     spread, the samples that `sampler` draws for a class.
 
-    Item n: image (3, crop height, crop width) float32, normalised; mask (crop height, crop width) int64, or of
+    Item n: image (bands, crop height, crop width) float32, normalised; mask (crop height, crop width) int64, or of
     multi-label data (classes, crop height, crop width) uint8.
     """
 
@@ -45,13 +45,15 @@ class Crops:
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
         pair, label = self.choice(number)
-        image, mask = pair.read_image(), pair.read_mask(self.labels)
+        image, mask = pair.read_image(self.preprocess.bands), pair.read_mask(self.labels)
         height, width = image.shape[:2]
         if mask.shape[-2:] != (height, width):
             raise SegNextError(
                 f"{pair.mask}: is {mask.shape[-1]} x {mask.shape[-2]}, its picture {width} x {height}; "
                 "both must have the same size"
             )
+        if self.preprocess.bands is not None:
+            mask = np.where(np.isnan(image).all(2), np.uint8(self.labels.ignore), mask)  # nothing was measured there
         image, mask = augment(
             image,
             mask,
@@ -59,6 +61,7 @@ class Crops:
             crop=self.crop,
             ignore=self.labels.ignore,
             mean=self.preprocess.mean,
+            std=self.preprocess.std,
             options=self.augment,
             random=np.random.Generator(np.random.PCG64([self.seed, 1, number])),
             label=label,

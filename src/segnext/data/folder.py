@@ -7,15 +7,19 @@ binary CLASS.png for each class in the picture.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
+from segnext.bands import bands_from_dict, picture_size, read_picture
 from segnext.data.coding import Coding, Mask, Window
 from segnext.data.planes import read_grey, read_planes
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES, read_image
+from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
 
 
@@ -35,13 +39,15 @@ class Pair:
     coding: Coding | None = None
     window: Window | None = None
 
-    def read_image(self) -> Picture:
-        """The picture, H x W x 3.
+    def read_image(self, bands: Bands | None = None) -> Picture | Raster:
+        """The picture, H x W x 3, or its bands where files are to be read so.
 
         Raises:
             SegNextError: when it cannot be read.
         """
-        return read_image(self.image) if self.window is None else self.window.cut(_whole_image(self.image))
+        if self.window is None:
+            return read_picture(self.image, bands)
+        return self.window.cut(_whole_image(self.image, bands))
 
     def read_mask(self, labels: Labels) -> Mask:
         """The labels of the mask, H x W; of multi-label masks, classes x H x W of 0, 1 and the ignore label.
@@ -50,16 +56,16 @@ class Pair:
             SegNextError: when it cannot be read, or holds anything but labels and the ignore label.
         """
         if labels.multi_label:
-            return read_planes(self.mask, labels, lambda: self.read_image().shape[:2])
+            return read_planes(self.mask, labels, lambda: picture_size(self.image))
         if self.window is not None:
             return self.window.cut(_whole_mask(self.mask, self.coding, labels))
         return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)
 
 
 @lru_cache(maxsize=2)
-def _whole_image(path: Path) -> Picture:
+def _whole_image(path: Path, bands: Bands | None) -> NDArray[Any]:
     """A picture that is kept, because the next window is probably one of it."""
-    return read_image(path)
+    return read_picture(path, bands)
 
 
 @lru_cache(maxsize=2)
@@ -69,10 +75,11 @@ def _whole_mask(path: Path, coding: Coding | None, labels: Labels) -> Mask:
 
 @dataclass(frozen=True)
 class Folder:
-    """A data set's folder and what its labels mean."""
+    """A data set's folder, what its labels mean, and the bands of its files; None for 8-bit RGB pictures."""
 
     path: Path
     labels: Labels
+    bands: Bands | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Folder":
@@ -94,7 +101,7 @@ class Folder:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problem = " ".join(str(error).split())
             raise SegNextError(f"{file}: not valid YAML ({problem}); mend the line it names") from error
-        return cls(path, Labels.from_dict(content, str(file)))
+        return cls(path, Labels.from_dict(content, str(file)), bands_from_dict(content, str(file)))
 
     def splits(self) -> list[str]:
         """Names of the folders under images/, sorted."""

@@ -11,6 +11,7 @@ from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.preprocess import Bands
 
 SAMPLED_MASKS = 8  # per split: enough to notice a wrong label set, quick on any folder
 
@@ -61,12 +62,16 @@ def init_dataset(folder: Path, like: str, ignore: int | None = None) -> Path:
     return path
 
 
-def to_yaml(labels: Labels) -> str:
+def to_yaml(labels: Labels, bands: Bands | None = None) -> str:
     """The text of a `dataset.yaml`, a class per line so that people can read and edit it."""
     content = labels.to_dict()
     lines = [f"name: {_flow(content['name'])}", "classes:"]
     lines += [f"  - {_flow(entry)}" for entry in content["classes"]]
-    return "\n".join([*lines, f"ignore: {content['ignore']}", ""])
+    lines.append(f"ignore: {content['ignore']}")
+    if bands is not None:
+        lines.append(f"bands: {_flow(list(bands.names))}")
+        lines += [f"nodata: {bands.nodata:g}"] if bands.nodata is not None else []
+    return "\n".join([*lines, ""])
 
 
 def survey(folder: Path, labels: Labels) -> list[Split]:

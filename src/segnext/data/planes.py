@@ -72,7 +72,7 @@ def _read_binary(path: Path) -> NDArray[np.bool_]:
     mask = read_grey(path)
     values = set(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist())
     if not (values <= {0, 1} or values <= {0, 255}):
-        strange = min(values - {0, 255} or values - {0})
+        strange = min(values - {0, 1, 255}, default=1)
         raise SegNextError(
             f"{path}: holds the value {strange}; the mask of one class is 0 where it is not and 255 (or 1) where it "
             "is, so round others (edges smoothed by a drawing tool, say) to those"

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Folder, Pair, read_mask
+from segnext.data.counts import label_counts
+from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 
@@ -47,12 +48,13 @@ class Plan:
 
     def moves(self) -> list[tuple[str, str]]:
         """Old and new path of every file that moves, relative to the folder."""
+        suffix = "" if self.folder.labels.multi_label else ".png"
         moves = []
         for group, split in sorted(self.split_of.items()):
             for picture in self.groups[group]:
                 if picture.parts[0] != split:
                     target = PurePosixPath(split, *picture.parts[1:])
-                    moves.append((f"masks/{picture.with_suffix('.png')}", f"masks/{target.with_suffix('.png')}"))
+                    moves.append((f"masks/{picture.with_suffix(suffix)}", f"masks/{target.with_suffix(suffix)}"))
                     moves.append((f"images/{picture}", f"images/{target}"))
         return moves
 
@@ -158,8 +160,7 @@ def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair
 
 def _counted(folder: Folder, pairs: Sequence[Pair]) -> list[Counts]:
     def count(pair: Pair) -> Counts:
-        mask = read_mask(pair.mask, folder.labels)
-        return np.bincount(mask.ravel(), minlength=256)[: len(folder.labels)]
+        return label_counts(pair.read_mask(folder.labels), folder.labels)[: len(folder.labels)]
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(count, pairs))

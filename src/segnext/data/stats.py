@@ -4,22 +4,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.TiffImagePlugin import SAMPLESPERPIXEL, TiffImageFile
 
+from segnext.data.band_stats import combined, moments, require_picture
+from segnext.data.counts import label_counts
 from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
 from segnext.labels import Labels
+from segnext.preprocess import Bands
 
 Watch = Callable[[str, int, int], None]
+RGB = ("red", "green", "blue")
 
 
 @dataclass
@@ -28,26 +28,29 @@ class Stats:
 
     Attributes:
         labels: what the labels mean.
+        names: of the bands.
         sizes: pictures of each (height, width).
         pixels: (classes,) pixels of each class.
         pictures: (classes,) pictures that hold each class.
         ignored: pixels with the ignore label.
-        moments: for each number of bands: pixels, sums and sums of squares of the bands, in 8-bit units.
+        moments: (3, bands), see `band_stats.moments`; in 8-bit units, or those of the data where bands have names.
         failures: one sentence for each pair that could not be read.
     """
 
     labels: Labels
+    names: tuple[str, ...] = RGB
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     pixels: NDArray[np.int64] = field(init=False)
     pictures: NDArray[np.int64] = field(init=False)
     ignored: int = 0
-    moments: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    moments: NDArray[np.float64] = field(init=False)
     failures: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Start from zero."""
         self.pixels = np.zeros(len(self.labels), np.int64)
         self.pictures = np.zeros(len(self.labels), np.int64)
+        self.moments = np.zeros((3, len(self.names)))
 
     @property
     def count(self) -> int:
@@ -55,27 +58,35 @@ class Stats:
         return self.sizes.total()
 
     def bands(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each band over all pixels, in 8-bit units.
-
-        Of pictures with different numbers of bands, those of the most frequent number are told.
-        """
-        if not self.moments:
+        """Mean and standard deviation of each band over all pixels, in the units of `moments`; empty before any."""
+        count, mean, squares = self.moments
+        if not count.any():
             return [], []
-        count, sums, squares = np.split(max(self.moments.values(), key=lambda moments: moments[0, 0]), 3)
-        mean = sums[0] / count[0]
-        deviation = np.sqrt(np.maximum(squares[0] / count[0] - mean**2, 0))
-        return [round(float(x), 3) for x in mean], [round(float(x), 3) for x in deviation]
+        deviation = np.sqrt(squares / np.maximum(count, 1))
+        return [float(f"{x:.6g}") for x in mean], [float(f"{x:.6g}") for x in deviation]
+
+    @property
+    def total(self) -> int:
+        """Number of pixels."""
+        return sum(height * width * count for (height, width), count in self.sizes.items())
 
     def shares(self) -> NDArray[np.float64]:
         """Share of each class among the labelled pixels, (classes,)."""
-        return np.asarray(self.pixels / max(1, int(self.pixels.sum())), np.float64)
+        return np.asarray(self.pixels / max(1, self.total - self.ignored), np.float64)
 
     def weights(self, power: float) -> NDArray[np.float64]:
-        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes."""
+        """Class weights of training with `class_balance: power`: mean 1 over the pixels, 0 for absent classes.
+
+        Of multi-label classes, those of the pixels where they are.
+        """
         shares = self.shares()
         weights = np.zeros_like(shares)
         weights[shares > 0] = shares[shares > 0] ** -power
-        return np.asarray(weights / max((weights * shares).sum(), 1e-12), np.float64)
+        mean = weights * shares
+        if self.labels.multi_label:  # of each class, where it is against where it is not
+            mean += np.where(shares < 1, (1 - shares) ** (1 - power), 0)
+            return np.asarray(weights / np.maximum(mean, 1e-12), np.float64)
+        return np.asarray(weights / max(mean.sum(), 1e-12), np.float64)
 
     def to_dict(self, power: float) -> dict[str, Any]:
         """For programs; shares are 0..1."""
@@ -87,8 +98,9 @@ class Stats:
                 {"height": height, "width": width, "pictures": count}
                 for (height, width), count in sorted(self.sizes.items(), key=lambda item: (-item[1], item[0]))
             ],
-            "pixels": int(self.pixels.sum()) + self.ignored,
+            "pixels": self.total,
             "ignored": self.ignored,
+            "bands": list(self.names),
             "mean": mean,
             "std": deviation,
             "classes": [
@@ -115,8 +127,8 @@ def survey(folder: DataSet, splits: Sequence[str], watch: Watch) -> dict[str, St
     total, done = sum(map(len, pairs.values())), 0
     result = {}
     for split, entries in pairs.items():
-        stats = result[split] = Stats(folder.labels)
-        for found in _examined(entries, folder.labels):
+        stats = result[split] = Stats(folder.labels, folder.bands.names if folder.bands else RGB)
+        for found in _examined(entries, folder):
             _add(stats, found)
             done += 1
             watch("pairs", done, total)
@@ -125,15 +137,14 @@ def survey(folder: DataSet, splits: Sequence[str], watch: Watch) -> dict[str, St
 
 def together(parts: Sequence[Stats]) -> Stats:
     """The statistics of several splits as one."""
-    whole = Stats(parts[0].labels)
+    whole = Stats(parts[0].labels, parts[0].names)
     for part in parts:
         whole.sizes.update(part.sizes)
         whole.pixels += part.pixels
         whole.pictures += part.pictures
         whole.ignored += part.ignored
         whole.failures += part.failures
-        for bands, moments in part.moments.items():
-            whole.moments[bands] = whole.moments.get(bands, 0) + moments
+        whole.moments = combined(whole.moments, part.moments)
     return whole
 
 
@@ -141,22 +152,20 @@ def together(parts: Sequence[Stats]) -> Stats:
 class _Pair:
     size: tuple[int, int]
     counts: NDArray[np.int64]  # (256,) pixels of each label
-    moments: NDArray[np.float64]  # (3, bands): pixels, sums, sums of squares
+    moments: NDArray[np.float64]  # (3, bands)
 
 
-def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
+def _examined(pairs: Sequence[Pair], data: DataSet) -> Iterator[_Pair | str]:
     def examine(pair: Pair) -> _Pair | str:
         try:
-            image, mask = _bands_of(pair), pair.read_mask(labels)
+            found, shape = _moments(pair, data.bands)
+            mask = pair.read_mask(data.labels)
         except SegNextError as error:
             return str(error)
-        if image.shape[:2] != mask.shape:
+        size = mask.shape[-2:]
+        if shape != size:
             return f"{pair.mask}: the mask has another size than its picture; 'segnext data check' says more"
-        bands = [cv2.meanStdDev(np.ascontiguousarray(image[..., band])) for band in range(image.shape[2])]
-        unit = 1.0 if image.dtype == np.uint8 else 256.0  # of 16 bits the upper eight count
-        mean, deviation = (np.array(values, np.float64).ravel() / unit for values in zip(*bands, strict=True))
-        moments = mask.size * np.stack([np.ones_like(mean), mean, deviation**2 + mean**2])
-        return _Pair(mask.shape, np.bincount(mask.ravel(), minlength=256), moments)
+        return _Pair((size[0], size[1]), label_counts(mask, data.labels), found)
 
     with ThreadPoolExecutor(2) as pool:
         try:
@@ -165,9 +174,16 @@ def _examined(pairs: Sequence[Pair], labels: Labels) -> Iterator[_Pair | str]:
             pool.shutdown(cancel_futures=True)
 
 
-def _bands_of(pair: Pair) -> NDArray[Any]:
-    """The pair's picture; of a part of one, RGB alone."""
-    return read_bands(pair.image) if pair.window is None else pair.read_image()
+def _moments(pair: Pair, bands: Bands | None) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """The moments of a picture's bands, and its height and width."""
+    if bands is None:
+        require_picture(pair.image)
+    image = pair.read_image(bands)
+    if image.dtype != np.uint8:
+        return moments(image), image.shape[:2]
+    mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))  # quicker than numpy
+    count = np.full(3, image.shape[0] * image.shape[1], np.float64)
+    return np.stack([count, mean, deviation**2 * count]), image.shape[:2]
 
 
 def _add(stats: Stats, found: _Pair | str) -> None:
@@ -179,33 +195,4 @@ def _add(stats: Stats, found: _Pair | str) -> None:
     stats.pixels += classes
     stats.pictures += classes > 0
     stats.ignored += int(found.counts[stats.labels.ignore])
-    bands = found.moments.shape[1]
-    stats.moments[bands] = stats.moments.get(bands, 0) + found.moments
-
-
-def read_bands(path: Path) -> NDArray[Any]:
-    """A picture with the bands it has: H x W x 3 uint8 RGB, or H x W x N uint8 or uint16 of a TIFF with more bands.
-
-    Raises:
-        SegNextError: when it cannot be read.
-    """
-    try:
-        image: NDArray[Any] = read_image(path)
-    except SegNextError:
-        raster = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # five bands and more, which Pillow does not know
-        if raster is None or raster.dtype not in (np.uint8, np.uint16):
-            raise
-        return np.atleast_3d(raster)
-    if _tiff_bands(path) > 3:  # Pillow takes the fourth for transparency
-        raster = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if raster is not None and raster.dtype in (np.uint8, np.uint16):
-            return np.asarray(cv2.cvtColor(raster, cv2.COLOR_BGRA2RGBA) if raster.shape[2] == 4 else raster)
-    return image
-
-
-def _tiff_bands(path: Path) -> int:
-    """Bands of a TIFF; 0 for other files and for CMYK."""
-    with Image.open(path) as file:
-        if not isinstance(file, TiffImageFile) or file.mode == "CMYK":
-            return 0
-        return int(file.tag_v2.get(SAMPLESPERPIXEL, 1))
+    stats.moments = combined(stats.moments, found.moments)

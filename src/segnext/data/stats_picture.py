@@ -9,11 +9,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from segnext.data.stats import Stats, together
+from segnext.data.stats import RGB, Stats, together
 from segnext.files import replacing
 
 DPI = 120
 ROW = 0.24  # inches: a class's bar
+PAINTS = {"red": "#d1471f", "green": "#2b8a3e", "blue": "#1f5fa8"}
 SMALLEST_SHARE = 1e-6  # where the logarithmic axis ends at the latest
 
 
@@ -88,9 +89,9 @@ def _draw_sizes(axes: Axes, whole: Stats) -> None:
 
 def _draw_bands(axes: Axes, stats: Mapping[str, Stats]) -> None:
     """Mean and standard deviation of each band, the splits side by side: they should agree."""
-    most = max((len(part.bands()[0]) for part in stats.values()), default=0)
-    names = ["red", "green", "blue"] if most == 3 else [f"band {number}" for number in range(1, most + 1)]
-    paints = ["#d1471f", "#2b8a3e", "#1f5fa8"] if most == 3 else ["#444444"] * most
+    whole = together(list(stats.values()))
+    names = whole.names
+    paints = [PAINTS.get(name.lower(), "#444444") for name in names]
     for place, (split, part) in enumerate(stats.items()):
         mean, deviation = part.bands()
         for band, (centre, spread) in enumerate(zip(mean, deviation, strict=True)):
@@ -99,10 +100,13 @@ def _draw_bands(axes: Axes, stats: Mapping[str, Stats]) -> None:
             if len(stats) > 1:
                 top = (x, centre + spread)
                 axes.annotate(split, top, (0, 3), textcoords="offset points", ha="center", fontsize=7.5)
-    axes.set_xticks(range(most), names)
-    axes.set_xlim(-0.6, most - 0.4)
-    axes.set_ylim(0, 270)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_title("mean and standard deviation of the bands (0 to 255)", fontsize=10)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.margins(y=0.15)  # room for the names of the splits
+    if names == RGB:
+        axes.set_ylim(0, 270)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    units = "0 to 255" if names == RGB else "units of the data"
+    axes.set_title(f"mean and standard deviation of the bands ({units})", fontsize=10)
     axes.grid(axis="y", color="0.92")
     axes.spines[["top", "right"]].set_visible(False)

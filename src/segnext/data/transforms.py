@@ -2,17 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.preprocess import Raster
+
 Array = NDArray[np.uint8]
+Picture = NDArray[Any]  # H x W x 3 uint8, or H x W x bands float32
+
+PHOTO_STD = 57.6  # mean of ImageNet's three, in 8-bit units: by it the paper's brightness is turned into deviations
 
 
 @dataclass(frozen=True)
 class Augment:
     """What happens to a training picture; the defaults are the paper's.
+
+    Pictures that are read band by band have no hue or saturation. Their brightness and contrast change as in the
+    paper, all bands alike, so that the relations between the bands stay: brightness 32 adds up to 32 / 57.6 standard
+    deviations of each band, and contrast multiplies its distance from its mean.
 
     Attributes:
         scale: range of the random resize.
@@ -36,26 +46,28 @@ class Augment:
 
 
 def augment(
-    image: Array,
+    image: Picture,
     mask: Array,
     *,
     base_size: tuple[int, int],
     crop: tuple[int, int],
     ignore: int,
     mean: tuple[float, ...],
+    std: tuple[float, ...],
     options: Augment,
     random: np.random.Generator,
     label: int | None = None,
-) -> tuple[Array, Array]:
+) -> tuple[Picture, Array]:
     """One training sample: resize, crop, flip, distort colours, pad.
 
     Args:
-        image: H x W x 3 uint8.
+        image: H x W x 3 uint8, or H x W x bands float32, NaN where not measured.
         mask: H x W labels, or classes x H x W of 0, 1 and `ignore`.
         base_size: height and width that a scale of 1 means.
         crop: height and width of the result.
         ignore: label of the padding.
-        mean: colour of the padding, in 8-bit units.
+        mean: of each band, in the units of the picture; colour of the padding, which is NaN in float32.
+        std: of each band, in the same units.
         options: strengths.
         random: where every choice comes from.
         label: the class that the crop is laid over, where the resized mask still has it; None for anywhere.
@@ -71,9 +83,13 @@ def augment(
     image, mask = image[rows, columns], mask[..., rows, columns]
     if random.random() < options.flip:
         image, mask = image[:, ::-1], mask[..., ::-1]
-    image = distort_colors(np.ascontiguousarray(image), options, random)
-    mask = _each_plane(mask, lambda plane: pad(plane, crop, [ignore]))
-    return pad(image, crop, [round(value) for value in mean]), mask
+    if image.dtype == np.uint8:
+        image = distort_colors(np.ascontiguousarray(image), options, random)
+        image = pad(image, crop, [round(value) for value in mean])
+    else:
+        image = distort_bands(image, mean, std, options, random)
+        image = pad_bands(image, crop)
+    return image, _each_plane(mask, lambda plane: pad(plane, crop, [ignore]))
 
 
 def _each_plane(mask: Array, change: Callable[[Array], Array]) -> Array:
@@ -81,10 +97,10 @@ def _each_plane(mask: Array, change: Callable[[Array], Array]) -> Array:
     return change(mask) if mask.ndim == 2 else np.stack([change(plane) for plane in mask])
 
 
-def resize(array: Array, size: tuple[int, ...], interpolation: int) -> Array:
+def resize(array: Picture, size: tuple[int, ...], interpolation: int) -> Picture:
     """Resize to `size` (height, width)."""
-    resized: Array = np.asarray(cv2.resize(array, (size[1], size[0]), interpolation=interpolation), np.uint8)
-    return resized
+    resized = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
+    return np.asarray(resized, array.dtype).reshape(*size, *array.shape[2:])  # OpenCV drops a single band's axis
 
 
 def choose_crop(
@@ -137,6 +153,16 @@ def distort_colors(image: Array, options: Augment, random: np.random.Generator) 
     return image if contrast_first else linear(image, contrast, 0.0)
 
 
+def distort_bands(
+    image: Raster, mean: tuple[float, ...], std: tuple[float, ...], options: Augment, random: np.random.Generator
+) -> Raster:
+    """Brightness and contrast of bands of any number and unit, see `Augment`; each with probability 1/2."""
+    offset = random.uniform(-options.brightness, options.brightness) / PHOTO_STD if random.random() < 0.5 else 0.0
+    contrast = random.uniform(*options.contrast) if random.random() < 0.5 else 1.0
+    center, spread = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    return (image - center) * np.float32(contrast) + (center + np.float32(offset) * spread)
+
+
 def linear(image: Array, factor: float, offset: float) -> Array:
     """Clip(image * factor + offset) to 8 bits."""
     if factor == 1.0 and offset == 0.0:
@@ -169,4 +195,11 @@ def pad(array: Array, size: tuple[int, int], value: list[int]) -> Array:
         cv2.copyMakeBorder(np.ascontiguousarray(array), 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=fill),
         np.uint8,
     )
+    return padded
+
+
+def pad_bands(image: Raster, size: tuple[int, int]) -> Raster:
+    """Fill up with NaN, not measured, at the bottom and the right to `size` (height, width)."""
+    padded = np.full((*size, image.shape[2]), np.nan, np.float32)
+    padded[: image.shape[0], : image.shape[1]] = image
     return padded

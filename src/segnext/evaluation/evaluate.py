@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.metrics import Metrics, confusion_matrix
+from segnext.evaluation.metrics import Metrics, class_confusions, confusion_matrix
 from segnext.labels import Labels
-from segnext.preprocess import Image
+from segnext.preprocess import Bands, Image, Raster
 
-Predict = Callable[[Path | Image], NDArray[np.uint8]]  # image file, or H x W x 3 -> H x W labels
+# An image file, or its pixels -> H x W labels, multi-label classes x H x W of 0 and 1.
+Predict = Callable[[Path | Image | Raster], NDArray[np.uint8]]
 
 
 def evaluate(
@@ -24,7 +25,8 @@ def evaluate(
     """Predict every picture and compare it with its mask; one picture is in memory at a time.
 
     Args:
-        predict: gives the labels (H x W, at the mask's size) of an image file, or of the pixels of a part of one.
+        predict: gives the labels (at the mask's size) of an image file, or of the pixels of a part of one; the ignore
+            label where nothing was measured, which then counts neither right nor wrong.
         pairs: pictures and their masks.
         labels: meaning of the labels, the same for masks and predictions.
         progress: called after each picture with the number done so far.
@@ -34,14 +36,24 @@ def evaluate(
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    confusion = no_counts(labels)
     for done, pair in enumerate(pairs, 1):
         truth = pair.read_mask(labels)
         prediction = predict(pair.image if pair.window is None else pair.read_image())
         _require_same_size(prediction, truth, pair)
-        confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
+        if labels.multi_label:
+            confusion += class_confusions(truth, prediction, labels.ignore)
+        else:
+            truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
+            confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
         progress(done)
     return Metrics(confusion, labels.classes, len(pairs))
+
+
+def no_counts(labels: Labels) -> NDArray[np.int64]:
+    """The confusion matrix, or matrices, of no picture."""
+    count = len(labels)
+    return np.zeros((count, 2, 2) if labels.multi_label else (count, count), np.int64)
 
 
 def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, data_name: str) -> None:
@@ -56,6 +68,12 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
                 f"{data_name}: label {label} is '{theirs}', but '{ours}' for the weights {weights_name}; "
                 "classes must have the same names in the same order, so choose weights trained on them"
             )
+    if weights.multi_label != data.multi_label:
+        several, one = (weights_name, data_name) if weights.multi_label else (data_name, weights_name)
+        raise SegNextError(
+            f"{data_name}: {several} is multi-label, but {one} has one label per pixel; choose weights trained on "
+            "masks of the same kind"
+        )
     if len(weights) != len(data):
         raise SegNextError(
             f"{data_name}: has {len(data)} classes, but the weights {weights_name} know {len(weights)}; "
@@ -63,10 +81,24 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
         )
 
 
+def require_same_bands(weights: Bands | None, data: Bands | None, *, weights_name: str, data_name: str) -> None:
+    """Refuse to measure weights on a data set whose files have other bands.
+
+    Raises:
+        SegNextError: naming both.
+    """
+    ours, theirs = (", ".join(bands.names) if bands else "none, 8-bit RGB pictures" for bands in (weights, data))
+    if ours != theirs:
+        raise SegNextError(
+            f"{data_name}: names these bands: {theirs}; the weights {weights_name} know: {ours}; choose weights "
+            "trained on the same, or mend 'bands' in dataset.yaml"
+        )
+
+
 def _require_same_size(prediction: NDArray[np.uint8], truth: NDArray[np.uint8], pair: Pair) -> None:
     if prediction.shape != truth.shape:
-        height, width = prediction.shape
-        true_height, true_width = truth.shape
+        height, width = prediction.shape[-2:]
+        true_height, true_width = truth.shape[-2:]
         raise SegNextError(
             f"{pair.mask}: the mask is {true_width} x {true_height} pixels, but its picture {pair.image} is "
             f"{width} x {height}; make both the same size"

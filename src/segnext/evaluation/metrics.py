@@ -32,15 +32,30 @@ def confusion_matrix(truth: NDArray[Any], prediction: NDArray[Any], num_classes:
     return counts.reshape(num_classes, num_classes).astype(np.int64, copy=False)
 
 
+def class_confusions(truth: NDArray[Any], prediction: NDArray[Any], ignore: int) -> NDArray[np.int64]:
+    """Count pixels of multi-label masks: (C, 2, 2), for each class whether it truly is there and is predicted.
+
+    Args:
+        truth: (C, ...) of 0, 1 and `ignore`, which is left out.
+        prediction: (C, ...) of 0 and 1, same shape.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
+    return np.stack([confusion_matrix(*planes, 2, ignore) for planes in zip(truth, prediction, strict=True)])
+
+
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """Ratios (0..1) that follow from one confusion matrix over a whole split.
+    """Ratios (0..1) that follow from one confusion matrix over a whole split, or, multi-label, from one per class.
 
     A ratio whose denominator is zero is NaN and left out of its mean: the IoU of a class that occurs neither
     in truth nor in prediction, the accuracy of one absent from truth, the precision of one never predicted.
 
     Attributes:
-        confusion: (C, C) pixel counts, rows are truth.
+        confusion: (C, C) pixel counts, rows are truth; multi-label (C, 2, 2), of being absent and present.
         classes: C names.
         images: number of pictures counted.
     """
@@ -50,9 +65,14 @@ class Metrics:
     images: int
 
     @property
+    def multi_label(self) -> bool:
+        """Whether a pixel may be of several classes."""
+        return self.confusion.ndim == 3
+
+    @property
     def pixels(self) -> int:
         """Counted pixels, those to ignore left out."""
-        return int(self.confusion.sum())
+        return int(self.confusion[0].sum() if self.multi_label else self.confusion.sum())
 
     @property
     def iou(self) -> Ratios:
@@ -91,11 +111,17 @@ class Metrics:
 
     @property
     def pixel_accuracy(self) -> float:
-        """Share of all counted pixels that are predicted right; NaN when none is counted."""
-        return int(self._hits.sum()) / self.pixels if self.pixels else float("nan")
+        """Share of all counted pixels that are predicted right; NaN when none is counted.
+
+        Multi-label, share of all pairs of a pixel and a class.
+        """
+        if not self.pixels:
+            return float("nan")
+        right = np.trace(self.confusion, axis1=-2, axis2=-1).sum()
+        return int(right) / int(self.confusion.sum())
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: ratios 0..1, None where undefined, the confusion matrix as rows of truth."""
+        """For JSON: ratios 0..1, None where undefined, the confusion matrix (or matrices) as rows of truth."""
         return {
             "miou": _json(self.miou),
             "pixel_accuracy": _json(self.pixel_accuracy),
@@ -108,16 +134,16 @@ class Metrics:
 
     @property
     def _hits(self) -> NDArray[np.int64]:
-        return self.confusion.diagonal()
+        return self.confusion[:, 1, 1] if self.multi_label else self.confusion.diagonal()
 
     @property
     def _true(self) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = self.confusion.sum(1)
+        counts: NDArray[np.int64] = self.confusion[:, 1].sum(1) if self.multi_label else self.confusion.sum(1)
         return counts
 
     @property
     def _predicted(self) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = self.confusion.sum(0)
+        counts: NDArray[np.int64] = self.confusion[..., 1].sum(1) if self.multi_label else self.confusion.sum(0)
         return counts
 
 

@@ -45,8 +45,12 @@ def print_table(metrics: Metrics, console: Console) -> None:
 def confusion_picture(metrics: Metrics, path: Path) -> None:
     """Draw the row-normalised confusion matrix as a PNG: what the pixels of each true class became.
 
-    The colour scale is stretched near 0 %, so that rare confusions show too.
+    The colour scale is stretched near 0 %, so that rare confusions show too. Multi-label classes, which are not
+    confused with each other, are drawn as bars: pixels found, missed, and wrongly claimed.
     """
+    if metrics.multi_label:
+        class_bars(metrics, path)
+        return
     share = _row_shares(metrics)
     count = len(metrics.classes)
     cell = float(np.clip(12 / count, 0.12, 0.55))  # inches
@@ -65,6 +69,35 @@ def confusion_picture(metrics: Metrics, path: Path) -> None:
     axes.set_title(f"mIoU {_percent(metrics.miou)} %   pixel accuracy {_percent(metrics.pixel_accuracy)} %", loc="left")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.15)
+
+
+def class_bars(metrics: Metrics, path: Path) -> None:
+    """Draw for each multi-label class what share of its true and predicted pixels is right, missed and false."""
+    absent_present = metrics.confusion.astype(np.float64)
+    found, missed, false = absent_present[:, 1, 1], absent_present[:, 1, 0], absent_present[:, 0, 1]
+    union = np.maximum(found + missed + false, 1)
+    count = len(metrics.classes)
+    figure = Figure(figsize=(8, 1.3 + 0.34 * count), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    positions, left = np.arange(count), np.zeros(count)
+    parts = (("right (IoU)", found, "#2f6db3"), ("missed", missed, "#e0a33a"), ("false", false, "#c8442c"))
+    for name, pixels, color in parts:
+        width = 100 * pixels / union
+        axes.barh(positions, width, left=left, height=0.7, color=color, label=name)
+        left = left + width
+    for position, iou in enumerate(metrics.iou):
+        known = not np.isnan(iou)
+        axes.text(101, position, f"{100 * iou:.1f}" if known else "nowhere", va="center", fontsize=9)
+    axes.set_yticks(positions, metrics.classes)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of the pixels that are of the class or predicted as it")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(f"mIoU {_percent(metrics.miou)} %", loc="left")
+    figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def _row_shares(metrics: Metrics) -> Ratios:

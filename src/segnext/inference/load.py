@@ -68,6 +68,8 @@ def load(
     engine: str = "auto",
     precision: str = "auto",
     testing: Testing = WHOLE,
+    threshold: float | None = None,
+    streams: int = 1,
 ) -> "Segmenter":
     """A segmenter with the weights that `name` stands for; see `weights_path`.
 
@@ -77,6 +79,8 @@ def load(
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
+        streams: see `Segmenter`.
 
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
@@ -84,4 +88,12 @@ def load(
     from segnext.checkpoint.header import WeightsFile
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(WeightsFile(weights_path(name)), device, engine=engine, precision=precision, testing=testing)
+    return Segmenter(
+        WeightsFile(weights_path(name)),
+        device,
+        engine=engine,
+        precision=precision,
+        testing=testing,
+        threshold=threshold,
+        streams=streams,
+    )

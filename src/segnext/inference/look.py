@@ -10,10 +10,10 @@ from segnext.inference.prepare import prepare, resized
 from segnext.inference.testing import LOGITS_STRIDE, Testing
 from segnext.inference.tiling import windows
 from segnext.kernels.average import Look
-from segnext.preprocess import Image, Preprocess
+from segnext.preprocess import Image, Preprocess, Raster
 
 
-def look(engine: Engine, image: Image, preprocess: Preprocess, testing: Testing) -> Iterator[Look]:
+def look(engine: Engine, image: Image | Raster, preprocess: Preprocess, testing: Testing) -> Iterator[Look]:
     """The network's logits for every scale, and for every scale mirrored if asked for.
 
     Args:
@@ -43,7 +43,7 @@ def look(engine: Engine, image: Image, preprocess: Preprocess, testing: Testing)
 
 
 def _slide(
-    engine: Engine, image: Image, preprocess: Preprocess, padded: tuple[int, int], crop: int, stride: int
+    engine: Engine, image: Image | Raster, preprocess: Preprocess, padded: tuple[int, int], crop: int, stride: int
 ) -> Logits:
     """The mean of the logits of all windows, (h, w, classes) for the padded picture.
 

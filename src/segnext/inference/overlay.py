@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -26,20 +28,39 @@ def paint(image: Image, mask: NDArray[np.uint8], labels: Labels) -> Image:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8 labels; values without a colour are painted black.
+        mask: (H, W) uint8 labels; values without a colour are painted black. Or, multi-label, (classes, H, W) of 0
+            and 1: where several are, their colours are mixed, and each is outlined in its own.
         labels: the colours.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(labels)] = labels.colors
-    painted = cv2.addWeighted(palette[mask], OPACITY, image, 1 - OPACITY, 0)
-    height, width = mask.shape
-    line = 1 + round(math.hypot(height, width) / 1200)
-    borders = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((line + 1, line + 1), np.uint8)) > 0
-    painted[borders] = 255 - (255 - painted[borders]) // 3
+    if mask.ndim == 3:
+        return _paint_planes(image, mask, labels)
+    palette = np.zeros((1, 256, 3), np.uint8)
+    palette[0, : len(labels)] = labels.colors
+    painted = cv2.addWeighted(cv2.LUT(cv2.merge([mask] * 3), palette), OPACITY, image, 1 - OPACITY, 0)
+    lighter = cv2.LUT(painted, (255 - np.arange(255, -1, -1) // 3).astype(np.uint8))
+    cv2.copyTo(lighter, _borders(mask).astype(np.uint8), painted)
     return np.asarray(painted, np.uint8)
+
+
+def _paint_planes(image: Image, planes: NDArray[np.uint8], labels: Labels) -> Image:
+    total = np.zeros(image.shape, np.float32)
+    for plane, color in zip(planes, labels.colors, strict=True):
+        total[plane == 1] += color
+    count = planes.sum(0, dtype=np.float32)[..., None]
+    mixed = OPACITY * total / np.maximum(count, 1) + (1 - OPACITY) * image
+    painted = np.where(count > 0, mixed, image).astype(np.uint8)
+    for plane, color in zip(planes, labels.colors, strict=True):
+        painted[_borders(plane)] = color
+    return painted
+
+
+def _borders(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels on the borders between regions, on lines that grow with the picture."""
+    line = 1 + round(math.hypot(*mask.shape) / 1200)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((line + 1, line + 1), np.uint8)) > 0)
 
 
 def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: Mapping[str, float]) -> PIL.Image.Image:
@@ -49,10 +70,11 @@ def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: 
     classes that occur, the largest first, below wide pictures and beside tall ones; its letters grow
     with the picture, so that it can be read however the picture is shown.
     """
-    factor = max(1, SMALLEST // max(mask.shape))
+    factor = max(1, SMALLEST // max(mask.shape[-2:]))
     if factor > 1:
-        image, mask = (x.repeat(factor, axis=0).repeat(factor, axis=1) for x in (image, mask))
-    height, width = mask.shape
+        image = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        mask = mask.repeat(factor, axis=-2).repeat(factor, axis=-1)
+    height, width = mask.shape[-2:]
     colors = dict(zip(labels.classes, labels.colors, strict=True))
     entries = [
         (name, colors[name], percent(share))
@@ -77,20 +99,30 @@ def percent(share: float) -> str:
     return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
+@cache
 def _font(size: int) -> PIL.ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib; Pillow's own font lacks letters even of Western Europe."""
-    import matplotlib
+    matplotlib = find_spec("matplotlib")  # importing it would take longer than segmenting a picture
+    assert matplotlib is not None
+    assert matplotlib.origin is not None
+    return PIL.ImageFont.truetype(Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf", size)
 
-    return PIL.ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
+
+@lru_cache(maxsize=4096)
+def _text(text: str, size: int) -> PIL.Image.Image:
+    """How dark the letters of `text` make each pixel of a line of height 2 * size; names and shares return often."""
+    font = _font(size)
+    line = PIL.Image.new("L", (math.ceil(font.getlength(text)), 2 * size))
+    PIL.ImageDraw.Draw(line).text((0, size), text, 255, font, anchor="lm")
+    return line
 
 
 def _legend(entries: list[tuple[str, Color, str]], width: int, height: int) -> PIL.Image.Image:
     """Swatch, percentage and name of each entry, column by column, in a strip that suits the picture's side."""
     em = max(12, round(math.sqrt(width * height) / 45), round(max(width, height) / 150))
-    font = _font(em)
     row, gap = round(1.5 * em), round(0.5 * em)
-    share_width = max(math.ceil(font.getlength(share)) for _, _, share in entries)
-    name_width = max(math.ceil(font.getlength(name)) for name, _, _ in entries)
+    share_width = max(_text(share, em).width for _, _, share in entries)
+    name_width = max(_text(name, em).width for name, _, _ in entries)
     cell = em + gap + share_width + gap + name_width + 2 * gap
     if width >= height:
         rows = math.ceil(len(entries) / max(1, width // cell))
@@ -104,6 +136,8 @@ def _legend(entries: list[tuple[str, Color, str]], width: int, height: int) -> P
         x, y = gap + column * cell, gap + line * row + (row - em) // 2
         draw.rectangle((x, y, x + em, y + em), color, FRAME, max(1, em // 20))
         x += em + gap + share_width
-        draw.text((x, y + em // 2), share, INK, font, anchor="rm")
-        draw.text((x + gap, y + em // 2), name, INK, font, anchor="lm")
+        share_line, name_line = _text(share, em), _text(name, em)
+        top = y + em // 2 - em
+        strip.paste(INK, (x - share_line.width, top), share_line)
+        strip.paste(INK, (x + gap, top), name_line)
     return strip

@@ -6,17 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
-from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
-from segnext.preprocess import Image
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,7 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean softmax probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1.
         seconds: from the decoded picture to the mask.
     """
 
@@ -70,10 +63,9 @@ def predict_files(
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes `NAME.mask.png`, `NAME.overlay.png` and, with a line per input as soon as it is done,
+    Writes what `Result.save` does and, with a line per input as soon as it is done,
     `results.jsonl` into `out`. Until the end that file is called `results.jsonl.part`; when the run is
-    interrupted, it holds what was done. One picture ahead is read, and one behind is written, while the
-    network works.
+    interrupted, it holds what was done. Pictures are read and written while the network works.
 
     Args:
         segmenter: does the work.
@@ -104,50 +96,31 @@ def predict_files(
 
 
 def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[Record]:
-    """Read, segment and write, three pictures at a time in three threads."""
+    """Each picture read, segmented and written by one thread; in order.
 
-    def read(entry: Input) -> tuple[Input, Image | SegNextError]:
-        return entry, _or_error(read_image, entry.file) if entry.error is None else SegNextError(entry.error)
+    One thread more than the engine works on at a time reads or writes meanwhile.
+    """
 
-    def segment(work: tuple[Input, Image | SegNextError]) -> tuple[Input, Result | SegNextError]:
-        entry, image = work
-        return entry, image if isinstance(image, SegNextError) else _or_error(segmenter, image)
+    def work(entry: Input) -> Record:
+        try:
+            if entry.error is not None:
+                raise SegNextError(entry.error)
+            result = segmenter.segment(segmenter.read(entry.file), confidence=True)
+            result.save(out, entry.name)
+        except SegNextError as error:
+            return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
+        height, width = result.mask.shape[-2:]
+        return Record(entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)
 
-    def write(work: tuple[Input, Result | SegNextError]) -> Record:
-        entry, result = work
-        saved = result if isinstance(result, SegNextError) else _or_error(_save, (result, out, entry.name))
-        return _record(entry.file, saved)
-
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        yield from _ahead(writer, write, map(segment, _ahead(reader, read, inputs)))
-
-
-def _ahead(pool: ThreadPoolExecutor, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """Like map, but the next item is already handed to the pool while the caller works on this one."""
-    waiting: deque[Future[B]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > 1:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _or_error(function: Callable[[A], B], argument: A) -> B | SegNextError:
-    try:
-        return function(argument)
-    except SegNextError as error:
-        return error
-
-
-def _save(work: tuple[Result, Path, str]) -> Result:
-    result, out, name = work
-    result.save(out, name)
-    return result
-
-
-def _record(file: str, result: Result | SegNextError) -> Record:
-    if isinstance(result, SegNextError):
-        return Record(file, False, str(result).removeprefix(f"{file}: "))
-    height, width = result.mask.shape
-    return Record(file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)
+    threads = segmenter.engine.streams + 1
+    with ThreadPoolExecutor(threads, thread_name_prefix="predict") as pool:
+        waiting: deque[Future[Record]] = deque()
+        try:
+            for entry in inputs:
+                waiting.append(pool.submit(work, entry))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

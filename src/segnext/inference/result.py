@@ -1,6 +1,7 @@
 """What the network says about one picture."""
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.overlay import draw_overlay
+from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
 
@@ -65,6 +67,10 @@ class Result:
         picture.putpalette(colors + [0] * (768 - len(colors)))
         return picture
 
+    def mask_images(self) -> dict[str, PIL.Image.Image]:
+        """The pictures that `save` writes of the mask, by the end of their file's name."""
+        return {".mask.png": self.mask_image()}
+
     def overlay(self) -> PIL.Image.Image:
         """The classes painted over the picture, with a legend beside or below it; RGB."""
         return draw_overlay(self.image, self.mask, self.labels, self.shares)
@@ -77,13 +83,22 @@ class Result:
         """
         folder = Path(out)
         name = self.name if name is None else name
-        pictures: Mapping[str, PIL.Image.Image] = {"mask": self.mask_image(), "overlay": self.overlay()}
+        files = {ending: _encoded(picture) for ending, picture in self.mask_images().items()}
+        files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for kind, picture in pictures.items():
-                with replacing(folder / f"{name}.{kind}.png") as temporary:
-                    picture.save(temporary, compress_level=4)
+            for ending, content in files.items():
+                file = folder / f"{name}{ending}"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(file) as temporary:
+                    temporary.write_bytes(content)
         except OSError as error:
             raise SegNextError(
                 f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
             ) from error
+
+
+def _encoded(picture: PIL.Image.Image) -> bytes:
+    """A mask as PNG."""
+    encoded = io.BytesIO()
+    picture.save(encoded, "png", compress_level=1)
+    return encoded.getvalue()

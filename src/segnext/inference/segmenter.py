@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -14,15 +14,17 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.bands import read_picture, view
 from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
-from segnext.imageio import Source, read_image
+from segnext.imageio import Source
 from segnext.inference.engines import start
 from segnext.inference.load import weights_path
 from segnext.inference.look import look
+from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.testing import WHOLE, Testing
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Preprocess, Raster
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
@@ -42,7 +44,9 @@ class Segmenter:
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
         engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
         precision: "auto", "fp32" or "bf16".
+        streams: pictures that callers in different threads want segmented at the same time.
         testing: windows, scales and flips; the default is one look at the whole picture.
+        threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
         engine: what runs the network, with its name, precision and device.
@@ -53,7 +57,7 @@ class Segmenter:
         testing: how they are looked at; another one may be set at any time.
 
     Raises:
-        SegNextError: when the device or engine is absent or the weights are not for RGB pictures.
+        SegNextError: when the device or engine is absent or the weights do not say what their bands are.
     """
 
     def __init__(
@@ -64,11 +68,10 @@ class Segmenter:
         engine: str = "auto",
         precision: str = "auto",
         testing: Testing = WHOLE,
+        threshold: float | None = None,
+        streams: int = 1,
     ) -> None:
-        if weights.config.in_channels != 3:
-            raise SegNextError(
-                f"these weights take {weights.config.in_channels} bands, but pictures have 3; choose RGB weights"
-            )
+        _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
             raise SegNextError(
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
@@ -80,8 +83,9 @@ class Segmenter:
         self.labels = weights.labels
         self.preprocess = weights.preprocess
         self.testing = testing
+        self.threshold = check_threshold(threshold, self.labels.multi_label)
         Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
-        self.engine = start(weights, engine, device, precision)
+        self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
     def model(self) -> "SegNeXt":
@@ -103,7 +107,8 @@ class Segmenter:
 
         Args:
             source: a path, a PIL image, an array (H x W x 3 or H x W, uint8) or an encoded file's bytes;
-                or a list or iterator of those.
+                or a list or iterator of those. For weights of other bands than RGB, an array has all bands that
+                the files of the training had, of any type.
 
         Returns:
             The picture's result; for a list or iterator, an iterator that segments each picture when
@@ -117,7 +122,7 @@ class Segmenter:
         return map(self._segment, source)
 
     def logits(self, source: Source) -> "Tensor":
-        """Scores before the softmax at the picture's own size, (classes, H, W) float32.
+        """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
         Raises:
             SegNextError: when there are several looks at a picture, whose probabilities are averaged.
@@ -128,20 +133,32 @@ class Segmenter:
 
         if len(self.testing.scales) > 1 or self.testing.flip:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
-        image = read_image(source)
+        image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
             return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
-        """Softmax probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it."""
+        """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
+
+        They are those of a softmax; of multi-label weights, of a sigmoid for each class.
+        """
         from segnext.kernels.average import mean_probabilities
 
-        image = read_image(source)
+        image = self.read(source)
         with _fitting(image):
-            return mean_probabilities(self._looks(image), image.shape[:2])
+            probabilities = presence if self.labels.multi_label else mean_probabilities
+            return probabilities(self._looks(image), image.shape[:2])
 
-    def _looks(self, image: Image) -> "list[Look]":
+    def read(self, source: Source) -> Image | Raster:
+        """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
+
+        Raises:
+            SegNextError: see `read_picture`.
+        """
+        return read_picture(source, self.preprocess.bands)
+
+    def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth of its resolution: less than one picture's logits."""
         return list(look(self.engine, image, self.preprocess, self.testing))
 
@@ -182,16 +199,57 @@ class Segmenter:
 
         return push(self.weights(), repo_id, private=private, token=token, **options)
 
+    def segment(self, image: Image | Raster, name: str = "image", *, confidence: bool = False) -> Result:
+        """Segment what `read` gave. Where no band was measured, the mask has the ignore label, or no class if it is
+        multi-label.
+
+        Args:
+            image: the picture.
+            name: the result's.
+            confidence: whether the result's confidence will be asked for: found together with the mask it costs less.
+
+        Raises:
+            SegNextError: when it does not fit in memory.
+        """
+        started = perf_counter()
+        return self._result(image, name, started, confidence)
+
     def _segment(self, source: Source) -> Result:
         started = perf_counter()
-        image = read_image(source)
+        name = Path(source).stem if isinstance(source, str | Path) else "image"
+        return self._result(self.read(source), name, started, confidence=False)
+
+    def _result(self, image: Image | Raster, name: str, started: float, confidence: bool) -> Result:
+        bands, multi_label = self.preprocess.bands, self.labels.multi_label
+        kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
             looks = self._looks(image)
             size = image.shape[:2]
-            mask, _ = _decide(looks, size)
+            probability = None
+            if multi_label:
+                mask = find_planes(looks, size, self.threshold)
+            else:
+                mask, probability = _decide(looks, size, confidence=confidence)
+            if bands is not None:
+                mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
-        name = Path(source).stem if isinstance(source, str | Path) else "image"
-        return Result(image, mask, partial(_confidence, looks, size), self.labels, seconds, name)
+
+        def measure_confidence() -> NDArray[np.float32]:
+            if multi_label:
+                return certainty(looks, size, mask)
+            return _confidence(looks, size) if probability is None else probability
+
+        return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
+
+
+def _require_described(preprocess: Preprocess, in_channels: int) -> None:
+    """Refuse weights that do not say what their bands are."""
+    described = len(preprocess.mean)
+    if in_channels != described or (preprocess.bands is None and described != 3):
+        raise SegNextError(
+            f"these weights take {in_channels} bands, but their preprocessing is for {described}"
+            f"{'' if preprocess.bands else ' without names'}; save them with Preprocess(mean, std, bands=Bands(...))"
+        )
 
 
 def _decide(
@@ -218,7 +276,7 @@ def _load_kernel() -> None:
 
 
 @contextmanager
-def _fitting(image: Image) -> Iterator[None]:
+def _fitting(image: Image | Raster) -> Iterator[None]:
     """Turn the ways in which memory runs out into one sentence."""
     try:
         yield

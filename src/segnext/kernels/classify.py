@@ -7,7 +7,7 @@ is at most its highest corner; a class whose highest corner is below another's l
 most cells have one candidate and need no arithmetic. (Rounding is monotonic, so this holds for floats too.)
 """
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numba
 import numpy as np
@@ -20,12 +20,16 @@ LOWEST = -20.0  # exp of it adds nothing that float32 could hold
 FLAGS = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 
 
+@overload
 def classify(
-    logits: NDArray[np.float32],
-    covered: tuple[float, float],
-    size: tuple[int, int],
-    *,
-    confidence: bool = False,
+    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: Literal[True]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]: ...
+@overload
+def classify(
+    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]: ...
+def classify(
+    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and softmax probabilities of the chosen classes if asked for, at full resolution.
 

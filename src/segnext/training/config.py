@@ -79,6 +79,7 @@ class TrainConfig:
             another number is refused; null for whatever they give.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
+        bands: names of the bands to train on, of those in dataset.yaml; null takes all.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
         augment: augmentation.
@@ -120,6 +121,7 @@ class TrainConfig:
     accumulate: int = 1
     total_batch: int | None = None
     crop: tuple[int, int] | None = None
+    bands: tuple[str, ...] | None = None
     short_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     sampling: Sampling = field(default_factory=Sampling)

@@ -15,7 +15,6 @@ from segnext.files import remove_leftovers
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
-from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.log import Log
 from segnext.training.losses.total import training_loss
@@ -26,7 +25,16 @@ from segnext.training.progress import Progress
 from segnext.training.reproducible import reproducible
 from segnext.training.results import Results
 from segnext.training.run import Run
-from segnext.training.start import check_data, class_counts, freeze, resolve, start_folder, start_weights, write_recipe
+from segnext.training.start import (
+    check_data,
+    class_counts,
+    freeze,
+    prepare,
+    resolve,
+    start_folder,
+    start_weights,
+    write_recipe,
+)
 from segnext.training.state import State, read_state
 from segnext.training.step import TrainStep
 from segnext.training.stop import stopping
@@ -65,21 +73,21 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     folder = open_data(Path(config.data), config.format)
-    preprocess = Preprocess(short_side=config.short_side)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels, processes, resume)
     counts = class_counts(config, pairs, folder.labels)
     sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
-    crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
     out = Path(config.out)
     with processes.joined(config.device):
         if processes.main and config.check_data and not resume and isinstance(folder, Folder):
             check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
+        preprocess = prepare(config, folder, pairs, processes, resume=resume)
+        crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
         torch.manual_seed(config.seed)
         saved = read_state(out / "state.pt") if processes.main and resume and (out / "state.pt").exists() else None
         saved = processes.same(saved)
-        shape = _model_config(config, len(folder.labels))
+        shape = _model_config(config, len(folder.labels), len(preprocess.mean))
         model, origin = _build_model(config, shape, folder.labels, processes, resuming=saved is not None)
         step = TrainStep(config, model, training_loss(config, folder.labels, counts), processes)
         state = State(model, Average(model, config.ema), step.optimizer, step.scaler, origin=origin)
@@ -111,8 +119,8 @@ def _resuming(run: Run) -> str:
     return f"resuming at step {run.state.step} of {run.config.iterations}"
 
 
-def _model_config(config: TrainConfig, num_classes: int) -> ModelConfig:
-    shape = preset(config.model, num_classes=num_classes)
+def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 

@@ -77,7 +77,8 @@ def examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     """Draw rows of photo, truth, prediction and errors as a PNG, with the legend of the classes in them.
 
     Args:
-        items: (photo H x W x 3, truth H x W, prediction H x W); each row may have its own size.
+        items: (photo H x W x 3, truth H x W, prediction H x W); each row may have its own size. Multi-label truth and
+            prediction are classes x H x W.
         labels: names, colours and the label to ignore, which counts neither right nor wrong.
         out: the PNG.
     """
@@ -256,14 +257,23 @@ def _draw_row(figure: Figure, item: Item, labels: Labels, bottom: float, row_hei
         axes.imshow(picture)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color="0.7", linewidth=0.5)
-    counted = truth != labels.ignore
-    right = f"{100 * (truth == prediction)[counted].mean():.1f} % right" if counted.any() else "all ignored"
+    wrong, ignored = _mistakes(truth, prediction, labels.ignore)
+    right = f"{100 * (1 - wrong.sum() / (~ignored).sum()):.1f} % right" if not ignored.all() else "all ignored"
     box = {"facecolor": "black", "alpha": 0.65, "linewidth": 0, "boxstyle": "square,pad=0.3"}
     axes.text(0.02, 0.03, right, transform=axes.transAxes, color="white", fontsize=10, bbox=box)
 
 
 def _paint(mask: Mask, labels: Labels) -> Image:
-    """H x W labels -> H x W x 3 in the classes' colours; white where ignored."""
+    """H x W labels -> H x W x 3 in the classes' colours; white where ignored.
+
+    Of multi-label masks, classes x H x W, colours are mixed where several classes are, and black where none is.
+    """
+    if mask.ndim == 3:
+        present = mask == 1
+        total = np.einsum("chw,cd->hwd", present.astype(np.float32), np.asarray(labels.colors, np.float32))
+        mixed = total / np.maximum(present.sum(0), 1)[..., None]
+        mixed[mask[0] == labels.ignore] = 255
+        return np.asarray(mixed, np.uint8)
     palette = np.full((256, 3), 255, np.uint8)
     palette[: len(labels)] = labels.colors
     painted: Image = palette[mask]
@@ -275,17 +285,33 @@ def _errors(item: Item, labels: Labels) -> Image:
     photo, truth, prediction = item
     grey = photo.mean(2, keepdims=True).repeat(3, 2)
     picture = 0.5 * grey + 110
-    ignored = truth == labels.ignore
-    wrong = (truth != prediction) & ~ignored
+    wrong, ignored = _mistakes(truth, prediction, labels.ignore)
     picture[wrong] = 0.3 * grey[wrong] + 0.7 * np.array([235, 20, 20])
     picture[ignored] = 0.25 * grey[ignored]
     errors: Image = picture.astype(np.uint8)
     return errors
 
 
+def _mistakes(truth: Mask, prediction: Mask, ignore: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the labels, or that of any class, are wrong, and where they are ignored; both H x W."""
+    if truth.ndim == 3:
+        ignored = truth[0] == ignore
+        return (truth != prediction).any(0) & ~ignored, ignored
+    ignored = truth == ignore
+    return (truth != prediction) & ~ignored, ignored
+
+
+def _present(mask: Mask, labels: Labels) -> set[int]:
+    """The labels in a mask."""
+    if mask.ndim == 2:
+        return set(np.unique(mask).tolist())
+    ignored = {labels.ignore} if (mask[0] == labels.ignore).any() else set[int]()
+    return ignored | {label for label, plane in enumerate(mask) if (plane == 1).any()}
+
+
 def _legend(items: Sequence[Item], labels: Labels) -> list[Patch]:
     """A patch for each class in the truths and predictions, and one for ignored pixels."""
-    present = {int(label) for _, truth, prediction in items for label in np.unique([truth, prediction])}
+    present = {label for _, *masks in items for mask in masks for label in _present(mask, labels)}
     handles = [
         Patch(facecolor="#{:02x}{:02x}{:02x}".format(*color), edgecolor="0.3", linewidth=0.5, label=name)
         for label, (name, color) in enumerate(zip(labels.classes, labels.colors, strict=True))

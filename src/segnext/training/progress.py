@@ -1,6 +1,8 @@
 """The training's progress: a bar in a terminal, now and then a line elsewhere."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 
@@ -74,3 +76,12 @@ class Progress:
     def _rate(self) -> str:
         speed = self.bar.tasks[self.task].speed
         return f"{speed * self.images_per_step:.1f} images/s  " if speed else ""
+
+
+@contextmanager
+def measuring() -> Iterator[Callable[[int, int], None]]:
+    """A function (done, total) that shows how far the measuring of the bands is, on stderr if it is a terminal."""
+    columns = (TextColumn("measure bands"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("bands", visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

@@ -13,7 +13,7 @@ import torch
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
-from segnext.evaluation.evaluate import evaluate
+from segnext.evaluation.evaluate import evaluate, no_counts
 from segnext.evaluation.metrics import Metrics
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
@@ -78,7 +78,7 @@ class Results:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""
         segmenter = self._segmenter(self._weights(state))
         part = self.processes.part(self.pairs)
-        counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
+        counts = no_counts(self.labels)
 
         def watch(done: int) -> None:
             progress.validating(done, len(part))
@@ -108,8 +108,8 @@ class Results:
         chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
         items = []
         for pair in (self.pairs[index] for index in chosen):
-            image, truth = pair.read_image(), pair.read_mask(self.labels)
-            items.append((image, truth, segmenter(image).mask))
+            result = segmenter.segment(pair.read_image(self.crops.preprocess.bands))
+            items.append((result.image, pair.read_mask(self.labels), result.mask))
         examples(items, self.labels, self.out / "examples.png")
 
     def _segmenter(self, weights: Weights) -> Segmenter:

@@ -12,10 +12,13 @@ import yaml
 
 from segnext.checkpoint.encoder import STEM, Start, start_encoder
 from segnext.checkpoint.finetune import start_network
+from segnext.checkpoint.header import WeightsFile
+from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
 from segnext.data.doctor.findings import Severity, counted
 from segnext.data.folder import Folder, Pair
+from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
@@ -25,6 +28,7 @@ from segnext.model.network import SegNeXt
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, TrainConfig
 from segnext.training.processes import Processes
+from segnext.training.progress import measuring
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -69,6 +73,24 @@ def _keep_total(config: TrainConfig, processes: Processes) -> TrainConfig:
     if processes.main:
         print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
     return replace(config, batch_size=size, accumulate=each // size)
+
+
+def prepare(
+    config: TrainConfig, data: DataSet, pairs: Sequence[Pair], processes: Processes, *, resume: bool
+) -> Preprocess:
+    """How pictures are prepared; one process measures named bands first, for a resumed run they were at its start.
+
+    Raises:
+        SegNextError: see `fitted_preprocess`.
+    """
+    last = Path(config.out) / "last.safetensors"
+    found = Preprocess()
+    if processes.main and resume and last.exists():
+        found = WeightsFile(last).preprocess
+    elif processes.main:
+        with measuring() as watch:
+            found = fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
+    return processes.same(found)
 
 
 def require_total_batch(config: TrainConfig, devices: int) -> None:

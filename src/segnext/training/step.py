@@ -17,7 +17,7 @@ from segnext.training.processes import Processes
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SMALLEST_SCALE = 2.0**-10  # of fp16's loss, which starts at 2 ** 16 and is halved while gradients overflow
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, 3, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
+Batch = tuple[Tensor, Tensor]  # pictures (B, bands, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
 
 
 class Taken(NamedTuple):

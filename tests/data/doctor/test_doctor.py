@@ -113,15 +113,17 @@ def test_exif(folder: Folder) -> None:
 def test_kinds_of_pictures(folder: Folder) -> None:
     folder.clean(6)
     picture = folder.picture()
-    folder.save("images/train/a0.png", Image.fromarray(picture[..., 0].astype(np.uint16) * 200))
+    folder.save("images/train/a0.png", Image.fromarray(folder.picture()[..., 0].astype(np.uint16) * 200))
     folder.save("images/train/a1.png", picture[..., 0].copy())
     folder.save("images/train/a2.png", Image.fromarray(picture).convert("RGBA"))
     folder.save("images/train/a4.png", np.full_like(picture, 9))
     (folder.root / "images/train/a3.png").unlink()
     (folder.root / "images/train/a3.tif").write_bytes(tiff(64, 48, bands=5))
     found = folder.found()
-    assert found.keys() == {"mixed-images", "deep-images", "blank-images"}
-    assert found["deep-images"].files == ("images/train/a0.png (16-bit grey)", "images/train/a3.tif (5 bands)")
+    assert found.keys() == {"mixed-images", "deep-images", "blank-images", "unnamed-bands"}
+    assert found["deep-images"].files == ("images/train/a0.png (1 band of 16 bits)",)
+    assert found["unnamed-bands"].files == ("images/train/a3.tif (5 bands of 8 bits)",)
+    assert "'bands: [band1, band2, band3, band4, band5]'" in found["unnamed-bands"].fix
     for kind in ("8 RGB", "1 16-bit grey", "1 grey", "1 RGB with alpha", "1 5 bands"):
         assert kind in found["mixed-images"].title
 

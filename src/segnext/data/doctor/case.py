@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from segnext.data.doctor.raster import read_raster_record
 from segnext.data.doctor.records import Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
 from segnext.imageio import unbound_pillow
@@ -56,7 +57,11 @@ def examine(
 
     def look(index: int) -> Record:
         item = survey.items[index]
-        image = read_image_record(survey.root / item.image, pixels=masks is None)
+        path, decoded = survey.root / item.image, masks is None
+        if survey.bands is None:
+            image = read_image_record(path, pixels=decoded)
+        else:
+            image = read_raster_record(path, survey.bands, pixels=decoded)
         return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
 
     records = []

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
+from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
-from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
+from segnext.data.doctor.findings import EXAMPLES, Finding, Severity, by_severity, counted, listed
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.survey import Survey, survey
 from segnext.data.folder import Folder
+from segnext.errors import SegNextError
 
 QUICK_MASKS = 48  # of each split are decoded in the quick examination
 
@@ -49,6 +51,11 @@ def check(root: Path, watch: Callable[[int, int], None] = lambda done, total: No
         SegNextError: when there is no such folder.
     """
     found = survey(root)
+    if found.labels is not None and found.labels.multi_label:
+        raise SegNextError(
+            f"{root}: its masks are multi-label, a folder of binary masks for each picture; "
+            f"'segnext data stats {root}' reads them all and names those that are wrong"
+        )
     return _judge(examine(found, done=lambda count: watch(count, len(found.items))))
 
 
@@ -57,11 +64,29 @@ def quick_check(folder: Folder, splits: Iterable[str]) -> list[Finding]:
 
     Findings of severity ERROR are those that would stop or spoil a training on these splits.
     """
+    if folder.labels.multi_label:
+        return [finding for split in splits for finding in _unreadable(folder, split)]
     part = survey(folder.path, splits)
-    part.labels = folder.labels
+    part.labels, part.bands = folder.labels, folder.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}
     case = examine(part, masks=[index in chosen for index in range(len(part.items))])
     return _judge(case).findings
+
+
+def _unreadable(folder: Folder, split: str) -> list[Finding]:
+    """Of some multi-label masks of a split, those that training could not read."""
+    pairs = folder.pairs(split)
+    problems = []
+    for index in _spread(range(len(pairs)), QUICK_MASKS):
+        try:
+            pairs[index].read_mask(folder.labels)
+        except SegNextError as error:
+            problems.append(str(error))
+    if not problems:
+        return []
+    title = f"{counted(len(problems), 'picture')} of split '{split}' without readable masks, of those looked at"
+    why, fix = "a training stops at the first of them", "mend what the messages name"
+    return [Finding("bad-class-masks", Severity.ERROR, title, why, fix, len(problems), tuple(problems[:EXAMPLES]))]
 
 
 def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
@@ -76,6 +101,7 @@ def _judge(case: Case) -> Report:
         *judge_masks(case, found),
         *judge_classes(case, found),
         *judge_images(case),
+        *judge_bands(case),
         *judge_leakage(case),
     ]
     return Report(case, found, by_severity(findings))

@@ -118,7 +118,7 @@ def kind_of(image: Image) -> str:
 
 def _kinds(case: Case) -> Iterator[Finding]:
     kinds = Counter(kind_of(record.image) for _, record in case.pairs() if record.image.mode)
-    if len(kinds) > 1:
+    if len(kinds) > 1 and case.survey.bands is None:
         usual = kinds.most_common(1)[0][0]
         others = [
             named(i.image, kind_of(r.image)) for i, r in case.pairs() if r.image.mode and kind_of(r.image) != usual
@@ -131,17 +131,6 @@ def _kinds(case: Case) -> Iterator[Finding]:
             "nothing, if that is right; else save them alike",
             len(others),
             examples(others),
-        )
-    deep = [named(i.image, kind_of(r.image)) for i, r in case.pairs() if r.image.bits >= 16 or r.image.bands > 4]
-    if deep:
-        yield Finding(
-            "deep-images",
-            Severity.WARNING,
-            f"{counted(len(deep), 'picture')} of 16 bits, floats or more than four bands",
-            "read as ordinary 8-bit RGB pictures they lose depth and bands, and dark 16-bit ones become black",
-            "see to it that they are read as they are (bands and value range), or convert them to 8-bit RGB",
-            len(deep),
-            examples(deep),
         )
     pages = [named(i.image, f"{r.image.frames} pictures") for i, r in case.pairs() if r.image.frames > 1]
     if pages:

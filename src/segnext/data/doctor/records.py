@@ -10,7 +10,7 @@ import PIL.Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from segnext.data.doctor.values import Values, measure
-from segnext.imageio import MAX_PIXELS
+from segnext.imageio import MAX_PIXELS, read_image
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -47,6 +47,13 @@ class Header:
     def upright(self) -> Size:
         """Width and height once the EXIF orientation is applied."""
         return self.size[::-1] if self.orientation >= 5 else self.size
+
+    @property
+    def multiband(self) -> bool:
+        """Whether it holds more than a picture and its transparency, which reading it as RGB would lose."""
+        return self.bands > 4 or (
+            self.bands == 4 and self.format == "TIFF" and (self.bits > 8 or self.mode in ("bands", "RGBX"))
+        )
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,22 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
-        upright = _upright(picture.convert("RGB") if picture.mode != "RGB" else picture, header.orientation)
+        if picture.mode == "F" or picture.mode.startswith("I"):  # Pillow would cut 16 bits off at 255
+            upright = PIL.Image.fromarray(read_image(path))
+        else:
+            upright = _upright(picture.convert("RGB") if picture.mode != "RGB" else picture, header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)
         digest.update(repr(upright.size).encode())
-        grey = upright.reduce(max(1, min(upright.size) // (4 * THUMB))).convert("L")
-        thumb = grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
-        return replace(record, digest=digest.digest(), thumb=thumb)
+        return replace(record, digest=digest.digest(), thumb=thumbnail(upright))
 
     found = _open(path, read)
     return found if isinstance(found, Image) else Image(**vars(found))
+
+
+def thumbnail(picture: PIL.Image.Image) -> bytes:
+    """An upright RGB picture in grey, THUMB x THUMB."""
+    grey = picture.reduce(max(1, min(picture.size) // (4 * THUMB))).convert("L")
+    return grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
 
 
 def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:

@@ -56,6 +56,7 @@ def overview(report: Report) -> list[str]:
     if labels:
         lines.append(
             f"dataset.yaml: {labels.name}, {counted(len(labels), 'class', 'classes')}, ignore label {labels.ignore}"
+            + (f", bands {', '.join(survey.bands.names)}" if survey.bands else "")
         )
     elif not survey.labels_error:
         lines.append("dataset.yaml: there is none, so what the labels mean is not known")

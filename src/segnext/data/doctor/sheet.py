@@ -11,6 +11,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.bands import view_file
 from segnext.data.doctor.charts import class_chart, size_chart
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
@@ -79,9 +80,10 @@ def _chosen(report: Report) -> list[tuple[int, str]]:
 
 def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     item, record = report.case.survey.items[index], report.case.records[index]
-    root = report.case.survey.root
+    root, bands = report.case.survey.root, report.case.survey.bands
     try:
-        picture = PIL.Image.fromarray(read_image(root / item.image))
+        path = root / item.image
+        picture = PIL.Image.fromarray(read_image(path) if bands is None else view_file(path, bands))
     except SegNextError:
         return None
     picture.thumbnail(THUMB)

@@ -11,6 +11,7 @@ from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.labels import Labels
+from segnext.preprocess import Bands
 
 LIST_SUFFIXES = (".txt", ".lst", ".csv")
 MAX_LIST_BYTES = 64_000_000
@@ -37,6 +38,7 @@ class Survey:
         items: the pairs.
         tree: all its files.
         pairing: how the pictures were paired, and those that were not.
+        bands: those that dataset.yaml names, or None.
         lists: for each list of names that gives a split, its file and the names that no pair has.
     """
 
@@ -47,6 +49,7 @@ class Survey:
     items: list[Item]
     tree: Tree
     pairing: Pairing
+    bands: Bands | None = None
     lists: dict[str, tuple[Path, list[str]]] = field(default_factory=dict)
 
     def splits(self) -> dict[str, list[int]]:
@@ -67,7 +70,8 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
     """
     if not root.is_dir():
         raise SegNextError(f"{root}: no such folder; give the folder that holds the pictures and their masks")
-    labels, problem = _labels(root)
+    folder, problem = _folder(root)
+    labels, bands = (folder.labels, folder.bands) if folder else (None, None)
     tree = walk(root)
     files = [file for file in tree.pictures if labels is None or file.parts[0] in ("images", "masks")]
     if splits is not None:
@@ -76,7 +80,7 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
         files = tree.pictures
     pairing = pair(files)
     ready = _is_ready(pairing)
-    result = Survey(root, labels, problem, ready, [], tree, pairing)
+    result = Survey(root, labels, problem, ready, [], tree, pairing, bands)
     lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _lists(result)
     for image, mask in pairing.pairs:
         by_folder = _split_by_folder(image, ready)
@@ -85,11 +89,11 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
     return result
 
 
-def _labels(root: Path) -> tuple[Labels | None, str | None]:
+def _folder(root: Path) -> tuple[Folder | None, str | None]:
     if not (root / "dataset.yaml").is_file():
         return None, None
     try:
-        return Folder.open(root).labels, None
+        return Folder.open(root), None
     except SegNextError as error:
         return None, str(error)
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from segnext.bands import bands_from_dict
 from segnext.data.importers.options import Options
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
+from segnext.preprocess import Bands
 
 DERIVE = "derive"
 MOST_CLASSES = 255  # labels 0 to 254, and 255 to ignore
@@ -27,7 +30,26 @@ def given_labels(options: Options) -> Labels | None:
         return known_labels(options.like)
     if not options.classes or options.classes == DERIVE:
         return None
-    path = Path(options.classes)
+    return Labels.from_dict(*_content(options.classes))
+
+
+def given_bands(options: Options) -> Bands | None:
+    """The bands that the options name, else those of the class list's file; None for 8-bit RGB pictures.
+
+    Raises:
+        SegNextError: when the file cannot be read, or the bands are not names that differ.
+    """
+    if options.bands is not None or options.nodata is not None:
+        names = None if options.bands is None else list(options.bands)
+        return bands_from_dict({"bands": names, "nodata": options.nodata}, "--bands and --nodata")
+    if not options.classes or options.classes == DERIVE:
+        return None
+    return bands_from_dict(*_content(options.classes))
+
+
+def _content(name: str) -> tuple[dict[str, Any], str]:
+    """What a dataset.yaml holds, and its path for error messages."""
+    path = Path(name)
     file = path / "dataset.yaml" if path.is_dir() else path
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -35,7 +57,7 @@ def given_labels(options: Options) -> Labels | None:
         raise SegNextError(f"{file}: cannot be read ({error.strerror}); give a dataset.yaml to --classes") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SegNextError(f"{file}: not valid YAML ({' '.join(str(error).split())}); mend it") from error
-    return Labels.from_dict(content, str(file))
+    return content, str(file)
 
 
 def made_labels(name: str, classes: Sequence[str], colors: Sequence[Color] | None = None) -> Labels:

@@ -46,6 +46,8 @@ class Options:
             with lists train.txt, val.txt, ...
         exif: what masks of EXIF-rotated pictures are drawn on: "upright", "stored", or "auto" where their size tells.
         link: hard links to the pictures instead of copies.
+        bands: names of the pictures' bands, for dataset.yaml; None for those of `classes`, if any.
+        nodata: value in the pictures that stands for "not measured", for dataset.yaml.
         images: folder of the pictures in `source`; None to find it.
         masks: folder of the masks in `source`; None to find it.
         classes: a dataset.yaml with the class list, or "derive"; None for the format's own default.
@@ -64,6 +66,8 @@ class Options:
     split_from: str = "auto"
     exif: str = "auto"
     link: bool = False
+    bands: tuple[str, ...] | None = None
+    nodata: float | None = None
     images: str | None = None
     masks: str | None = None
     classes: str | None = None

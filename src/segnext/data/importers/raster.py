@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from segnext.bands import picture_size
 from segnext.data.importers.source import PairError
 from segnext.errors import SegNextError
-from segnext.imageio import FORMATS, read_image, unbound_pillow
+from segnext.imageio import FORMATS, unbound_pillow
 
 ORIENTATION = 0x0112  # EXIF tag
 Kind = TypeVar("Kind", bound=np.generic)
@@ -38,12 +38,9 @@ def picture_shape(picture: Path | bytes) -> Shape:
         PairError: when it cannot be read.
     """
     try:
-        height, width = read_image(picture).shape[:2]
+        height, width = picture_size(picture)
     except SegNextError as error:
-        raster = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED) if isinstance(picture, Path) else None
-        if raster is None:
-            raise PairError("unreadable picture", str(error)) from error
-        return Shape(raster.shape[0], raster.shape[1], 1)  # several bands of 16 bits, which Pillow does not know
+        raise PairError("unreadable picture", str(error)) from error
     return Shape(height, width, orientation(picture))
 
 

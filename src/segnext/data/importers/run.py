@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from segnext.data.importers.classes import given_bands
 from segnext.data.importers.options import Options
 from segnext.data.importers.raster import picture_shape, upright
 from segnext.data.importers.report import Record, Summary, finish_report, read_report, start_report, to_line
@@ -37,6 +38,7 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
     """
     _require_apart(options.source, destination)
     source: Source = import_module(f"segnext.data.importers.{kind}").open_source(options, watch)
+    bands = given_bands(options)
     settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict()}
     earlier = read_report(destination, settings)
     targets = _targets(source.items)
@@ -53,7 +55,7 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         records += [writer.lone(problem) for problem in source.problems]
         if any(record.target for record in records):
             with replacing(destination / "dataset.yaml") as temporary:
-                temporary.write_text(to_yaml(source.labels), encoding="utf-8")
+                temporary.write_text(to_yaml(source.labels, bands), encoding="utf-8")
         finish_report(destination, settings, records)
     except OSError as error:
         raise SegNextError(
@@ -183,10 +185,9 @@ def _stamp(item: Item) -> tuple[int, ...]:
 
 
 def _settings(options: Options) -> dict[str, Any]:
-    """The options that decide what is written; how pictures get there does not."""
+    """The options that decide what the pairs become; how pictures get there, and their bands' names, do not."""
     settings = {**asdict(options), "source": str(options.source.resolve())}
-    del settings["link"]
-    return settings
+    return {name: value for name, value in settings.items() if name not in ("link", "bands", "nodata")}
 
 
 def _require_apart(source: Path, destination: Path) -> None:

@@ -19,11 +19,13 @@ class Layout:
         path: its folder.
         labels: what the labels mean that its pairs' masks are decoded to.
         found: lists the pairs of each split that is there.
+        bands: none have names; they are read as pictures.
     """
 
     path: Path
     labels: Labels
     found: Mapping[str, Callable[[], list[Pair]]]
+    bands: None = None
 
     def splits(self) -> list[str]:
         """Names of the splits that are there."""

@@ -16,7 +16,9 @@ INSTALL = {
 }
 
 
-def start(source: Source, engine: str = "auto", device: str = "auto", precision: str = "auto") -> Engine:
+def start(
+    source: Source, engine: str = "auto", device: str = "auto", precision: str = "auto", streams: int = 1
+) -> Engine:
     """An engine that runs the network of `source`.
 
     Args:
@@ -25,6 +27,9 @@ def start(source: Source, engine: str = "auto", device: str = "auto", precision:
             where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
         device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
         precision: "fp32" or "bf16"; "auto" takes bf16 where the processor computes it, fp32 elsewhere and on CUDA.
+
+        streams: pictures to work on at the same time, called from so many threads; each then takes longer, all of
+            them together take less. OpenVINO alone has more than one.
 
     Raises:
         SegNextError: when what is asked for is unknown, not installed or not possible here.
@@ -42,7 +47,7 @@ def start(source: Source, engine: str = "auto", device: str = "auto", precision:
     if not all(map(find_spec, INSTALL[engine])):
         extra = "fast" if engine == "openvino" else engine
         raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
-    return _openvino(source, precision) if engine == "openvino" else _onnxruntime(source, precision)
+    return _openvino(source, precision, streams) if engine == "openvino" else _onnxruntime(source, precision)
 
 
 def _device(name: str) -> str:
@@ -76,12 +81,12 @@ def _torch(source: Source, device: str, precision: str) -> Engine:
     return TorchEngine(source.load().model(), device, precision)
 
 
-def _openvino(source: Source, precision: str) -> Engine:
+def _openvino(source: Source, precision: str, streams: int) -> Engine:
     from segnext.inference.engines.openvino_engine import OpenVINOEngine, computes_bf16
 
     if precision == "auto":
         precision = "bf16" if computes_bf16() else "fp32"
-    return OpenVINOEngine(source, precision)
+    return OpenVINOEngine(source, precision, streams)
 
 
 def _onnxruntime(source: Source, precision: str) -> Engine:

@@ -19,11 +19,13 @@ class Engine(Protocol):
         name: torch, openvino or onnxruntime.
         precision: fp32 or bf16, in which most of the network is computed.
         device: where, such as cpu or cuda:0.
+        streams: pictures that it works on at the same time, for callers in different threads; more of them wait.
     """
 
     name: str
     precision: str
     device: str
+    streams: int
 
     def __call__(self, x: Batch) -> Logits:
         """Scores of all classes at an eighth of the resolution; the caller may keep the array."""

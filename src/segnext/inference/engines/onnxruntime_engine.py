@@ -20,6 +20,7 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
     device = "cpu"
     precision = "fp32"
+    streams = 1
 
     def __init__(self, source: Source) -> None:
         folder = artefact(source.digest, "onnxruntime", lambda folder: _export(source, folder / "network.onnx"))

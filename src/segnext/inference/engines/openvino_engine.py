@@ -4,6 +4,7 @@ import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from segnext.inference.engines.artefacts import artefact
@@ -23,12 +24,20 @@ class OpenVINOEngine:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, source: Source, precision: str) -> None:
+    def __init__(self, source: Source, precision: str, streams: int = 1) -> None:
         self.precision = precision
-        self.request = infer_request(exported(source), precision)
+        self.streams = streams
+        network = compiled(exported(source), precision, streams)
+        self.free: SimpleQueue[Any] = SimpleQueue()  # requests, each with its own memory
+        for _ in range(streams):
+            self.free.put(network.create_infer_request())
 
     def __call__(self, x: Batch) -> Logits:
-        logits: Logits = self.request.infer([x], share_inputs=True)[0][0]
+        request = self.free.get()
+        try:
+            logits: Logits = request.infer([x], share_inputs=True)[0][0]
+        finally:
+            self.free.put(request)
         return logits
 
 
@@ -37,17 +46,18 @@ def exported(source: Source) -> Path:
     return artefact(source.digest, "openvino", lambda folder: _export(source, folder / FILE)) / FILE
 
 
-def infer_request(file: Path, precision: str, **options: str) -> Any:
-    """A network in OpenVINO's format, compiled for this processor and ready to run; the lowest latency is asked for.
+def compiled(file: Path, precision: str, streams: int = 1, **options: Any) -> Any:
+    """A network in OpenVINO's format, compiled for this processor.
 
     What is compiled is kept beside `file`, as it is quicker to load than to compile.
     """
     options |= {
-        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": streams,  # among which the cores are divided
+        "ENABLE_CPU_PINNING": streams == 1,  # with more, other threads read and write pictures
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "CACHE_DIR": str(file.parent),
     }
-    return _core().compile_model(file, "CPU", options).create_infer_request()
+    return _core().compile_model(file, "CPU", options)
 
 
 def computes_bf16() -> bool:

@@ -1,5 +1,7 @@
 """PyTorch, on a processor or a CUDA device."""
 
+from threading import Lock
+
 import torch
 
 from segnext.errors import SegNextError
@@ -12,16 +14,18 @@ class TorchEngine:
     """The folded network in eager mode; see `Engine`."""
 
     name = "torch"
+    streams = 1
 
     def __init__(self, model: SegNeXt, device: str, precision: str) -> None:
         self.device = device
+        self.turn = Lock()  # each call takes all cores
         self.precision = precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.network = fold(model).to(device, self.dtype)
 
-    @torch.inference_mode()
     def __call__(self, x: Batch) -> Logits:
-        logits: Logits = self.network(torch.from_numpy(x).to(self.device, self.dtype))[0].float().cpu().numpy()
+        with self.turn, torch.inference_mode():
+            logits: Logits = self.network(torch.from_numpy(x).to(self.device, self.dtype))[0].float().cpu().numpy()
         return logits
 
 

@@ -1,0 +1,109 @@
+"""Multi-label weights: the network says of each class by itself whether it is at a pixel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segnext.errors import SegNextError
+from segnext.inference.result import Result
+
+if TYPE_CHECKING:
+    from segnext.kernels.average import Look
+
+THRESHOLD = 0.5
+
+
+def presence(looks: "Sequence[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
+    """Probability that each class is there: the mean over the looks of sigmoid(logit), (classes, H, W).
+
+    Args:
+        looks: at least one; the same classes in each.
+        size: height and width of the picture.
+    """
+    return np.stack([_presence(looks, label, size) for label in range(looks[0].logits.shape[2])])
+
+
+def find_planes(looks: "Sequence[Look]", size: tuple[int, int], threshold: float) -> NDArray[np.uint8]:
+    """Where each class is, by `presence` above `threshold`: (classes, H, W) of 0 and 1."""
+    labels = range(looks[0].logits.shape[2])
+    return np.stack([(_presence(looks, label, size) > threshold).astype(np.uint8) for label in labels])
+
+
+def certainty(looks: "Sequence[Look]", size: tuple[int, int], planes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probability of what `planes` say: that the class is there, or that it is not; (classes, H, W)."""
+    chances = presence(looks, size)
+    return np.where(planes == 1, chances, 1 - chances)
+
+
+def _presence(looks: "Sequence[Look]", label: int, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Of one class, (H, W)."""
+    from segnext.kernels.enlarge import enlarge
+
+    total = np.zeros(size, np.float32)
+    for look in looks:
+        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size)[0]
+        with np.errstate(over="ignore"):  # then the probability is 0
+            total += 1 / (1 + np.exp(-(scores[:, ::-1] if look.mirrored else scores)))
+    return total / np.float32(len(looks))
+
+
+def check_threshold(threshold: float | None, multi_label: bool) -> float:
+    """The threshold to use; the default where none is given.
+
+    Raises:
+        SegNextError: when it is no probability, or given for weights with one label per pixel.
+    """
+    if threshold is None:
+        return THRESHOLD
+    if not multi_label:
+        raise SegNextError("these weights give each pixel one label; a threshold is for multi-label ones, leave it out")
+    if not 0.0 < threshold < 1.0:
+        raise SegNextError(f"the threshold is {threshold}; it is a probability, above 0 and below 1")
+    return threshold
+
+
+@dataclass(frozen=True, eq=False)
+class MultiLabelResult(Result):
+    """One picture segmented by multi-label weights.
+
+    Attributes:
+        mask: where each class is, (classes, H, W) uint8 of 0 and 1, at the picture's own size.
+    """
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of what the mask says of each class at each pixel, (classes, H, W) float32, 0..1."""
+        return self.measure_confidence()
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Each class's share of the pixels, 0..1; together they may be more or less than 1."""
+        return {name: float(plane.mean()) for name, plane in zip(self.classes, self.mask, strict=True)}
+
+    def mask_image(self) -> PIL.Image.Image:
+        """Refused: there is a mask for every class, see `mask_images`."""
+        raise SegNextError("a multi-label result has a mask for every class; take those of mask_images()")
+
+    def mask_images(self) -> dict[str, PIL.Image.Image]:
+        """For every class that occurs, `.masks/CLASS.png` and its mask of 0 and 255, as training reads them."""
+        present = zip(self.classes, self.mask, strict=True)
+        return {f".masks/{name}.png": PIL.Image.fromarray(plane * 255) for name, plane in present if plane.any()}
+
+    def save(self, out: Path | str, name: str | None = None) -> None:
+        """Write `NAME.masks/CLASS.png` for the classes that occur, and `NAME.overlay.png`, into the folder `out`.
+
+        Raises:
+            SegNextError: when they cannot be written.
+        """
+        super().save(out, name)
+        folder = Path(out) / f"{self.name if name is None else name}.masks"
+        folder.mkdir(exist_ok=True)
+        for label, share in self.shares.items():
+            if share == 0:
+                (folder / f"{label}.png").unlink(missing_ok=True)  # of an earlier prediction
