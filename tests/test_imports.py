@@ -30,8 +30,11 @@ ALLOWED: dict[str, set[str]] = {
     | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
     "evaluation": BASE | {"data", "inference"},
     "training": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint"},
+    "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
     "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
-    "cli": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training", "benchmark"},
+    "cli": BASE
+    | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
+    | {"pretraining", "benchmark"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}

@@ -35,7 +35,7 @@ class Profile:
 
         task.use_cache()
         weights = WeightsFile(task.weights)
-        self.request = compiled(exported(weights), precision, PERF_COUNT=True).create_infer_request()
+        self.request = compiled(exported(weights), precision, PERF_COUNT="YES").create_infer_request()
         self.x, _ = network_input(read_image(task.picture), weights.preprocess)
 
     def kinds(self) -> dict[str, float]:

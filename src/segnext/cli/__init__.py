@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "segment pictures: masks, overlays, shares of the classes",
     "train": "train a model on a data set folder, or resume a run",
     "eval": "measure weights on a labelled split",
+    "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
     "bench": "measure how long each stage takes, engine by engine",
@@ -72,7 +73,7 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise SegNextError(f"there is no such command; choose from {', '.join(COMMANDS)}")
     command = importlib.import_module(f"segnext.cli.{name}")
-    if name == "train":  # its flags are the fields of a dataclass, which it parses itself
+    if name in ("train", "pretrain"):  # their flags are the fields of a dataclass, which they parse themselves
         return int(command.main(arguments))
     parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
     command.add_arguments(parser)

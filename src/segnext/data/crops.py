@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +22,12 @@ from segnext.labels import Labels
 from segnext.preprocess import Preprocess
 
 BATCHES_AHEAD = 4
+
+
+class Samples(Protocol):
+    """Samples by number, each a picture and what is to be learnt about it, all of the same shape."""
+
+    def __getitem__(self, number: int, /) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,10 @@ class Crops:
     augment: Augment
     seed: int
     sampler: ClassSampler | None = None
+
+    def name(self, number: int) -> str:
+        """The file of sample `number`."""
+        return str(self.pair(number).image)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         cv2.setNumThreads(1)  # the cores are the network's
@@ -94,8 +105,8 @@ def epoch_order(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     return order
 
 
-def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of the samples `numbers`, prepared ahead of time by `workers` threads.
+def batches(samples: Samples, numbers: Iterable[int], batch_size: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of samples by their numbers, prepared ahead of time by `workers` threads.
 
     Threads suffice, because decoding, resizing and colour conversion run outside Python's lock, and an
     error keeps the name of its file.
@@ -105,14 +116,14 @@ def batches(crops: Crops, numbers: Iterable[int], batch_size: int, workers: int)
         upcoming = iter(numbers)
 
         def submit(count: int) -> None:
-            pending.extend(pool.submit(crops.__getitem__, number) for number in islice(upcoming, count))
+            pending.extend(pool.submit(samples.__getitem__, number) for number in islice(upcoming, count))
 
         submit(BATCHES_AHEAD * batch_size)
         try:
             while pending:
-                samples = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
+                batch = [pending.popleft().result() for _ in range(min(batch_size, len(pending)))]
                 submit(batch_size)
-                images, masks = zip(*samples, strict=True)
-                yield torch.stack(images), torch.stack(masks)
+                images, targets = zip(*batch, strict=True)
+                yield torch.stack(images), torch.stack(targets)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.config import ModelConfig, check, preset
 from segnext.model.context import EMA, CrissCross, NonLocal
 from segnext.model.decoders import ASPPDecoder, DANetDecoder, HamDecoder, MLPDecoder, PSPDecoder
-from segnext.model.hamburger import CD, NMF, VQ, Decomposition, Hamburger
-from segnext.model.layers import RowRandom
+from segnext.model.hamburger import CD, NMF, VQ, Hamburger
 from segnext.model.mscan import MSCAN
+from segnext.model.trainable import Trainable
 
 WITHOUT_CONTEXT: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLPDecoder,
@@ -22,7 +21,7 @@ WITHOUT_CONTEXT: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-class SegNeXt(nn.Module):
+class SegNeXt(Trainable):
     """Encoder and decoder in a row; the logits are resized to the image.
 
     Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W).
@@ -32,16 +31,6 @@ class SegNeXt(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-
-    def random_generators(self) -> list[torch.Generator]:
-        """The generators from which training draws bases; their states are part of a run's state."""
-        return [module.generator for module in self.modules() if isinstance(module, Decomposition)]
-
-    def share_batches(self, part: int, parts: int) -> None:
-        """From now on every batch is part `part` (from 0) of `parts` equal ones; see `RowRandom`."""
-        for module in self.modules():
-            if isinstance(module, RowRandom):
-                module.share = (part, parts)
 
     def forward(self, image: Tensor) -> Tensor:
         logits = self.decoder(self.encoder(image))

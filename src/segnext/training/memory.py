@@ -1,15 +1,23 @@
 """When memory runs out: saying what helps, and going on with a smaller batch on the device."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
+from segnext.allocator import keep_pages
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import NO_MEMORY
-from segnext.training.config import TrainConfig
+from segnext.training.config import RunConfig
+from segnext.training.processes import Processes
+from segnext.training.reproducible import reproducible
+from segnext.training.start import write_recipe
+
+C = TypeVar("C", bound=RunConfig)
 
 
 class OutOfMemoryError(SegNextError):
@@ -19,17 +27,18 @@ class OutOfMemoryError(SegNextError):
         less: settings that take less of it, with as many pictures in a step; None where a pass has a single one.
     """
 
-    def __init__(self, message: str, less: TrainConfig | None) -> None:
+    def __init__(self, message: str, less: Any) -> None:
         super().__init__(message)
         self.less = less
 
 
 @contextmanager
-def watching_memory(config: TrainConfig, step: int) -> Iterator[None]:
+def watching_memory(config: RunConfig, smaller_input: str, step: int) -> Iterator[None]:
     """Turn the ways in which memory runs out in a step into one sentence that says what helps.
 
     Args:
-        config: the run, with its crop and precision decided.
+        config: the run, with its precision decided.
+        smaller_input: which setting makes the network's input smaller.
         step: number of the step, from 1.
 
     Raises:
@@ -45,8 +54,7 @@ def watching_memory(config: TrainConfig, step: int) -> Iterator[None]:
         knobs = [] if less is None else [f"--batch_size {less.batch_size} --accumulate {less.accumulate}"]
         if less is not None and not config.fit_memory:
             knobs[0] += " (the same pictures in a step; --fit_memory true does it by itself)"
-        height, width = config.crop or (0, 0)
-        knobs += [f"a --crop smaller than [{height},{width}]"]
+        knobs.append(smaller_input)
         knobs += ["--precision bf16"] if config.precision == "fp32" else []
         raise OutOfMemoryError(
             f"{config.out}: out of memory in step {step} with batch_size {config.batch_size} on {config.device}; "
@@ -55,12 +63,33 @@ def watching_memory(config: TrainConfig, step: int) -> Iterator[None]:
         ) from error
 
 
-def _with_less(config: TrainConfig) -> TrainConfig | None:
+def _with_less(config: C) -> C | None:
     """`config` with fewer pictures in a pass and as many in a step; None where a pass has a single one."""
     per_step = config.batch_size * config.accumulate
     smaller = (size for size in range(config.batch_size // 2, 0, -1) if per_step % size == 0)
     size = next(smaller, None)
-    return None if size is None else replace(config, batch_size=size, accumulate=per_step // size)
+    if size is None:
+        return None
+    return replace(config, batch_size=size, accumulate=per_step // size)  # type: ignore[type-var]
+
+
+def fitting(config: C, resume: bool, attempt: Callable[[C, Processes, bool], Path]) -> Path:
+    """`attempt` with the settings, the processes and whether to resume; again with a smaller batch where that is asked
+    for and memory runs out.
+    """
+    keep_pages()
+    processes = Processes.of_torchrun()
+    while True:
+        try:
+            with reproducible(config.reproducible):
+                return attempt(config, processes, resume)
+        except OutOfMemoryError as error:
+            if not config.fit_memory or error.less is None or processes.count > 1:
+                raise
+            config, resume = error.less, True
+        free_memory()
+        print(f"out of memory: now batch_size {config.batch_size} and accumulate {config.accumulate}", flush=True)
+        write_recipe(config)
 
 
 def free_memory() -> None:

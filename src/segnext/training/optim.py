@@ -4,18 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from segnext.model.mscan import MSCAN, Stage
-from segnext.model.network import SegNeXt
 from segnext.training.config import Optimizer, Schedule
 
 
-def build_optimizer(model: SegNeXt, options: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
-    Only convolution weights decay; norms, biases and layer scales are vectors and do not. Each group's
-    `base_lr` is its peak learning rate. Frozen parameters are in none.
+    Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each
+    group's `base_lr` is its peak learning rate. Frozen parameters are in none.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and whether they decay
-    for factor, module in (*encoder_factors(model, options.layer_decay), (options.head_lr_factor, model.decoder)):
+    for factor, module in (*encoder_factors(encoder, options.layer_decay), (options.head_lr_factor, head)):
         for parameter in module.parameters():
             if parameter.requires_grad:
                 groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
@@ -26,14 +25,14 @@ def build_optimizer(model: SegNeXt, options: Optimizer) -> torch.optim.AdamW:
     return torch.optim.AdamW(described, lr=options.lr, betas=options.betas, fused=True)
 
 
-def encoder_factors(model: SegNeXt, decay: float) -> list[tuple[float, nn.Module]]:
+def encoder_factors(encoder: nn.Module, decay: float) -> list[tuple[float, nn.Module]]:
     """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
 
     What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
     before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with MSCAN's blocks for layers.
     """
-    assert isinstance(model.encoder, MSCAN)
-    stages: list[Stage] = list(model.encoder.stages)  # type: ignore[arg-type]
+    assert isinstance(encoder, MSCAN)
+    stages: list[Stage] = list(encoder.stages)  # type: ignore[arg-type]
     depth = sum(len(stage.blocks) for stage in stages)
     factors: list[tuple[float, nn.Module]] = []
     number = 0

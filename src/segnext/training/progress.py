@@ -12,7 +12,7 @@ from rich.progress import Progress as RichProgress
 
 
 class Progress:
-    """A bar on stderr with steps, time left, images per second, loss, learning rate and mIoU.
+    """A bar on stderr with steps, time left, images per second, loss, learning rate and what val gave last.
 
     When stderr is not a terminal there is a line instead whenever val was measured.
 
@@ -37,7 +37,7 @@ class Progress:
             speed_estimate_period=120,
         )
         self.task = self.bar.add_task("train", total=steps, completed=done, numbers="")
-        self.miou = ""
+        self.measured = ""
         self.loss = float("nan")
 
     def __enter__(self) -> "Progress":
@@ -52,16 +52,16 @@ class Progress:
     def update(self, step: int, loss: float, lr: float) -> None:
         """After a training step."""
         self.loss = loss
-        self.bar.update(self.task, completed=step, numbers=f"{self._rate()}loss {loss:.3f}  lr {lr:.1e}{self.miou}")
+        self.bar.update(self.task, completed=step, numbers=f"{self._rate()}loss {loss:.3f}  lr {lr:.1e}{self.measured}")
 
     def validating(self, done: int, total: int) -> None:
         """While val is being measured."""
         self.bar.update(self.task, numbers=f"val {done}/{total}")
 
-    def validated(self, miou: float, best: float) -> None:
-        """After val was measured."""
-        self.miou = f"  mIoU {100 * miou:.1f} (best {100 * best:.1f})"
-        self.bar.update(self.task, numbers=self.miou.strip())
+    def validated(self, name: str, value: float, best: float) -> None:
+        """After val was measured: a name, and its value and highest value so far in 0..1."""
+        self.measured = f"  {name} {100 * value:.1f} (best {100 * best:.1f})"
+        self.bar.update(self.task, numbers=self.measured.strip())
         self.report()
 
     def report(self) -> None:
@@ -70,7 +70,7 @@ class Progress:
             task = self.bar.tasks[self.task]
             left = task.time_remaining
             when = f"  {timedelta(seconds=int(left))} left" if left else ""
-            numbers = f"{self._rate()}loss {self.loss:.3f}{self.miou}{when}"
+            numbers = f"{self._rate()}loss {self.loss:.3f}{self.measured}{when}"
             print(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}", file=sys.stderr, flush=True)
 
     def _rate(self) -> str:

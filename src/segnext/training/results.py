@@ -72,7 +72,7 @@ class Results:
             state.best, state.stale = metrics.miou, 0
             if self.processes.main:
                 save_weights(self._weights(state), self.out / "best.safetensors")
-        progress.validated(metrics.miou, state.best)
+        progress.validated("mIoU", metrics.miou, state.best)
 
     def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
         """Metrics over all processes' parts of val, exact; None when one of them was asked to stop."""

@@ -2,23 +2,75 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
-from segnext.data.crops import Crops, batches
+from segnext.data.crops import batches
 from segnext.errors import SegNextError
-from segnext.training.config import TrainConfig
+from segnext.files import remove_leftovers
+from segnext.training.config import RunConfig
 from segnext.training.log import Log
 from segnext.training.memory import watching_memory
+from segnext.training.plan import Plan, RunResults, RunSamples
 from segnext.training.processes import Processes
 from segnext.training.progress import Progress
-from segnext.training.results import Results
+from segnext.training.start import start_folder
 from segnext.training.state import State
-from segnext.training.step import Batch, NotFiniteError, Taken, TrainStep
-from segnext.training.stop import Stop, Stopped
+from segnext.training.step import Batch, NotFiniteError, Step, Taken
+from segnext.training.stop import Stop, Stopped, stopping
+
+
+def carry_out(
+    config: RunConfig,
+    plan: Plan,
+    processes: Processes,
+    step: Step,
+    state: State,
+    samples: RunSamples,
+    results_with: Callable[[Log | None], RunResults],
+    *,
+    resume: bool,
+) -> None:
+    """Make the run's folder, or tidy it up, and take all steps that are still to do.
+
+    Args:
+        config: with everything decided.
+        plan: length and measurements.
+        processes: this one among those that train together.
+        step: takes a step.
+        state: what changes; of a resumed run, as it was saved.
+        samples: what is trained on.
+        results_with: gives what the run leaves behind, for its log, which is None in all processes but the first.
+        resume: whether the folder holds the run already.
+    """
+    out = Path(config.out)
+    if processes.main:
+        if not resume:
+            start_folder(config)
+        remove_leftovers(out)
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
+        images_per_step = processes.count * config.batch_size * config.accumulate
+        progress = Progress(plan.iterations, state.step, images_per_step, shown=processes.main)
+        results = results_with(log)
+        stop = stack.enter_context(stopping(loud=processes.main, again=processes.count == 1))
+        run = Run(config, plan, processes, step, state, samples, results, log, progress, stop)
+        if resume and processes.main:
+            print(_resuming(run), flush=True)
+        stack.enter_context(progress)
+        run.go()
+    if processes.main:
+        results.draw()
+
+
+def _resuming(run: "Run") -> str:
+    if run.finished:
+        return f"{run.config.out}: the run is complete, with {run.state.step} steps; there is nothing to resume"
+    return f"resuming at step {run.state.step} of {run.plan.iterations}"
 
 
 @dataclass
@@ -27,10 +79,11 @@ class Run:
 
     Attributes:
         config: with everything decided.
+        plan: its length and measurements.
         processes: this one among those that train together.
         step: takes a step.
         state: what changes.
-        crops: the samples.
+        samples: what is trained on.
         results: what the run leaves behind.
         log: None in all processes but the first.
         progress: the bar, or lines.
@@ -38,12 +91,13 @@ class Run:
         seconds: of the steps since the last line of the log, measuring and saving left out.
     """
 
-    config: TrainConfig
+    config: RunConfig
+    plan: Plan
     processes: Processes
-    step: TrainStep
+    step: Step
     state: State
-    crops: Crops
-    results: Results
+    samples: RunSamples
+    results: RunResults
     log: Log | None
     progress: Progress
     stop: Stop
@@ -57,11 +111,11 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether all steps are done, or val has not become better for long enough."""
-        return self._stale or self.state.step >= self.config.iterations
+        return self._stale or self.state.step >= self.plan.iterations
 
     @property
     def _stale(self) -> bool:
-        return self.config.patience is not None and self.state.stale >= self.config.patience
+        return self.plan.patience is not None and self.state.stale >= self.plan.patience
 
     def go(self) -> None:
         """Take the steps that are still to do.
@@ -83,8 +137,8 @@ class Run:
                 self._after(taken)
                 self._end_if_asked()
         if self._stale and self.processes.main:
-            measured = f"val has not become better for {self.config.patience} measurements"
-            print(f"{measured}: the run ends at step {self.state.step} of {self.config.iterations}", flush=True)
+            measured = f"val has not become better for {self.plan.patience} measurements"
+            print(f"{measured}: the run ends at step {self.state.step} of {self.plan.iterations}", flush=True)
 
     def _after(self, taken: Taken) -> None:
         """Take the step into the state, and log, measure and save when it is time."""
@@ -116,9 +170,9 @@ class Run:
 
     def _measure(self) -> None:
         """Measure on val when it is time and this step was not measured yet."""
-        step = self.state.step
-        due = step == self.config.iterations or step % self.config.eval_every == 0
-        if self.config.val_split is not None and due and self.state.measured < step:
+        step, every = self.state.step, self.plan.eval_every
+        due = every is not None and (step == self.plan.iterations or step % every == 0)
+        if due and self.state.measured < step:
             with self._saving():
                 self.results.validate(self.state, self.progress, self.stop)
 
@@ -126,7 +180,7 @@ class Run:
         if self.state.saved < self.state.step:
             self.results.save(self.state)
             self.state.saved = self.state.step
-            if self.config.val_split is None:
+            if self.plan.eval_every is None:
                 self.progress.report()
 
     def _end_if_asked(self) -> None:
@@ -137,7 +191,7 @@ class Run:
         self._save()
         self.stop.signal = self.stop.signal or signal.SIGTERM
         raise Stopped(
-            f"{self.config.out}: ended by {self.stop.name} at step {self.state.step} of {self.config.iterations}; "
+            f"{self.config.out}: ended by {self.stop.name} at step {self.state.step} of {self.plan.iterations}; "
             f"go on with --resume {self.config.out}",
             self.stop.signal,
         )
@@ -153,9 +207,9 @@ class Run:
         return [range(start, start + size) for start in starts]
 
     def _batches(self) -> Iterator[Batch]:
-        steps = range(self.state.step, self.config.iterations)
+        steps = range(self.state.step, self.plan.iterations)
         numbers = (number for step in steps for part in self._samples(step) for number in part)
-        return batches(self.crops, numbers, self.config.batch_size, self.config.workers)
+        return batches(self.samples, numbers, self.config.batch_size, self.config.workers)
 
     def _fetch(self, stream: Iterator[Batch]) -> list[Batch]:
         """The parts of the next step."""
@@ -164,19 +218,19 @@ class Run:
 
     def _take(self, parts: list[Batch]) -> Taken:
         try:
-            with watching_memory(self.config, self.state.step + 1):
+            with watching_memory(self.config, self.plan.smaller_input, self.state.step + 1):
                 return self.step(parts, self.state.step)
         except NotFiniteError as error:
             raise SegNextError(self._not_finite(error)) from error
 
     def _not_finite(self, error: NotFiniteError) -> str:
         samples = self._samples(self.state.step)
-        pairs = [self.crops.pair(number) for part in error.parts for number in samples[part]]
-        files = ", ".join(dict.fromkeys(str(pair.image) for pair in pairs)) or "a batch of another process"
+        names = [self.samples.name(number) for part in error.parts for number in samples[part]]
+        files = ", ".join(dict.fromkeys(names)) or "a batch of another process"
         precision = "" if self.config.precision == "fp32" else ", use --precision fp32"
         return (
             f"{self.config.out}: the {error.what} is {error.value} at step {self.state.step + 1}, for {files}; "
-            f"{self._kept()}: look at these pictures and masks, lower optimizer.lr, set optimizer.clip_norm{precision}"
+            f"{self._kept()}: look at this data, lower optimizer.lr, set optimizer.clip_norm{precision}"
         )
 
     def _kept(self) -> str:

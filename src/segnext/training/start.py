@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import yaml
@@ -25,10 +25,14 @@ from segnext.inference.load import weights_path
 from segnext.labels import Labels
 from segnext.model.mscan import MSCAN
 from segnext.model.network import SegNeXt
+from segnext.model.trainable import Trainable
 from segnext.preprocess import Preprocess
-from segnext.training.config import Device, Precision, TrainConfig
+from segnext.training.config import Device, Precision, RunConfig, TrainConfig
 from segnext.training.processes import Processes
 from segnext.training.progress import measuring
+from segnext.training.sync_norm import synchronise
+
+C = TypeVar("C", bound=RunConfig)
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -44,6 +48,17 @@ def resolve(
     Returns:
         The settings, and the crop.
     """
+    config = decide(config, processes, resume)
+    crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
+    return replace(config, crop=crop), crop
+
+
+def decide(config: C, processes: Processes, resume: bool) -> C:
+    """`config` with device, precision, total batch and the data's whole path.
+
+    Raises:
+        SegNextError: when the device is absent or lacks the precision, or the total batch does not come out.
+    """
     device: Device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -57,13 +72,12 @@ def resolve(
     config = _keep_total(config, processes) if resume else config
     require_total_batch(config, processes.count)
     total_batch = processes.count * config.batch_size * config.accumulate
-    crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
-    decided = replace(config, data=data, device=device, precision=precision, crop=crop, total_batch=total_batch)
-    return decided, crop
+    decided = {"data": data, "device": device, "precision": precision, "total_batch": total_batch}
+    return replace(config, **decided)  # type: ignore[type-var]
 
 
-def _keep_total(config: TrainConfig, processes: Processes) -> TrainConfig:
+def _keep_total(config: C, processes: Processes) -> C:
     """Fewer or more pictures in a pass and passes in a step, so that processes x both is the total batch again."""
     total, count = config.total_batch, processes.count
     if total is None or total % count or total == count * config.batch_size * config.accumulate:
@@ -72,7 +86,7 @@ def _keep_total(config: TrainConfig, processes: Processes) -> TrainConfig:
     size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
     if processes.main:
         print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
-    return replace(config, batch_size=size, accumulate=each // size)
+    return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
 
 
 def prepare(
@@ -93,7 +107,7 @@ def prepare(
     return processes.same(found)
 
 
-def require_total_batch(config: TrainConfig, devices: int) -> None:
+def require_total_batch(config: RunConfig, devices: int) -> None:
     """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
 
     Raises:
@@ -211,6 +225,18 @@ def _bands(model: SegNeXt) -> int:
     return int(model.state_dict()[STEM].shape[1])
 
 
+def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
+    """Bring the network to the device, ready for its share of the batches, its generators seeded."""
+    model.to(config.device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if processes.count > 1:
+        model.share_batches(processes.rank, processes.count)
+        if config.sync_bn:
+            synchronise(model, config.device)
+    for generator in model.random_generators():
+        generator.manual_seed(config.seed)
+
+
 def freeze(model: SegNeXt, stages: int) -> None:
     """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
     assert isinstance(model.encoder, MSCAN)
@@ -218,7 +244,7 @@ def freeze(model: SegNeXt, stages: int) -> None:
         stage.requires_grad_(False).eval()
 
 
-def start_folder(config: TrainConfig) -> None:
+def start_folder(config: RunConfig) -> None:
     """Create the run's folder with its complete recipe, config.yaml.
 
     Raises:
@@ -230,7 +256,7 @@ def start_folder(config: TrainConfig) -> None:
     write_recipe(config)
 
 
-def write_recipe(config: TrainConfig) -> None:
+def write_recipe(config: RunConfig) -> None:
     """Write config.yaml into the run's folder, which is made if need be.
 
     Raises:
@@ -240,7 +266,8 @@ def write_recipe(config: TrainConfig) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False), encoding="utf-8")
+            settings = _plain(asdict(config))  # type: ignore[call-overload]
+            temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
 

@@ -11,8 +11,9 @@ import torch
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.model.network import SegNeXt
+from segnext.model.trainable import Trainable
 from segnext.training.optim import Average
+from segnext.training.processes import Processes
 
 PLAIN = ("step", "best", "stale", "measured", "saved", "losses", "metrics", "origin")  # fields that are plain data
 
@@ -27,7 +28,7 @@ class State:
         optimizer: AdamW with its moments.
         scaler: loss scaling, active under fp16 only.
         step: optimiser steps done.
-        best: highest mIoU on val so far; -1 before the first.
+        best: highest mIoU, or top-1 accuracy, on val so far; -1 before the first.
         stale: measurements on val since the best one.
         measured: step of the last measurement on val.
         saved: step that the checkpoint on disk holds; 0 for none.
@@ -36,7 +37,7 @@ class State:
         metrics: what was last measured on val.
     """
 
-    model: SegNeXt
+    model: Trainable
     average: Average
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -89,6 +90,12 @@ class State:
                 torch.cuda.set_rng_state(content["random_cuda"])
             for generator, state in zip(self.model.random_generators(), content["random_nmf"], strict=True):
                 generator.set_state(state)
+
+
+def saved_state(out: Path, processes: Processes, *, resume: bool) -> dict[str, Any] | None:
+    """What the run in the folder `out` goes on from, the same in all processes; None for a run that begins."""
+    path = out / "state.pt"
+    return processes.same(read_state(path) if processes.main and resume and path.exists() else None)
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """One optimiser step."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segnext.model.network import SegNeXt
-from segnext.training.config import TrainConfig
+from segnext.model.trainable import Trainable
+from segnext.training.config import Precision, RunConfig, TrainConfig
 from segnext.training.losses.total import TrainLoss
 from segnext.training.optim import build_optimizer, lr_factor
 from segnext.training.processes import Processes
@@ -17,7 +19,8 @@ from segnext.training.processes import Processes
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SMALLEST_SCALE = 2.0**-10  # of fp16's loss, which starts at 2 ** 16 and is halved while gradients overflow
 
-Batch = tuple[Tensor, Tensor]  # pictures (B, bands, H, W) float32; masks (B, H, W) int64 or (B, classes, H, W) uint8
+# Pictures (B, bands, H, W), and what is to be learnt about them, such as masks (B, H, W).
+Batch = tuple[Tensor, Tensor]
 
 
 class Taken(NamedTuple):
@@ -42,22 +45,26 @@ class NotFiniteError(Exception):
         self.what, self.value, self.parts = what, value, parts
 
 
-class TrainStep:
+def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
+    """A context in which forward passes on `device` are computed in this number format."""
+    amp_type = AMP_TYPES.get(precision)
+    return torch.autocast(device, amp_type, enabled=amp_type is not None)
+
+
+class Step(ABC):
     """Forward and backward over the parts of a step, clipping, AdamW.
 
-    The gradient is that of the mean of the parts' and processes' losses. With `mean`, losses of processes are weighed
-    such that one process with all their pictures would have the same; parts of a process weigh alike.
+    The gradient is that of the mean of the parts' and processes' losses.
     """
 
     def __init__(
-        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
+        self, config: RunConfig, model: Trainable, encoder: nn.Module, head: nn.Module, processes: Processes | None
     ) -> None:
-        self.config = config
+        self.settings = config
         self.model = model
-        self.criterion = criterion
         self.processes = processes or Processes()
         self.device = torch.device(config.device)
-        self.optimizer = build_optimizer(model, config.optimizer)
+        self.optimizer = build_optimizer(encoder, head, config.optimizer)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
         self.parallel = self.processes.parallel(model, config.device)
 
@@ -67,36 +74,42 @@ class TrainStep:
         Raises:
             NotFiniteError: before anything is changed.
         """
-        factor = lr_factor(step, self.config.iterations, self.config.schedule)
+        factor = self.factor(step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad()  # of a step that failed
         losses = []
-        for number, (images, masks) in enumerate(parts, 1):
+        for number, (images, targets) in enumerate(parts, 1):
             alone = number < len(parts)
             with self.processes.without_exchange(self.parallel) if alone else nullcontext():
-                loss = self.loss(images, masks) / len(parts)
+                loss = self.loss(images, targets) / len(parts)
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         total, norm = self._checked(torch.stack(losses))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
-        return Taken(total, self.config.optimizer.lr * factor, norm)
+        return Taken(total, self.settings.optimizer.lr * factor, norm)
 
-    def loss(self, images: Tensor, masks: Tensor) -> Tensor:
+    @abstractmethod
+    def factor(self, step: int) -> float:
+        """Learning rate of step `step` (from 0), relative to the peak."""
+
+    @abstractmethod
+    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """The loss of one part."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The network's forward pass on the device, in the run's number format."""
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-        masks = masks.to(self.device, non_blocking=True)
-        amp_type = AMP_TYPES.get(self.config.precision)
-        with torch.autocast(self.device.type, amp_type, enabled=amp_type is not None):
-            logits = self.parallel(images)
-        return self.criterion(logits, masks, self.processes.mean)
+        with autocast(self.settings.precision, self.device.type):
+            logits: Tensor = self.parallel(images)
+        return logits
 
     def _checked(self, losses: Tensor) -> tuple[float, float]:
         """Clip the gradient; the loss and the gradient's norm, the same in all processes and both finite."""
         self.scaler.unscale_(self.optimizer)
-        limit = self.config.optimizer.clip_norm
+        limit = self.settings.optimizer.clip_norm
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), math.inf if limit is None else limit)
         total, length, *own = torch.stack([self.processes.mean(losses.sum()), norm.to(losses.dtype), *losses]).tolist()
         if not math.isfinite(total):
@@ -105,3 +118,26 @@ class TrainStep:
         if not math.isfinite(length) and not overflows:
             raise NotFiniteError("gradient", length, list(range(len(own))))
         return total, length
+
+
+class TrainStep(Step):
+    """A step of a segmentation network.
+
+    With `mean`, losses of processes are weighed such that one process with all their pictures would have the same;
+    parts of a process weigh alike.
+    """
+
+    def __init__(
+        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
+    ) -> None:
+        super().__init__(config, model, model.encoder, model.decoder, processes)
+        self.config = config
+        self.criterion = criterion
+
+    def factor(self, step: int) -> float:
+        """Learning rate of step `step` (from 0), relative to the peak."""
+        return lr_factor(step, self.config.iterations, self.config.schedule)
+
+    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
+        """The loss of one part: pictures (B, bands, H, W), masks (B, H, W)."""
+        return self.criterion(self.logits(images), targets.to(self.device, non_blocking=True), self.processes.mean)

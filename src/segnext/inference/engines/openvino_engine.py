@@ -46,18 +46,18 @@ def exported(source: Source) -> Path:
     return artefact(source.digest, "openvino", lambda folder: _export(source, folder / FILE)) / FILE
 
 
-def compiled(file: Path, precision: str, streams: int = 1, **options: Any) -> Any:
-    """A network in OpenVINO's format, compiled for this processor.
+def compiled(file: Path, precision: str, streams: int = 1, **options: str) -> Any:
+    """A network in OpenVINO's format, compiled for this processor; `streams` requests of it run at the same time.
 
     What is compiled is kept beside `file`, as it is quicker to load than to compile.
     """
-    options |= {
+    settings = {
         "NUM_STREAMS": streams,  # among which the cores are divided
         "ENABLE_CPU_PINNING": streams == 1,  # with more, other threads read and write pictures
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "CACHE_DIR": str(file.parent),
     }
-    return _core().compile_model(file, "CPU", options)
+    return _core().compile_model(file, "CPU", {**settings, **options})
 
 
 def computes_bf16() -> bool:

@@ -1,0 +1,37 @@
+"""segnext pretrain: an encoder learns to classify pictures, in a new run or a resumed one."""
+
+import json
+from pathlib import Path
+
+from segnext.cli.runs import exit_code_of, parse_run
+from segnext.pretraining.config import PretrainConfig
+
+DESCRIPTION = """Pre-train an encoder on pictures sorted into folders by class.
+New run: segnext pretrain --data DIR --model segnext_t --out RUN, or --config RECIPE.yaml, whose fields flags override.
+Killed run: segnext pretrain --resume RUN goes on as if nothing had happened.
+Several devices: torchrun --nproc_per_node 8 -m segnext pretrain ..."""
+
+
+def main(arguments: list[str]) -> int:
+    """Parse, train, and say what lies where. The flags are the fields of PretrainConfig."""
+    config, resume = parse(arguments)
+
+    from segnext.pretraining.loop import pretrain  # only now: torch takes a second to import
+
+    return exit_code_of("pretrain", lambda: pretrain(config, resume=resume), lambda out: _summarise(out, config.model))
+
+
+def _summarise(out: Path, model: str) -> None:
+    """What the run has reached, and what lies where."""
+    lines = map(json.loads, (out / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    measured = [line for line in lines if line["kind"] == "val"]
+    if measured:
+        best = max(measured, key=lambda line: float(line["top1"]))
+        print(f"best on val: top-1 {best['top1']:.4f}, top-5 {best['top5']:.4f} at step {best['step']}")
+    print(f"weights, log and curves: {out}")
+    print(f"start a segmentation from them: segnext train --model {model} --encoder_weights {out} ...")
+
+
+def parse(arguments: list[str]) -> tuple[PretrainConfig, bool]:
+    """The run that the command line describes, and whether it is to be resumed; see `parse_run`."""
+    return parse_run(PretrainConfig, "pretrain", DESCRIPTION, arguments)

@@ -1,0 +1,69 @@
+"""What the commands have in common whose flags are the fields of a run's configuration."""
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import jsonargparse
+
+from segnext.errors import SegNextError
+from segnext.training.config import RunConfig
+
+Config = TypeVar("Config", bound=RunConfig)
+
+
+def parse_run(config_class: type[Config], command: str, description: str, arguments: list[str]) -> tuple[Config, bool]:
+    """The run that the command line describes, and whether it is to be resumed.
+
+    Raises:
+        SegNextError: for wrong usage, or when the folder to resume holds no run.
+    """
+    resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    resume.add_argument("--resume")
+    try:
+        known, others = resume.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SegNextError(f"{error}; see 'segnext {command} --help'") from error
+    if known.resume is None:
+        config = _config(config_class, command, description, arguments)
+        restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0  # torchrun, after a worker was lost
+        if not restarted or not (Path(config.out) / "config.yaml").is_file():
+            return config, False
+        known.resume, others = config.out, []
+    if others:
+        raise SegNextError(f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}")
+    file = Path(known.resume) / "config.yaml"
+    if not file.is_file():
+        raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
+    return _config(config_class, command, description, ["--config", str(file), "--out", known.resume]), True
+
+
+def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
+    """Run, and say in one process what has come of it; the exit code."""
+    from segnext.training.stop import Stopped
+
+    try:
+        out = run()
+    except Stopped as stop:
+        print(f"segnext {command}: {stop}", file=sys.stderr)
+        return 128 + stop.signal
+    if os.environ.get("RANK", "0") == "0":
+        summarise(out)
+    return 0
+
+
+def _config(config_class: type[Config], command: str, description: str, arguments: list[str]) -> Config:
+    parser = jsonargparse.ArgumentParser(prog=f"segnext {command}", description=description, exit_on_error=False)
+    parser.add_argument("--config", action="config", help="recipe file (YAML); flags after it override its fields")
+    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; takes no other flags")
+    parser.add_class_arguments(config_class)
+    try:
+        values = parser.instantiate(parser.parse_args(arguments))
+    except argparse.ArgumentError as error:
+        raise SegNextError(f"{' '.join(str(error).split())}; see 'segnext {command} --help'") from error
+    fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
+    return config_class(**{field.name: values[field.name] for field in fields})

@@ -1,0 +1,81 @@
+"""The curves of a pre-training run as a PNG."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from segnext.files import replacing
+from segnext.training.pictures import Record, Series, _read_log, _series
+
+DARK, PALE, WARM = "#1f5fa8", "#a9c4e4", "#d1471f"
+
+
+def draw_curves(log: Path, out: Path) -> None:
+    """Draw loss, top-1 and top-5 accuracy and learning rate of a run's log.jsonl.
+
+    Raises:
+        SegNextError: when the log is missing or has no such line yet.
+    """
+    train, val = _read_log(log)
+    figure = Figure(figsize=(11, 6), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplot_mosaic([["loss", "accuracy"], ["lr", "accuracy"]], height_ratios=[3, 2])
+    figure.suptitle(_headline(train, val))
+    _draw_loss(panels["loss"], _series(train, "loss"), _series(val, "loss"))
+    _draw_accuracy(panels["accuracy"], _series(val, "top1"), _series(val, "top5"))
+    panels["lr"].plot(*_series(train, "lr"), color=DARK)
+    panels["lr"].set_title("learning rate", loc="left", fontsize=11)
+    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    last = max(record["step"] for record in (*train, *val))
+    for axes in panels.values():
+        axes.set_xlim(0, max(last, 1) * 1.03)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel("step")
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    with replacing(out) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _headline(train: list[Record], val: list[Record]) -> str:
+    parts = [f"step {train[-1]['step']:,}"] if train else []
+    if val:
+        best = max(val, key=lambda record: float(record["top1"]))
+        parts.append(
+            f"best val top-1 {100 * best['top1']:.1f} %, top-5 {100 * best['top5']:.1f} % at step {best['step']:,}"
+        )
+    _, seconds = _series(train, "seconds_per_image")
+    if seconds:
+        parts.append(f"{1000 * float(np.median(seconds)):.3g} ms/image")
+    return "   ·   ".join(parts)
+
+
+def _draw_loss(axes: Axes, train: Series, val: Series) -> None:
+    """The training loss, pale, and its mean over a twentieth of the run; the loss on val."""
+    steps, values = train
+    window = len(values) // 40
+    axes.plot(steps, values, color=PALE if window > 1 else DARK, linewidth=0.7 if window > 1 else 1.5, label="train")
+    if window > 1:
+        box = np.ones(2 * window + 1)
+        smooth = np.convolve(values, box)[window:-window] / np.convolve(np.ones(len(values)), box)[window:-window]
+        axes.plot(steps, smooth, color=DARK, label="train, smoothed")
+    if val[0]:
+        axes.plot(*val, color=WARM, marker="o", markersize=4, label="val")
+    axes.set_title("loss", loc="left", fontsize=11)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _draw_accuracy(axes: Axes, top1: Series, top5: Series) -> None:
+    for (steps, values), name, color in ((top5, "top-5", PALE), (top1, "top-1", DARK)):
+        if steps:
+            shown = [100 * value for value in values]
+            axes.plot(steps, shown, color=color, marker="o", markersize=4)
+            end = (steps[-1], shown[-1])
+            axes.annotate(f"{name}  {shown[-1]:.1f}", end, (-4, 8), textcoords="offset points", ha="right")
+    axes.set_ylim(0, None)
+    axes.margins(y=0.15)
+    axes.set_title("val accuracy % (averaged weights)", loc="left", fontsize=11)
