@@ -148,7 +148,7 @@ def test_unknown_names_are_refused() -> None:
     ("changes", "message"),
     [
         ({"context": "gc"}, "unknown context 'gc'; choose from: nmf, vq, cd, cc, ema, nl"),
-        ({"stripes": (7,)}, "a model has no 'stripes' to change; choose from: channels, depths, decoder_channels"),
+        ({"stripes": (7,)}, "a model has no 'stripes' to change; choose from: decoder, stages, context"),
         ({"stages": (3, 2)}, r"stages is \(3, 2\); give some of 1, 2, 3, 4, in this order"),
         ({"stages": (0, 1)}, r"stages is \(0, 1\); give some of 1, 2, 3, 4"),
         ({"stages": ()}, r"stages is \(\); give some of 1, 2, 3, 4"),

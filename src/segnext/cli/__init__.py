@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
+    "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
@@ -73,7 +74,11 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise SegNextError(f"there is no such command; choose from {', '.join(COMMANDS)}")
     command = importlib.import_module(f"segnext.cli.{name}")
-    if name in ("train", "pretrain"):  # their flags are the fields of a dataclass, which they parse themselves
+    if name in (
+        "train",
+        "pretrain",
+        "ablate",
+    ):  # their flags are the fields of a dataclass, which they parse themselves
         return int(command.main(arguments))
     parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
     command.add_arguments(parser)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from segnext.cli.data_format import add_format
 from segnext.errors import SegNextError
 
 
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "not be read"
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder; any common layout")
+    add_format(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write the findings to this file, for programs")
     parser.add_argument(
         "--sheet", type=Path, metavar="F.html|F.png", help="draw masks over pictures, classes and sizes"
@@ -31,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from segnext.cli.outputs import require_writable, write_json
     from segnext.data.doctor.check import check
     from segnext.data.doctor.report import exit_code, print_report, to_dict
+    from segnext.data.readers.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
         raise SegNextError(f"{args.sheet}: the sheet is an HTML page or a PNG; give --sheet a name that ends in either")
@@ -38,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
         if path:
             require_writable(path, flag)
     with progress("pairs") as watch:
-        report = check(args.folder, lambda done, total: watch("check", done, total))
+        data = OPENERS[args.format](args.folder) if args.format else args.folder
+        report = check(data, lambda done, total: watch("check", done, total))
     print_report(report, Console(highlight=False))
     if args.json:
         write_json(to_dict(report), args.json)

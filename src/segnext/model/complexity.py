@@ -1,13 +1,13 @@
 """Parameters and multiply-adds of a network, part by part, and what the paper says of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from segnext.model.ablations import GROUPS
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
 
@@ -110,14 +110,8 @@ def published_models() -> list[Published]:
 
 def published_decoders() -> list[Published]:
     """The decoders compared on T and ADE20K; of (b), which CNN head it was the paper does not say."""
-    lines: tuple[tuple[str, dict[str, Any], float, float], ...] = (
-        ("(a) MLP, stages 1-4", {"decoder": "mlp"}, 10.0, 40.3),
-        ("(b) CNN: ASPP", {"decoder": "aspp"}, 4.9, 30.9),
-        ("(b) CNN: PSP", {"decoder": "psp"}, 4.9, 30.9),
-        ("(b) CNN: DANet", {"decoder": "danet"}, 4.9, 30.9),
-        ("(c) Ham, stages 2-4", {}, 6.6, 41.1),
-        ("(c) Ham, stages 1-4", {"stages": (1, 2, 3, 4)}, 12.1, 40.7),
-    )
     return [
-        Published(title, preset("segnext_t", **changes), 512, 512, giga, miou) for title, changes, giga, miou in lines
+        Published(row.title, preset("segnext_t", **asdict(row.architecture)), 512, 512, row.giga, row.miou)
+        for row in GROUPS["decoder"]
+        if row.giga is not None and row.miou is not None
     ]

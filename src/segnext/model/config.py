@@ -10,23 +10,13 @@ DECOMPOSITIONS = ("nmf", "vq", "cd")
 CONTEXTS = (*DECOMPOSITIONS, "cc", "ema", "nl")
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that determines the network's shape; stored with the weights.
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What can be exchanged in a network of any size, for ablations; the defaults are the published network.
 
-    The fields from `stages` on are for ablations; their defaults are the published network. One that
-    would have no effect beside the others is refused by `build`.
+    A field that would have no effect beside the others is refused by `build`.
 
     Attributes:
-        channels: width of each stage.
-        depths: blocks in each stage.
-        decoder_channels: width of the decoder.
-        rank: rank R of the matrix decomposition, or number of bases of "ema".
-        num_classes: channels of the logits.
-        in_channels: bands of the image.
-        expansions: FFN expansion of each stage.
-        drop_path: drop path probability of the last block.
-        dropout: probability of dropping a channel before the classifier.
         decoder: "ham", "mlp", "aspp", "psp" or "danet".
         stages: stages that "ham" uses, ascending.
         context: what gives "ham" its global context: a Hamburger with "nmf", "vq" or "cd", or in its place
@@ -40,15 +30,6 @@ class ModelConfig:
         lka: VAN's large kernel attention in place of MSCA.
     """
 
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    decoder_channels: int
-    rank: int
-    num_classes: int = 150
-    in_channels: int = 3
-    expansions: tuple[int, int, int, int] = (8, 8, 4, 4)
-    drop_path: float = 0.1
-    dropout: float = 0.1
     decoder: str = "ham"
     stages: tuple[int, ...] = (2, 3, 4)
     context: str = "nmf"
@@ -59,6 +40,33 @@ class ModelConfig:
     mix: bool = True
     gate: bool = True
     lka: bool = False
+
+
+@dataclass(frozen=True)
+class ModelConfig(Architecture):
+    """Everything that determines the network's shape; stored with the weights.
+
+    Attributes:
+        channels: width of each stage.
+        depths: blocks in each stage.
+        decoder_channels: width of the decoder.
+        rank: rank R of the matrix decomposition, or number of bases of "ema".
+        num_classes: channels of the logits.
+        in_channels: bands of the image.
+        expansions: FFN expansion of each stage.
+        drop_path: drop path probability of the last block.
+        dropout: probability of dropping a channel before the classifier.
+    """
+
+    channels: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+    decoder_channels: int
+    rank: int
+    num_classes: int = 150
+    in_channels: int = 3
+    expansions: tuple[int, int, int, int] = (8, 8, 4, 4)
+    drop_path: float = 0.1
+    dropout: float = 0.1
 
 
 PRESETS: dict[str, ModelConfig] = {
@@ -104,11 +112,9 @@ def _check_values(config: ModelConfig) -> None:
         raise SegNextError(f"inverse_temperature is {config.inverse_temperature}; it must be positive, such as 10")
 
 
-def ablations(config: ModelConfig) -> list[str]:
+def ablations(config: Architecture) -> list[str]:
     """The fields in which `config` leaves the published architecture, of whatever size."""
-    names = [field.name for field in fields(config)]
-    kinds = fields(config)[names.index("decoder") :]
-    return [kind.name for kind in kinds if getattr(config, kind.name) != kind.default]
+    return [part.name for part in fields(Architecture) if getattr(config, part.name) != part.default]
 
 
 def _check_effects(config: ModelConfig) -> None:

@@ -8,6 +8,7 @@ from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 from segnext.inference.testing import Testing
+from segnext.model.config import Architecture
 from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -124,6 +125,7 @@ class TrainConfig:
         optimizer: optimiser.
         schedule: learning rate over time.
         drop_path: drop path probability; null takes the model's own.
+        architecture: what of the network is exchanged; the defaults are the published one.
         loss: what is minimised.
         class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
@@ -165,6 +167,7 @@ class TrainConfig:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     drop_path: float | None = None
+    architecture: Architecture = field(default_factory=Architecture)
     loss: Loss = field(default_factory=Loss)
     class_balance: float = 0.0
     ema: float = 0.999

@@ -1,12 +1,11 @@
 """A training run, from its settings to its results."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from segnext.data.crops import Crops
-from segnext.data.folder import Folder
 from segnext.data.readers.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.labels import Labels
@@ -53,7 +52,7 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
     out = Path(config.out)
     with processes.joined(config.device):
-        if processes.main and config.check_data and not resume and isinstance(folder, Folder):
+        if processes.main and config.check_data and not resume:
             check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
         preprocess = prepare(config, folder, pairs, processes, resume=resume)
         crops = Crops(pairs, folder.labels, preprocess, crop, config.augment, config.seed, sampler)
@@ -77,7 +76,8 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
 
 
 def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
-    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels)
+    architecture = asdict(config.architecture)
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **architecture)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 

@@ -17,7 +17,8 @@ from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
 from segnext.data.doctor.findings import Severity, counted
-from segnext.data.folder import Folder, Pair
+from segnext.data.folder import Pair
+from segnext.data.readers.layout import Layout
 from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -159,25 +160,27 @@ def _has_bf16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def check_data(folder: Folder, splits: Sequence[str]) -> None:
+def check_data(data: DataSet, splits: Sequence[str]) -> None:
     """Print what the doctor's quick examination warns of.
 
     Raises:
         SegNextError: when it finds what would stop or spoil the training.
     """
-    findings = quick_check(folder, splits)
+    findings = quick_check(data, splits)
+    command = f"segnext data check {data.path}"
+    if isinstance(data, Layout):
+        command += f" --format {data.labels.name}"
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         others = f" (and {counted(len(errors) - 1, 'more error')})" if errors[1:] else ""
         raise SegNextError(
-            f"{folder.path}: {errors[0].title}{others}; 'segnext data check {folder.path}' says more, and "
-            "--check_data false trains all the same"
+            f"{data.path}: {errors[0].title}{others}; '{command}' says more, and --check_data false trains all the same"
         )
     warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
     for finding in warnings:
         print(f"warning: {finding.title}", file=sys.stderr)
     if warnings:
-        print(f"'segnext data check {folder.path}' says more about the data", file=sys.stderr, flush=True)
+        print(f"'{command}' says more about the data", file=sys.stderr, flush=True)
 
 
 def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:

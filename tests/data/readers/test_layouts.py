@@ -182,13 +182,17 @@ def test_missing_and_empty_splits_are_named(tmp_path: Path) -> None:
         data.pairs("train")
 
 
-def test_train_aug_holds_all_masks_but_those_of_val(tmp_path: Path) -> None:
+def test_train_aug_is_train_and_what_sbd_adds_but_val(tmp_path: Path) -> None:
     voc(tmp_path)
+    masks = ["SegmentationClass/2007_000032.png", "SegmentationClassAug/2008_000002.png"]
+    base = tmp_path / "VOCdevkit/VOC2012"
     pairs = open_data(tmp_path, "voc").pairs("train_aug")
-    assert [pair.image.name for pair in pairs] == ["2007_000032.jpg", "2008_000002.jpg"]
-    assert {pair.mask.parent.name for pair in pairs} == {"SegmentationClassAug"}
+    assert [pair.image.stem for pair in pairs] == ["2007_000032", "2008_000002"]
+    assert [pair.mask for pair in pairs] == [base / mask for mask in masks]
+    (base / "SegmentationClassAug/2007_000032.png").unlink()  # where it holds SBD's masks alone
+    assert open_data(tmp_path, "voc").pairs("train_aug") == pairs
     (tmp_path / "VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt").unlink()
-    with pytest.raises(SegNextError, match=r"val\.txt: is missing; it names the pictures that train_aug leaves out"):
+    with pytest.raises(SegNextError, match=r"val\.txt: is missing; train_aug is made of"):
         open_data(tmp_path, "voc").pairs("train_aug")
 
 

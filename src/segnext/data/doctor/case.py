@@ -62,7 +62,8 @@ def examine(
             image = read_image_record(path, pixels=decoded)
         else:
             image = read_raster_record(path, survey.bands, pixels=decoded)
-        return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index]))
+        mask = read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding)
+        return Record(image, mask)
 
     records = []
     with unbound_pillow, ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:

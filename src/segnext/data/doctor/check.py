@@ -14,8 +14,9 @@ from segnext.data.doctor.findings import EXAMPLES, Finding, Severity, by_severit
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
-from segnext.data.doctor.survey import Survey, survey
-from segnext.data.folder import Folder
+from segnext.data.doctor.survey import Survey, survey, survey_layout
+from segnext.data.readers.layout import Layout
+from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 
 QUICK_MASKS = 48  # of each split are decoded in the quick examination
@@ -40,40 +41,40 @@ class Report:
         return sum(finding.severity is severity for finding in self.findings)
 
 
-def check(root: Path, watch: Callable[[int, int], None] = lambda done, total: None) -> Report:
-    """Examine a folder of pictures and masks, whatever its layout.
+def check(data: Path | Layout, watch: Callable[[int, int], None] = lambda done, total: None) -> Report:
+    """Examine a folder of pictures and masks, whatever its layout, or a public data set.
 
     Args:
-        root: the folder.
+        data: the folder, or the data set.
         watch: called with the number of pairs that were looked into, and of all.
 
     Raises:
-        SegNextError: when there is no such folder.
+        SegNextError: when there is no such folder, or files of the data set are missing.
     """
-    found = survey(root)
+    found = survey_layout(data) if isinstance(data, Layout) else survey(data)
     if found.labels is not None and found.labels.multi_label:
         raise SegNextError(
-            f"{root}: its masks are multi-label, a folder of binary masks for each picture; "
-            f"'segnext data stats {root}' reads them all and names those that are wrong"
+            f"{found.root}: its masks are multi-label, a folder of binary masks for each picture; "
+            f"'segnext data stats {found.root}' reads them all and names those that are wrong"
         )
     return _judge(examine(found, done=lambda count: watch(count, len(found.items))))
 
 
-def quick_check(folder: Folder, splits: Iterable[str]) -> list[Finding]:
+def quick_check(data: DataSet, splits: Iterable[str]) -> list[Finding]:
     """What can be told in seconds: all names and headers, and the labels of some masks of each split.
 
     Findings of severity ERROR are those that would stop or spoil a training on these splits.
     """
-    if folder.labels.multi_label:
-        return [finding for split in splits for finding in _unreadable(folder, split)]
-    part = survey(folder.path, splits)
-    part.labels, part.bands = folder.labels, folder.bands
+    if data.labels.multi_label:
+        return [finding for split in splits for finding in _unreadable(data, split)]
+    part = survey_layout(data, splits) if isinstance(data, Layout) else survey(data.path, splits)
+    part.labels, part.bands = data.labels, None if isinstance(data, Layout) else data.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}
     case = examine(part, masks=[index in chosen for index in range(len(part.items))])
     return _judge(case).findings
 
 
-def _unreadable(folder: Folder, split: str) -> list[Finding]:
+def _unreadable(folder: DataSet, split: str) -> list[Finding]:
     """Of some multi-label masks of a split, those that training could not read."""
     pairs = folder.pairs(split)
     problems = []
@@ -95,6 +96,9 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
 
 def _judge(case: Case) -> Report:
     found = encoding_of(case)
+    if case.survey.in_place:  # whose files, names and masks are as they are
+        in_place = [*judge_files(case), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
+        return Report(case, found, by_severity(in_place))
     findings = [
         *_layout(case, found),
         *judge_files(case),

@@ -13,6 +13,7 @@ RARE_SHARE = 2e-4  # of the labelled pixels
 RARE_PICTURES = 3
 MOSTLY = 0.5  # share of ignored pixels that is pointed out
 GAPS = 2  # labels that use less than one of this many numbers are grey levels
+COMPLETE = "nothing, if these are all the pictures that were published"  # advice on a public data set
 
 
 def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
@@ -175,7 +176,9 @@ def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
                     else "the split cannot tell how well they are segmented"
                 )
                 + ("; in a small split that is to be expected" if pictures < 20 else ""),
-                "add pictures that show them, split anew with 'segnext data split', or take them off the list",
+                COMPLETE
+                if case.survey.in_place
+                else "add pictures that show them, split anew with 'segnext data split', or take them off the list",
                 len(never),
                 tuple(never[:4]),
             )
@@ -192,6 +195,8 @@ def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
                 "they will be learned badly" if trains else "their IoU hangs on a few pixels or pictures",
                 "add pictures, or train with --class_balance 0.5"
                 if trains
+                else COMPLETE
+                if case.survey.in_place
                 else "add pictures to this split, or divide anew with 'segnext data split'",
                 len(rare),
             )

@@ -9,7 +9,9 @@ import numpy as np
 import PIL.Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
+from segnext.errors import SegNextError
 from segnext.imageio import MAX_PIXELS, read_image
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
@@ -120,13 +122,15 @@ def thumbnail(picture: PIL.Image.Image) -> bytes:
     return grey.resize((THUMB, THUMB), PIL.Image.Resampling.BOX).tobytes()
 
 
-def read_mask_record(path: Path, *, pixels: bool = True) -> Mask:
-    """Look into a mask; `pixels` also counts its values."""
+def read_mask_record(path: Path, *, pixels: bool = True, coding: Coding | None = None) -> Mask:
+    """Look into a mask; `pixels` also counts its values, or with a coding the labels that they mean."""
 
     def read(picture: PIL.Image.Image, header: Header) -> Mask:
         record = Mask(**vars(header))
         if not pixels:
             return record
+        if coding is not None:
+            return replace(record, mode="L", values=measure(coding.decode(path)))
         picture.load()
         return _measured(picture, record)
 
@@ -187,6 +191,8 @@ def _open(path: Path, read: Any) -> Header:
                     return replace(header, error=f"more than {MAX_PIXELS // 1_000_000} megapixels")
                 result: Header = read(picture, header)
                 return result
+    except SegNextError as error:  # of a coding, which says what is wrong
+        return Header(error=str(error).removeprefix(f"{path}: "))
     except MemoryError:
         return Header(error="it does not fit in memory")
     except Exception as error:  # decoders raise almost anything on damaged files

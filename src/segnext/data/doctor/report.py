@@ -54,8 +54,9 @@ def overview(report: Report) -> list[str]:
     ]
     labels = survey.labels
     if labels:
+        source = "read in place as" if survey.in_place else "dataset.yaml:"
         lines.append(
-            f"dataset.yaml: {labels.name}, {counted(len(labels), 'class', 'classes')}, ignore label {labels.ignore}"
+            f"{source} {labels.name}, {counted(len(labels), 'class', 'classes')}, ignore label {labels.ignore}"
             + (f", bands {', '.join(survey.bands.names)}" if survey.bands else "")
         )
     elif not survey.labels_error:
@@ -89,7 +90,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "folder": readable(str(survey.root)),
         "pairs": len(survey.items),
         "splits": {name: len(indices) for name, indices in survey.splits().items()},
-        "ready": survey.ready and survey.labels is not None,
+        "ready": survey.in_place or (survey.ready and survey.labels is not None),
         "masks": report.encoding.kind,
         "counts": {severity.name.lower(): report.count(severity) for severity in Severity},
         "findings": [finding.to_dict() for finding in report.findings],

@@ -18,6 +18,7 @@ from segnext.data.doctor.encoding import is_color
 from segnext.data.doctor.findings import EXAMPLES, readable
 from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
+from segnext.data.doctor.survey import Item
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -88,15 +89,19 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
         return None
     picture.thumbnail(THUMB)
     plain = np.asarray(picture)
-    colors = _painted(report, root / item.mask, record, picture.size)
+    colors = _painted(report, item, record, picture.size)
     overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
     return Thumb(plain, overlay, readable(str(item.image)), remark)
 
 
-def _painted(report: Report, path: Path, record: Record, size: tuple[int, int]) -> Picture | None:
+def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) -> Picture | None:
     """The mask in colours at the thumbnail's size, or None when it cannot be read."""
     if record.mask.error or record.mask.values is None:
         return None
+    path = report.case.survey.root / item.mask
+    if item.coding is not None:
+        labels = PIL.Image.fromarray(item.coding.decode(path)).resize(size, PIL.Image.Resampling.NEAREST)
+        return np.asarray(_palette(report)[np.asarray(labels)])
     with unbound_pillow, PIL.Image.open(path) as mask:
         if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
             return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segnext.data.coding import Coding
 from segnext.data.doctor.names import split_of, stem_of
 from segnext.data.doctor.pairing import Pairing, pair
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
+from segnext.data.readers.layout import Layout
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands
@@ -19,11 +21,15 @@ MAX_LIST_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Item:
-    """A picture, its mask, and the splits it is in; paths are relative to the data set's folder."""
+    """A picture, its mask, the splits it is in, and what the mask's pixels mean where they are not labels.
+
+    Paths are relative to the data set's folder.
+    """
 
     image: Path
     mask: Path
     splits: tuple[str, ...] = ()
+    coding: Coding | None = None
 
 
 @dataclass
@@ -40,6 +46,7 @@ class Survey:
         pairing: how the pictures were paired, and those that were not.
         bands: those that dataset.yaml names, or None.
         lists: for each list of names that gives a split, its file and the names that no pair has.
+        in_place: whether it is a public data set in its original layout, which training reads too.
     """
 
     root: Path
@@ -51,6 +58,7 @@ class Survey:
     pairing: Pairing
     bands: Bands | None = None
     lists: dict[str, tuple[Path, list[str]]] = field(default_factory=dict)
+    in_place: bool = False
 
     def splits(self) -> dict[str, list[int]]:
         """The positions in `items` of every split's pairs, train first; "" for pairs in none."""
@@ -87,6 +95,22 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
         listed = tuple(name for name, stems in lists.items() if stem_of(image) in stems)
         result.items.append(Item(image, mask, (by_folder,) if by_folder else listed))
     return result
+
+
+def survey_layout(data: Layout, splits: Iterable[str] | None = None) -> Survey:
+    """The pairs of a public data set, or of some of its splits; a picture in several counts for the first.
+
+    Pictures that are cut into tiles are whole here.
+
+    Raises:
+        SegNextError: when files are missing.
+    """
+    items: dict[Path, Item] = {}
+    for split in data.splits() if splits is None else splits:
+        for entry in data.pairs(split):
+            image, mask = entry.image.relative_to(data.path), entry.mask.relative_to(data.path)
+            items.setdefault(image, Item(image, mask, (split,), entry.coding))
+    return Survey(data.path, data.labels, None, False, list(items.values()), Tree(data.path), Pairing(), in_place=True)
 
 
 def _folder(root: Path) -> tuple[Folder | None, str | None]:

@@ -18,7 +18,8 @@ LISTS, AUGMENTED = "ImageSets/Segmentation", "SegmentationClassAug"
 def open_layout(path: Path) -> Layout:
     """VOC2012, or a folder it lies in; masks are palette PNGs, or RGB in the same colours, with 255 to ignore.
 
-    `train_aug` are all masks in SegmentationClassAug (VOC's and SBD's, as PNG) but those of `val`: 10,582 pictures.
+    `train_aug` is `train` with VOC's masks and, with SBD's, all else in SegmentationClassAug that is not in `val`:
+    10,582 pictures.
     """
     root = find_root(path, "Pascal VOC 2012", EXPECTED, ["SegmentationClass", AUGMENTED], INSIDE)
     labels = known_labels("voc")
@@ -47,9 +48,14 @@ def _has_test(root: Path) -> bool:
 
 
 def _augmented(root: Path, coding: Coding) -> list[Pair]:
-    val = root / LISTS / "val.txt"
-    if not val.is_file():
-        raise SegNextError(f"{val}: is missing; it names the pictures that train_aug leaves out")
-    held_out = set(read_names(val))
-    masks = sorted(file for file in (root / AUGMENTED).glob("*.png") if file.stem not in held_out)
-    return complete([Pair(root / "JPEGImages" / f"{mask.stem}.jpg", mask, coding) for mask in masks])
+    train, val = root / LISTS / "train.txt", root / LISTS / "val.txt"
+    for file in (train, val):
+        if not file.is_file():
+            raise SegNextError(
+                f"{file}: is missing; train_aug is made of the pictures of train.txt without those of val.txt"
+            )
+    masks = {file.stem: file for file in (root / AUGMENTED).glob("*.png")}
+    own = [root / "SegmentationClass" / f"{name}.png" for name in read_names(train)]
+    masks |= {file.stem: file for file in own if file.stem not in masks or file.is_file()}
+    names = sorted(masks.keys() - set(read_names(val)))
+    return complete([Pair(root / "JPEGImages" / f"{name}.jpg", masks[name], coding) for name in names])
