@@ -111,6 +111,7 @@ def test_outputs_are_checked_before_the_work(data: Path, tmp_path: Path, loaded:
     (tmp_path / "file").touch()
     for arguments, message in (
         (("--picture", tmp_path / "matrix.bmp"), r"matrix\.bmp: the picture is a PNG"),
+        (("--report", tmp_path / "report.pdf"), r"report\.pdf: the report is a web page"),
         (("--json", tmp_path), "cannot be written; choose another --json"),
         (("--json", tmp_path / "file" / "result.json"), "cannot make its folder"),
     ):
@@ -136,3 +137,20 @@ def test_a_real_network(data: Path, tmp_path: Path) -> None:
     assert content["images"] == 2
     assert content["pixels"] == 8
     assert [sum(row) for row in content["confusion"]] == [4, 4]
+
+
+def test_the_report_of_a_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, report = tmp_path / "run", tmp_path / "new" / "report.html"
+    run.mkdir()
+    config = ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2)
+    torch.manual_seed(0)
+    save_weights(Weights(config, LABELS, Preprocess(), build(config).state_dict()), run / "best.safetensors")
+    arguments = ("--data", data, "--weights", run, "--engine", "torch", "--report", report)
+    assert segnext_eval(*arguments) == 0
+    assert f"report: {report}" in capsys.readouterr().out
+    text = report.read_text(encoding="utf-8")
+    assert "images/val/b.png" in text
+    assert "training loss" not in text
+    (run / "log.jsonl").write_text('{"kind": "train", "step": 1, "loss": 2.0}\n')
+    assert segnext_eval(*arguments) == 0
+    assert "training loss" in report.read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def test_folder_with_a_bad_one(photos: Path, weights: Path, tmp_path: Path, caps
     out, file = tmp_path / "out", tmp_path / "reports" / "all.json"
     assert call(photos, "--weights", weights, "--out", out, "--json", file) == 1
     text, errors = capsys.readouterr()
-    assert errors == f"error: {photos / 'bad.png'}: the file is empty\n"
+    assert errors == f"segnext predict: {photos / 'bad.png'}: the file is empty\n"
     assert f"2 masks and overlays: {out}" in text
     assert "share" not in text, "the table is for a single picture"
     records = json.loads(file.read_text())
@@ -89,7 +89,7 @@ def test_ways_of_looking_at_pictures(weights: Path, photos: Path, tmp_path: Path
 
 def test_nothing_done(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("nowhere.png", "--weights", weights, "--out", tmp_path / "out") == 2
-    assert capsys.readouterr().err == "error: nowhere.png: no such file; check the path\n"
+    assert capsys.readouterr().err == "segnext predict: nowhere.png: no such file; check the path\n"
 
 
 def test_wrong_use(photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

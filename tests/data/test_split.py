@@ -161,3 +161,17 @@ def test_files_gone_since_the_interruption_are_named(tmp_path: Path) -> None:
     (root / split.JOURNAL).write_text(json.dumps([["images/train/b.jpg", "images/val/b.jpg"]]))
     with pytest.raises(SegNextError, match=r"b\.jpg, but it is in neither place"):
         split.finish_split(root, ignore)
+
+
+def test_folders_of_masks_move_with_their_pictures(tmp_path: Path) -> None:
+    data_set(tmp_path, {f"train/{index}": index % 2 for index in range(4)})
+    with (tmp_path / "dataset.yaml").open("a") as file:
+        file.write("multi_label: true\n")
+    for index in range(4):
+        mask = tmp_path / f"masks/train/{index}.png"
+        mask.with_suffix("").mkdir()
+        mask.rename(mask.with_suffix("") / f"c{index % 2}.png")
+    apply_split(plan(tmp_path, alone, val=0.5), ignore)
+    pairs = Folder.open(tmp_path).pairs("val")
+    assert len(pairs) == 2
+    assert all(list(pair.mask.iterdir()) for pair in pairs)

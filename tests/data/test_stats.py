@@ -111,3 +111,22 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     assert picture.shape[1] == 1560
     for color in folder.labels.colors[:2]:
         assert (picture == color).all(2).sum() > 500  # the bars have the classes' colours
+
+
+def test_a_pixel_counts_for_each_of_its_classes(tmp_path: Path) -> None:
+    classes = "classes: [{name: crack, color: [255, 0, 0]}, {name: rust, color: [0, 255, 0]}]"
+    (tmp_path / "masks/train/a").mkdir(parents=True)
+    (tmp_path / "images/train").mkdir(parents=True)
+    (tmp_path / "dataset.yaml").write_text(f"name: planes\n{classes}\nmulti_label: true\n")
+    Image.new("RGB", (3, 2), (9, 9, 9)).save(tmp_path / "images/train/a.png")
+    for name, rows in (
+        ("crack", [[1, 1, 0], [0, 0, 0]]),
+        ("rust", [[1, 0, 0], [0, 1, 1]]),
+        ("ignore", [[0, 0, 1]] * 2),
+    ):
+        Image.fromarray(255 * np.array(rows, np.uint8)).save(tmp_path / f"masks/train/a/{name}.png")
+    stats = survey(Folder.open(tmp_path), ["train"], lambda *_: None)["train"]
+    assert stats.failures == []
+    assert stats.pixels.tolist() == [2, 2]
+    assert stats.ignored == 2
+    assert stats.sizes == {(2, 3): 1}

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from segnext.training.log import Log
+import numpy as np
+
+from segnext.training.log import Log, Record, class_series, read_log, series
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
@@ -58,3 +60,35 @@ def test_an_empty_log_stays_usable(tmp_path: Path) -> None:
     log.write("train", 1)
     log.close()
     assert len(records(tmp_path)) == 1
+
+
+def test_a_step_logged_again_counts_as_last_written(tmp_path: Path) -> None:
+    first = {"kind": "train", "step": 10, "loss": 3.0}
+    lines = [first, {**first, "step": 20}, {"kind": "note"}, {**first, "loss": 1.5}]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": ')
+    train, val = read_log(tmp_path / "log.jsonl")
+    assert series(train, "loss") == ([10, 20], [1.5, 3.0])
+    assert val == []
+
+
+def test_undefined_values_are_left_out() -> None:
+    records: list[Record] = [{"step": 1, "miou": None}, {"step": 2, "miou": float("nan")}, {"step": 3, "miou": 0.5}]
+    assert series(records, "miou") == ([3], [0.5])
+
+
+def test_iou_of_each_class_that_has_any() -> None:
+    val: list[Record] = [
+        {"step": 1, "iou": {"sky": 0.5, "road": None}},
+        {"step": 2},
+        {"step": 3, "iou": {"sky": 0.75, "road": None, "car": 0.25}},
+    ]
+    assert class_series(val) == {"sky": ([1, 3], [0.5, 0.75]), "car": ([3], [0.25])}
+
+
+def test_pictures_go_to_tensorboard(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0)
+    log.show("val/example_1", 5, np.full((4, 6, 3), 200, np.uint8))
+    log.close()
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"val/example_1" in events.read_bytes()
+    assert b"PNG" in events.read_bytes()

@@ -94,6 +94,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
         "examples.png",
         "last.safetensors",
         "log.jsonl",
+        "report.html",
         "state.pt",
         "tensorboard",
     ]
@@ -102,6 +103,12 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     lines = err.splitlines()  # while stderr is not a terminal
     assert [line.split("  ")[0] for line in lines] == ["step 2/4", "step 4/4"]
     assert all(re.search(r"  loss \d\.\d{3}  mIoU \d+\.\d \(best \d+\.\d\)", line) for line in lines)
+
+    report = (out / "report.html").read_text(encoding="utf-8")
+    for heading in ("training loss", "IoU of each class on val", "The worst pictures", "Class histogram", "versions"):
+        assert heading in report
+    (events,) = (out / "tensorboard").iterdir()
+    assert b"val/example_2" in events.read_bytes()
 
     recipe = yaml.safe_load((out / "config.yaml").read_text())
     assert recipe["crop"] == [32, 32]  # 40 x 60, down to multiples of 32

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.cli.data_progress import progress
 from segnext.cli.options import image_size, positive
 from segnext.cli.outputs import require_writable, write_json
+from segnext.cli.progress import progress
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     """Check, print the report, write the files asked for."""
     from rich.console import Console
 
-    from segnext.cli.data_progress import progress
     from segnext.cli.outputs import require_writable, write_json
+    from segnext.cli.progress import progress
     from segnext.data.doctor.check import check
     from segnext.data.doctor.report import exit_code, print_report, to_dict
     from segnext.data.readers.open import OPENERS

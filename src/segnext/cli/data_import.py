@@ -60,7 +60,7 @@ _TOLERANCE_HELP = "take colours within this RGB distance for the nearest class's
 
 def run(args: argparse.Namespace) -> int:
     """Import, and say what became of every file."""
-    from segnext.cli.data_progress import progress
+    from segnext.cli.progress import progress
     from segnext.data.importers.run import import_dataset  # numpy and pillow load slowly
 
     options = _options(args)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
-    from segnext.cli.data_progress import progress
+    from segnext.cli.progress import progress
     from segnext.data import split  # numpy and pillow load slowly
 
     with progress("files") as watch:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
+from segnext.cli.outputs import complain, require_writable, write_json
 
 if TYPE_CHECKING:
     from segnext.data.stats import Stats
@@ -26,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count, print, write what was asked for."""
-    from segnext.cli.data_progress import progress
-    from segnext.cli.outputs import require_writable, write_json
+    from segnext.cli.progress import progress
     from segnext.data.readers.open import open_data  # numpy and pillow load slowly
     from segnext.data.stats import survey, together
     from segnext.errors import SegNextError
@@ -75,7 +75,7 @@ def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
     if absent:
         print(f"classes that do not occur: {', '.join(absent)}")
     for failure in whole.failures:
-        print(f"error: {failure}", file=sys.stderr)
+        complain("data", failure)
 
 
 def _print_classes(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:

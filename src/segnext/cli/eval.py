@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import require_writable, write_json
+from segnext.cli.progress import progress
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
+    from segnext.evaluation.chart import Chart
     from segnext.evaluation.metrics import Metrics
 
 
@@ -29,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F.png",
         help="draw the confusion matrix (default: NAME.confusion.png beside --json NAME.json)",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="F.html",
+        help="write one page with the classes, the confusion matrix, the worst pictures, and of a run its curves",
+    )
     add_engine(parser, precision="fp32")  # so that figures from different machines compare
     add_testing(parser)
     add_threshold(parser)
@@ -43,6 +51,10 @@ def run(args: argparse.Namespace) -> int:
         if picture.suffix.lower() != ".png":
             raise SegNextError(f"{picture}: the picture is a PNG; give --picture a name that ends in .png")
         require_writable(picture, "--picture")
+    if args.report:
+        if args.report.suffix.lower() not in (".html", ".htm"):
+            raise SegNextError(f"{args.report}: the report is a web page; give --report a name that ends in .html")
+        require_writable(args.report, "--report")
     metrics, seconds = _measure(args)
 
     from rich.console import Console
@@ -59,32 +71,46 @@ def run(args: argparse.Namespace) -> int:
         print(f"confusion matrix: {picture}")
     else:
         print("confusion matrix as a picture: add --picture FILE.png")
+    if args.report:
+        print(f"report: {args.report}")
     return 0
 
 
 def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
-    """The metrics and the seconds they took, reading the pictures included, loading the weights not."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """The metrics and the seconds they took, reading the pictures included, loading the weights not; the report."""
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import evaluate, require_same_bands, require_same_classes
+    from segnext.evaluation.evaluate import require_same_bands, require_same_classes
+    from segnext.evaluation.examine import examine
 
-    folder = open_data(args.data, args.format)
-    pairs = folder.pairs(args.split)
+    data = open_data(args.data, args.format)
+    pairs = data.pairs(args.split)
     segmenter = load_segmenter(args)
     names = {"weights_name": args.weights, "data_name": str(args.data)}
-    require_same_classes(segmenter.labels, folder.labels, **names)
-    require_same_bands(segmenter.preprocess.bands, folder.bands, **names)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    rate = TextColumn("{task.fields[rate]:.1f} images/s")
-    with Progress(*columns, rate, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"eval {args.split}", total=len(pairs), rate=0.0)
+    require_same_classes(segmenter.labels, data.labels, **names)
+    require_same_bands(segmenter.preprocess.bands, data.bands, **names)
+    with progress("images") as watch:
         start = time.perf_counter()
+        metrics, scores = examine(
+            lambda source: segmenter(source).mask,
+            pairs,
+            data.labels,
+            lambda done: watch(f"eval {args.split}", done, len(pairs)),
+        )
+        seconds = time.perf_counter() - start
+    if args.report:
+        from segnext.evaluation.gather import gather
+        from segnext.evaluation.page import write_page
 
-        def show(done: int) -> None:
-            bar.update(task, completed=done, rate=done / (time.perf_counter() - start))
+        title = f"{args.weights} on {data.labels.name}"
+        write_page(gather(segmenter, data, args.split, title, (metrics, scores), _charts(args.weights)), args.report)
+    return metrics, seconds
 
-        metrics = evaluate(lambda path: segmenter(path).mask, pairs, folder.labels, show)
-        return metrics, time.perf_counter() - start
+
+def _charts(weights: str) -> "list[Chart]":
+    """The curves of the run whose folder the weights are, if they are one's."""
+    log = Path(weights) / "log.jsonl"
+    if not log.is_file():
+        return []
+    from segnext.training.report import log_charts
+
+    return log_charts(log)

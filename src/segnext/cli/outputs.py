@@ -1,12 +1,18 @@
-"""Files that a command is asked to write, checked before the work begins."""
+"""What a command says of errors, and the files it is asked to write, checked before the work begins."""
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
+
+
+def complain(command: str, message: str) -> None:
+    """Say on stderr, in the way of all errors, what failed while the rest went on."""
+    print(f"segnext {command}: {message}", file=sys.stderr)
 
 
 def require_writable(path: Path, flag: str) -> None:

@@ -1,20 +1,22 @@
 """`segnext predict`: pictures to masks."""
 
 import argparse
-import sys
-import time
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import require_writable, write_json
+from segnext.cli.outputs import complain, require_writable, write_json
+from segnext.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from segnext.inference.predict import Record, Summary
     from segnext.labels import Labels
+
+# Pictures at a time, for one alone too: on how the cores are shared depends how sums are rounded, and a picture must
+# get the same mask alone and in a folder.
+STREAMS = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,20 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
-    from segnext.inference.sources import expand
 
     if args.json:
         require_writable(args.json, "--json")
-    alone = len(expand(args.paths)) < 2
-    segmenter = load_segmenter(args, streams=1 if alone else 2)
-    start = time.perf_counter()
-    with _progress() as bar:
-        task = bar.add_task("predict", total=None, visible=False, rate=0.0)
+    segmenter = load_segmenter(args, streams=STREAMS)
+    done = count(1)
+    with progress("pictures") as watch:
 
         def show(record: "Record", total: int) -> None:
             _print_record(record)
-            rate = (bar.tasks[task].completed + 1) / (time.perf_counter() - start)
-            bar.update(task, advance=1, total=total, visible=total > 1, rate=rate)
+            watch("predict", next(done), total)
 
         summary = predict_files(segmenter, args.paths, args.out, show)
     if len(summary.records) == summary.done == 1:
@@ -64,26 +62,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if summary.failed else 0
 
 
-def _progress() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f} pictures/s"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # else results for a pipe would go to the terminal
-    )
-
-
 def _print_record(record: "Record") -> None:
     if record.shares is None or record.seconds is None:
-        print(f"error: {record.file}: {record.error}", file=sys.stderr)
+        complain("predict", f"{record.file}: {record.error}")
         return
     from segnext.inference.overlay import percent
 

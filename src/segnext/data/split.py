@@ -4,14 +4,13 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.counts import label_counts
+from segnext.data.counts import count_classes
 from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -48,7 +47,7 @@ class Plan:
 
     def moves(self) -> list[tuple[str, str]]:
         """Old and new path of every file that moves, relative to the folder."""
-        suffix = "" if self.folder.labels.multi_label else ".png"
+        suffix = "" if self.folder.labels.multi_label else ".png"  # of a mask, or of a folder of them
         moves = []
         for group, split in sorted(self.split_of.items()):
             for picture in self.groups[group]:
@@ -124,7 +123,7 @@ def plan_split(
     pool = _pool(folder, shares, again)
     groups: dict[str, list[PurePosixPath]] = defaultdict(list)
     counts: dict[str, Counts] = defaultdict(lambda: np.zeros(len(folder.labels), np.int64))
-    for done, (pair, count) in enumerate(zip(pool, _counted(folder, pool), strict=True), 1):
+    for done, (pair, count) in enumerate(zip(pool, count_classes(pool, folder.labels, 2).pixels, strict=True), 1):
         picture = PurePosixPath(pair.image.relative_to(path / "images"))
         groups[grouping(picture)].append(picture)
         counts[grouping(picture)] += count
@@ -156,14 +155,6 @@ def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair
             raise SegNextError(f"{images}: there are pictures in this split already; say --again to divide it anew")
         pool += folder.pairs(split)
     return pool
-
-
-def _counted(folder: Folder, pairs: Sequence[Pair]) -> list[Counts]:
-    def count(pair: Pair) -> Counts:
-        return label_counts(pair.read_mask(folder.labels), folder.labels)[: len(folder.labels)]
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(count, pairs))
 
 
 def divide(amounts: NDArray[np.float64], shares: NDArray[np.float64], seed: int) -> NDArray[np.intp]:

@@ -1,6 +1,6 @@
 """A predictor and labelled pictures in, metrics out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,17 +37,34 @@ def evaluate(
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
     confusion = no_counts(labels)
-    for done, pair in enumerate(pairs, 1):
-        truth = pair.read_mask(labels)
-        prediction = predict(pair.image if pair.window is None else pair.read_image())
-        _require_same_size(prediction, truth, pair)
-        if labels.multi_label:
-            confusion += class_confusions(truth, prediction, labels.ignore)
-        else:
-            truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
-            confusion += confusion_matrix(truth, prediction, len(labels), labels.ignore)
+    for done, part in enumerate(confusions(predict, pairs, labels), 1):
+        confusion += part
         progress(done)
     return Metrics(confusion, labels.classes, len(pairs))
+
+
+def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Iterator[NDArray[np.int64]]:
+    """The confusion matrix of each picture, in order; they add up to that of all.
+
+    They are (C, C), rows are truth; of multi-label masks (C, 2, 2), see `class_confusions`.
+
+    Raises:
+        SegNextError: when a prediction and its mask differ in size.
+    """
+    for pair in pairs:
+        truth = pair.read_mask(labels)
+        prediction = predict(source_of(pair))
+        _require_same_size(prediction, truth, pair)
+        if labels.multi_label:
+            yield class_confusions(truth, prediction, labels.ignore)
+        else:
+            truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
+            yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
+
+
+def source_of(pair: Pair) -> Path | Image | Raster:
+    """What is predicted: the picture's file, or the pixels of the part that is meant."""
+    return pair.image if pair.window is None else pair.read_image()
 
 
 def no_counts(labels: Labels) -> NDArray[np.int64]:

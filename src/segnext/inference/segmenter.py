@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
@@ -19,6 +18,7 @@ from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.imageio import Source
 from segnext.inference.engines import start
+from segnext.inference.kernel import load_kernel
 from segnext.inference.load import weights_path
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
@@ -84,7 +84,7 @@ class Segmenter:
         self.preprocess = weights.preprocess
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
-        Thread(target=_load_kernel, daemon=True).start()  # while the engine starts
+        Thread(target=load_kernel, daemon=True).start()  # while the engine starts
         self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
@@ -268,11 +268,6 @@ def _confidence(looks: "list[Look]", size: tuple[int, int]) -> NDArray[np.float3
     _, probability = _decide(looks, size, confidence=True)
     assert probability is not None
     return probability
-
-
-def _load_kernel() -> None:
-    """Import numba and its compiled code, which takes as long as starting an engine."""
-    import_module("segnext.kernels.classify").classify(np.zeros((1, 1, 1), np.float32), (1, 1), (1, 1))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segnext.files import replacing
-from segnext.training.pictures import Record, Series, _read_log, _series
+from segnext.training.log import Record, Series, read_log, series
 
 DARK, PALE, WARM = "#1f5fa8", "#a9c4e4", "#d1471f"
 
@@ -20,14 +20,14 @@ def draw_curves(log: Path, out: Path) -> None:
     Raises:
         SegNextError: when the log is missing or has no such line yet.
     """
-    train, val = _read_log(log)
+    train, val = read_log(log)
     figure = Figure(figsize=(11, 6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplot_mosaic([["loss", "accuracy"], ["lr", "accuracy"]], height_ratios=[3, 2])
     figure.suptitle(_headline(train, val))
-    _draw_loss(panels["loss"], _series(train, "loss"), _series(val, "loss"))
-    _draw_accuracy(panels["accuracy"], _series(val, "top1"), _series(val, "top5"))
-    panels["lr"].plot(*_series(train, "lr"), color=DARK)
+    _draw_loss(panels["loss"], series(train, "loss"), series(val, "loss"))
+    _draw_accuracy(panels["accuracy"], series(val, "top1"), series(val, "top5"))
+    panels["lr"].plot(*series(train, "lr"), color=DARK)
     panels["lr"].set_title("learning rate", loc="left", fontsize=11)
     panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     last = max(record["step"] for record in (*train, *val))
@@ -48,7 +48,7 @@ def _headline(train: list[Record], val: list[Record]) -> str:
         parts.append(
             f"best val top-1 {100 * best['top1']:.1f} %, top-5 {100 * best['top5']:.1f} % at step {best['step']:,}"
         )
-    _, seconds = _series(train, "seconds_per_image")
+    _, seconds = series(train, "seconds_per_image")
     if seconds:
         parts.append(f"{1000 * float(np.median(seconds)):.3g} ms/image")
     return "   ·   ".join(parts)

@@ -1,18 +1,26 @@
 """A run's log: JSON lines, and TensorBoard beside them."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tensorboardX import SummaryWriter
 
+from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.preprocess import Image
+
+Record = dict[str, Any]  # one line of the log
+Series = tuple[list[float], list[float]]  # steps, values
 
 
 class Log:
     """Append to RUN/log.jsonl and RUN/tensorboard, after dropping what a killed run wrote past `step`.
 
-    Records: {"kind": "train", "step", "loss", "lr", "seconds_per_image"} and {"kind": "val", "step", "miou", ...}.
+    Records: {"kind": "train", "step", "loss", "grad_norm", "lr", "seconds_per_image"} and
+    {"kind": "val", "step", "miou", "pixel_accuracy", "mean_accuracy", "iou": {class: 0..1 or null}}.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -32,6 +40,10 @@ class Log:
                 if isinstance(number, int | float):
                     self.board.add_scalar(f"{kind}/{name}" + (f"/{part}" if part else ""), number, step)
 
+    def show(self, name: str, step: int, picture: Image) -> None:
+        """Add a picture, H x W x 3, to TensorBoard."""
+        self.board.add_image(name, picture, step, dataformats="HWC")
+
     def close(self) -> None:
         """Flush both."""
         self.file.close()
@@ -50,3 +62,46 @@ def _keep_until(path: Path, step: int) -> None:
             kept.append(line + "\n")
     with replacing(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def read_log(path: Path) -> tuple[list[Record], list[Record]]:
+    """Train and val records by step; a step that was logged again counts as last written.
+
+    Lines torn by a crash are left out.
+
+    Raises:
+        SegNextError: when the log is missing or has no such line yet.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise SegNextError(f"{path}: cannot read the training log ({error.strerror}); give a run's log") from error
+    found: dict[str, dict[int, Record]] = {"train": {}, "val": {}}
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("kind") in found and "step" in record:
+            found[record["kind"]][record["step"]] = record
+    train, val = ([steps[step] for step in sorted(steps)] for steps in found.values())
+    if not train and not val:
+        raise SegNextError(f"{path}: holds no train or val line yet; draw it again once training has begun")
+    return train, val
+
+
+def series(records: Sequence[Record], key: str) -> Series:
+    """Steps and values of the records that have a finite number there."""
+    pairs = [(record["step"], record[key]) for record in records if record.get(key) is not None]
+    pairs = [(step, value) for step, value in pairs if math.isfinite(value)]
+    return [step for step, _ in pairs], [value for _, value in pairs]
+
+
+def class_series(val: Sequence[Record]) -> dict[str, Series]:
+    """Steps and IoU (0..1) of each class that has any."""
+    names = dict.fromkeys(name for record in val for name in record.get("iou", {}))
+    lines = {
+        name: series([{"step": record["step"], name: record.get("iou", {}).get(name)} for record in val], name)
+        for name in names
+    }
+    return {name: line for name, line in lines.items() if line[0]}

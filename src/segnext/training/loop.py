@@ -33,7 +33,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
     Returns:
         The run's folder: config.yaml, best.safetensors and last.safetensors (averaged weights), state.pt
-        (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png and examples.png.
+        (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png, examples.png and report.html.
 
     Raises:
         SegNextError: when the folder holds a run already and it is not to be resumed, for data that cannot be trained

@@ -13,19 +13,26 @@ import torch
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
+from segnext.data.readers.open import open_data
 from segnext.evaluation.evaluate import evaluate, no_counts
+from segnext.evaluation.examine import examine
+from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
+from segnext.evaluation.page import write_page
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.training.config import TrainConfig
+from segnext.training.curves import draw_curves
+from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.log import Log
-from segnext.training.pictures import curves, examples
 from segnext.training.processes import Processes
 from segnext.training.progress import Progress
+from segnext.training.report import log_charts
 from segnext.training.state import State
 from segnext.training.stop import Stop
 
-EXAMPLES = 6
+EXAMPLES = 6  # val pictures in examples.png
+SHOWN = 3  # of them in TensorBoard, at every measurement
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
 
@@ -72,6 +79,8 @@ class Results:
             state.best, state.stale = metrics.miou, 0
             if self.processes.main:
                 save_weights(self._weights(state), self.out / "best.safetensors")
+        if self.log is not None:
+            self._show(state, self.log)
         progress.validated("mIoU", metrics.miou, state.best)
 
     def _metrics(self, state: State, progress: Progress, stop: Stop) -> Metrics | None:
@@ -100,17 +109,35 @@ class Results:
             state.save(self.out / "state.pt")
 
     def draw(self) -> None:
-        """curves.png, and examples.png with val pictures beside truth and prediction of the best weights."""
-        curves(self.out / "log.jsonl", self.out / "curves.png")
-        if not self.pairs:
+        """curves.png; and of the best weights, examples.png and report.html."""
+        log = self.out / "log.jsonl"
+        draw_curves(log, self.out / "curves.png")
+        if not self.pairs or self.config.val_split is None:
             return
         segmenter = self._segmenter(load_weights(self.out / "best.safetensors"))
-        chosen = np.linspace(0, len(self.pairs) - 1, min(EXAMPLES, len(self.pairs))).round().astype(int)
-        items = []
-        for pair in (self.pairs[index] for index in chosen):
-            result = segmenter.segment(pair.read_image(self.crops.preprocess.bands))
-            items.append((result.image, pair.read_mask(self.labels), result.mask))
-        examples(items, self.labels, self.out / "examples.png")
+        draw_examples(
+            [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, self.out / "examples.png"
+        )
+        data = open_data(Path(self.config.data), self.config.format)
+        title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
+        measured = examine(lambda source: segmenter(source).mask, self.pairs, self.labels)
+        page = gather(segmenter, data, self.config.val_split, title, measured, log_charts(log))
+        write_page(page, self.out / "report.html")
+
+    def _show(self, state: State, log: Log) -> None:
+        """A few val pictures beside truth and prediction, for TensorBoard."""
+        segmenter = self._segmenter(self._weights(state))
+        for number, pair in enumerate(self._chosen(SHOWN), 1):
+            log.show(f"val/example_{number}", state.step, strip(self._item(segmenter, pair), self.labels))
+
+    def _chosen(self, count: int) -> list[Pair]:
+        """Val pictures, evenly spread."""
+        places = np.linspace(0, len(self.pairs) - 1, min(count, len(self.pairs))).round().astype(int)
+        return [self.pairs[place] for place in places]
+
+    def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
+        result = segmenter.segment(pair.read_image(self.crops.preprocess.bands))
+        return result.image, pair.read_mask(self.labels), result.mask
 
     def _segmenter(self, weights: Weights) -> Segmenter:
         config = self.config

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from messy_folder import Folder
-from PIL import Image
+from PIL import Image, ImageFile
 
-from segnext.data.doctor.check import check, quick_check
+from segnext.data.doctor.check import QUICK_MASKS, check, quick_check
 from segnext.data.doctor.findings import Severity
 from segnext.data.doctor.report import overview
 from segnext.data.folder import Folder as DataSet
@@ -68,8 +68,10 @@ def test_names_that_training_would_trip_over(folder: Folder) -> None:
     shutil.move(folder.root / "masks/val/b0.png", folder.root / "masks/train/b0.png")
     (folder.root / "images/train/Thumbs.db").write_bytes(b"x")
     (folder.root / "images/train/loop").symlink_to(folder.root / "images")
+    (folder.root / "images/train/notes.txt").write_text("x")
     found = folder.found()
-    assert {"mask-elsewhere", "same-stem", "foreign-files", "link-loop"} == found.keys()
+    assert {"mask-elsewhere", "same-stem", "foreign-files", "rubbish", "link-loop"} == found.keys()
+    assert found["foreign-files"].severity is found["rubbish"].severity is Severity.NOTE  # training leaves them out
     assert found["mask-elsewhere"].count == 2
     assert found["same-stem"].files == ("images/train/a0.bmp + images/train/a0.png",)
 
@@ -113,9 +115,9 @@ def test_exif(folder: Folder) -> None:
 def test_kinds_of_pictures(folder: Folder) -> None:
     folder.clean(6)
     picture = folder.picture()
-    folder.save("images/train/a0.png", Image.fromarray(folder.picture()[..., 0].astype(np.uint16) * 200))
-    folder.save("images/train/a1.png", picture[..., 0].copy())
-    folder.save("images/train/a2.png", Image.fromarray(picture).convert("RGBA"))
+    folder.save("images/train/a0.png", Image.fromarray(picture[..., 0].astype(np.uint16) * 200))
+    folder.save("images/train/a1.png", folder.picture()[..., 0].copy())
+    folder.save("images/train/a2.png", Image.fromarray(folder.picture()).convert("RGBA"))
     folder.save("images/train/a4.png", np.full_like(picture, 9))
     (folder.root / "images/train/a3.png").unlink()
     (folder.root / "images/train/a3.tif").write_bytes(tiff(64, 48, bands=5))
@@ -179,7 +181,8 @@ def test_color_masks_and_stray_colors(folder: Folder) -> None:
 
 
 def palette_mask(folder: Folder, order: tuple[int, int, int]) -> Image.Image:
-    mask = Image.fromarray(np.argsort(order).astype(np.uint8)[folder.mask() % 3])
+    labels = np.roll(folder.mask(), folder.pairs, axis=0) % 3
+    mask = Image.fromarray(np.argsort(order).astype(np.uint8)[labels])
     mask.putpalette(COLORS[list(order), :3].tobytes())
     return mask
 
@@ -187,7 +190,7 @@ def palette_mask(folder: Folder, order: tuple[int, int, int]) -> Image.Image:
 def test_one_palette_is_fine(folder: Folder) -> None:
     folder.classes()
     for index in range(3):
-        folder.pair(str(index), mask=palette_mask(folder, (0, 1, 2)))
+        folder.pair(str(index), "val" if index == 2 else "train", palette_mask(folder, (0, 1, 2)))
     assert [(f.code, f.severity) for f in folder.found().values()] == [("palette-masks", Severity.NOTE)]
 
 
@@ -201,6 +204,55 @@ def test_palettes_whose_colors_count(folder: Folder) -> None:
     assert "index 0 is (0,128,0), (128,64,128)" in found["palettes-differ"].title
     assert found["mixed-masks"].title == "masks of several kinds: 2 palette, 1 RGB"
     assert "color-masks" in found
+
+
+def test_dark_16_bit_pictures_are_told_apart(folder: Folder) -> None:
+    folder.clean()
+    for name in ("images/train/a0.png", "images/train/a1.png", "images/val/b0.png"):
+        folder.save(name, Image.fromarray(folder.picture()[..., 0].astype(np.uint16) * 9 + 300))
+    assert folder.found().keys() == {"mixed-images", "deep-images"}  # and neither blank nor copies of each other
+
+
+def test_splits_to_train_and_measure_on(folder: Folder) -> None:
+    folder.clean()
+    folder.save("images/test/x.png", folder.picture())
+    finding = folder.found()["split-without-masks"]
+    assert finding.severity is Severity.NOTE
+    assert "'test' (1 picture)" in finding.title
+    shutil.rmtree(folder.root / "images/test")
+    shutil.rmtree(folder.root / "masks/val")
+    assert folder.found()["split-without-masks"].severity is Severity.ERROR
+    shutil.rmtree(folder.root / "images/val")
+    assert "--val 0.2" in folder.found()["no-val-split"].fix
+
+
+def test_accents_written_in_two_ways(folder: Folder) -> None:
+    folder.clean()
+    folder.save("images/train/e\u0301.png", folder.picture())
+    folder.save("masks/train/\xe9.png", folder.mask())
+    assert "Unicode form" in folder.found()["mask-elsewhere"].files[0]
+
+
+def test_colors_that_the_list_does_not_know(folder: Folder) -> None:
+    folder.clean()
+    for split, name in (("train", "a"), ("val", "b")):
+        for index in range(4):
+            mask = np.array([(9, 9, 0), (0, 99, 9), (255, 0, 9)], np.uint8)[folder.mask() % 3]
+            folder.save(f"masks/{split}/{name}{index}.png", mask)
+    finding = folder.found()["foreign-colors"]
+    assert finding.title == "none of the masks' 3 colours is one of dataset.yaml's"
+    assert "--classes" not in finding.fix
+
+
+def test_blurred_labels_are_not_taken_for_classes(folder: Folder) -> None:
+    folder.classes(5)
+    for index in range(4):
+        wide = Image.fromarray(np.array([0, 5, 2], np.uint8)[folder.mask(96, 128) % 3])
+        folder.pair(str(index), mask=wide.resize((64, 48), Image.Resampling.BICUBIC))
+    found = folder.found()
+    assert "blurred-masks" in found
+    assert "mixing two others" in found["labels-outside"].why
+    assert "nearest neighbour" in found["labels-outside"].fix
 
 
 @pytest.mark.parametrize(
@@ -263,6 +315,16 @@ def test_leakage(folder: Folder) -> None:
     assert found["duplicates"].files == ("images/train/a0.png = images/train/a1.png",)
 
 
+def test_a_picture_that_is_everywhere(folder: Folder) -> None:
+    folder.clean(6)
+    picture = folder.picture()
+    for name in ("train/a0", "train/a2", "train/a4", "val/b1", "val/b3"):
+        folder.save(f"images/{name}.png", picture)
+    found = folder.found()
+    assert found["leakage"].title == "2 pictures of 6 of 'val' also in 'train', pixel for pixel"
+    assert found["duplicates"].count == 3  # two more in train, one more in val
+
+
 def test_a_split_inside_another(folder: Folder) -> None:
     folder.clean(5)
     for part in ("images", "masks"):
@@ -295,6 +357,23 @@ def test_nothing_to_check(folder: Folder) -> None:
     folder.save("images/a.jpg", folder.picture())
     (folder.root / "instances.json").write_text("{}")
     assert "--from coco" in folder.found()["no-pairs"].fix
+
+
+def test_the_quick_look_decodes_no_pictures(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.clean(60)
+    decoded: list[str] = []
+    load = ImageFile.ImageFile.load
+
+    def counted(picture: ImageFile.ImageFile) -> object:
+        if picture.fp is not None:  # as it is once decoded
+            decoded.append(picture.fp.name)
+        return load(picture)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counted)
+    assert quick_check(DataSet.open(folder.root), ["train", "val"]) == []
+    masks = {file for file in decoded if "masks" in Path(file).parts}
+    assert masks == set(decoded)
+    assert 0 < len(masks) <= 2 * QUICK_MASKS
 
 
 def test_the_quick_look_keeps_to_its_splits(folder: Folder) -> None:

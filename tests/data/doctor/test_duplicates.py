@@ -1,10 +1,12 @@
 import io
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segnext.data.doctor.duplicates import difference_hash, exact_groups, near_copies
+from segnext.data.doctor import duplicates
+from segnext.data.doctor.duplicates import Copy, difference_hash, exact_copies, near_copies, same_picture
 from segnext.data.doctor.records import THUMB, Mask, Record
 from segnext.data.doctor.records import Image as ImageRecord
 
@@ -25,10 +27,27 @@ def saved(picture: Image.Image, quality: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def test_exact_copies_are_grouped() -> None:
+def test_exact_copies_are_those_of_the_first() -> None:
     records = [record(scene(seed)) for seed in (1, 2, 1, 3, 1)]
-    assert exact_groups(records) == [[0, 2, 4]]
+    assert exact_copies(records) == [Copy(0, 2, "exact"), Copy(0, 4, "exact")]
     assert near_copies(records) == []
+
+
+def test_a_camera_that_stands_still_takes_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = np.asarray(scene(1))
+    frames = [record(Image.fromarray(np.maximum(still, shade))) for shade in range(60)]
+    compared = 0
+
+    def counted(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+        nonlocal compared
+        compared += 1
+        return same_picture(first, second)
+
+    monkeypatch.setattr(duplicates, "same_picture", counted)
+    copies = near_copies(frames)
+    assert {copy.second for copy in copies} >= set(range(1, 10))
+    assert len({copy.second for copy in copies}) == len(copies)  # each is told once
+    assert compared < 10 * len(frames)  # and not with every other
 
 
 def test_saved_resized_brighter_and_turned_copies_are_found() -> None:

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from segnext.data.doctor.planes import read_planes_record
 from segnext.data.doctor.raster import read_raster_record
-from segnext.data.doctor.records import Record, read_image_record, read_mask_record
+from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
 from segnext.data.doctor.survey import Item, Survey
 from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
@@ -33,6 +34,11 @@ class Case:
     def labels(self) -> Labels | None:
         """Of the dataset.yaml."""
         return self.survey.labels
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each class has masks of its own."""
+        return self.labels is not None and self.labels.multi_label
 
     def pairs(self) -> Iterator[tuple[Item, Record]]:
         """Every pair with its record."""
@@ -62,8 +68,10 @@ def examine(
             image = read_image_record(path, pixels=decoded)
         else:
             image = read_raster_record(path, survey.bands, pixels=decoded)
-        mask = read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding)
-        return Record(image, mask)
+        if survey.labels is not None and survey.labels.multi_label:
+            planes = read_planes_record(survey.root / item.mask, survey.labels, image) if wanted[index] else Mask()
+            return Record(image, planes)
+        return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding))
 
     records = []
     with unbound_pillow, ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:

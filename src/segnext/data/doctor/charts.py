@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.report import class_rows
@@ -42,6 +42,7 @@ def class_chart(report: Report) -> bytes:
                     axes.text(floor * 0.55, y, "never", va="center", fontsize=7, color="#c62828")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter() if floor < 20 else axes.xaxis.get_major_formatter())
         axes.set_xlim(floor * 0.5, 130)
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.invert_yaxis()

@@ -7,17 +7,17 @@ from pathlib import Path
 from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
 from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
-from segnext.data.doctor.classes import judge_classes
+from segnext.data.doctor.classes import judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
-from segnext.data.doctor.findings import EXAMPLES, Finding, Severity, by_severity, counted, listed
+from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
+from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey, survey_layout
 from segnext.data.readers.layout import Layout
 from segnext.data.readers.open import DataSet
-from segnext.errors import SegNextError
 
 QUICK_MASKS = 48  # of each split are decoded in the quick examination
 
@@ -52,11 +52,6 @@ def check(data: Path | Layout, watch: Callable[[int, int], None] = lambda done, 
         SegNextError: when there is no such folder, or files of the data set are missing.
     """
     found = survey_layout(data) if isinstance(data, Layout) else survey(data)
-    if found.labels is not None and found.labels.multi_label:
-        raise SegNextError(
-            f"{found.root}: its masks are multi-label, a folder of binary masks for each picture; "
-            f"'segnext data stats {found.root}' reads them all and names those that are wrong"
-        )
     return _judge(examine(found, done=lambda count: watch(count, len(found.items))))
 
 
@@ -65,29 +60,11 @@ def quick_check(data: DataSet, splits: Iterable[str]) -> list[Finding]:
 
     Findings of severity ERROR are those that would stop or spoil a training on these splits.
     """
-    if data.labels.multi_label:
-        return [finding for split in splits for finding in _unreadable(data, split)]
     part = survey_layout(data, splits) if isinstance(data, Layout) else survey(data.path, splits)
     part.labels, part.bands = data.labels, None if isinstance(data, Layout) else data.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}
     case = examine(part, masks=[index in chosen for index in range(len(part.items))])
     return _judge(case).findings
-
-
-def _unreadable(folder: DataSet, split: str) -> list[Finding]:
-    """Of some multi-label masks of a split, those that training could not read."""
-    pairs = folder.pairs(split)
-    problems = []
-    for index in _spread(range(len(pairs)), QUICK_MASKS):
-        try:
-            pairs[index].read_mask(folder.labels)
-        except SegNextError as error:
-            problems.append(str(error))
-    if not problems:
-        return []
-    title = f"{counted(len(problems), 'picture')} of split '{split}' without readable masks, of those looked at"
-    why, fix = "a training stops at the first of them", "mend what the messages name"
-    return [Finding("bad-class-masks", Severity.ERROR, title, why, fix, len(problems), tuple(problems[:EXAMPLES]))]
 
 
 def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
@@ -99,16 +76,21 @@ def _judge(case: Case) -> Report:
     if case.survey.in_place:  # whose files, names and masks are as they are
         in_place = [*judge_files(case), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
         return Report(case, found, by_severity(in_place))
+    # Masks of single classes hold no labels, so there is nothing about labels to judge but which classes occur.
+    alone = [] if case.sampled or case.labels is None else [*judge_occurrence(case, case.labels)]
     findings = [
         *_layout(case, found),
         *judge_files(case),
-        *judge_masks(case, found),
-        *judge_classes(case, found),
+        *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
         *judge_bands(case),
         *judge_leakage(case),
     ]
     return Report(case, found, by_severity(findings))
+
+
+def _judge_labels(case: Case, found: Encoding) -> list[Finding]:
+    return [*judge_masks(case, found), *judge_classes(case, found), *judge_outliers(case, found)]
 
 
 def _layout(case: Case, found: Encoding) -> list[Finding]:

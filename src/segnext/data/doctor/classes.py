@@ -42,7 +42,7 @@ def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     else:
         yield from _shifted(case, found, case.labels)
     if len(outside) < len(found.solid) and not case.sampled:
-        yield from _occurrence(case, case.labels)
+        yield from judge_occurrence(case, case.labels)
     yield from _ignored(case, case.labels)
 
 
@@ -115,15 +115,19 @@ def _outside(case: Case, found: Encoding, labels: Labels, outside: list[int]) ->
         return _levels(case, found, sorted(found.solid))
     code, fix = "labels-outside", "add the missing classes to dataset.yaml, or correct the masks"
     why = f"the {count} classes are 0 to {count - 1} and {ignore} is ignored; training refuses such masks"
-    if outside == [count] and 0 not in found.solid:
+    if any(values.blurred for _, record in pairs if (values := record.mask.values)):
+        why += "; these masks are blurred, so such labels come of mixing two others"
+        fix = "write the masks again as PNG, resized by nearest neighbour and drawn without anti-aliasing"
+    elif outside == [count] and 0 not in found.solid:
         code, fix = "labels-from-one", import_command(case.survey, "labels", "--offset", "-1")
         why = f"labels are 1 to {count} and 0 never occurs: they count from 1 where classes count from 0"
     elif len(outside) == 1 and ignore not in found.solid and outside[0] in (count, 255):
         code, fix = "wrong-ignore", f"set 'ignore: {outside[0]}' in dataset.yaml"
         why = f"dataset.yaml ignores {ignore}, which never occurs; the masks seem to use {outside[0]} instead"
         if outside[0] == count and 0 in found.solid:
-            why += f", unless the class list lacks one ({count + 1} labels, 0 to {count}: perhaps the background)"
-            fix += ", or add the class to the list"
+            why += f", unless the class list lacks one ({count + 1} labels, 0 to {count}) or 0 means unlabelled"
+            shift = import_command(case.survey, "labels", "--offset", "-1")
+            fix += f"; or add the class to the list; or {shift} ignores 0"
     elif len(outside) == 1:
         why += f"; label {outside[0]} may be a second label to ignore"
         fix = (
@@ -155,7 +159,7 @@ def _shifted(case: Case, found: Encoding, labels: Labels) -> Iterator[Finding]:
         )
 
 
-def _occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
+def judge_occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
     """Classes that a split never or hardly ever shows."""
     for split, (pixels, files) in count_classes(case, labels).items():
         total = sum(pixels)

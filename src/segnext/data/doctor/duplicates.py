@@ -7,7 +7,6 @@ again or resizing leaves. Frames of a video differ more where something moves; t
 move cannot be told from copies, and are reported as such.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,24 +28,29 @@ ORIENTATIONS = (*_TURNS, *(f"mirrored{' and ' + turn if turn else ''}" for turn 
 
 @dataclass(frozen=True)
 class Copy:
-    """Two pictures that are the same; `how` is "exact", or says how they differ."""
+    """Two pictures that are the same; `how` is "exact", or says how the second differs."""
 
     first: int
     second: int
     how: str
 
 
-def exact_groups(records: Sequence[Record]) -> list[list[int]]:
-    """Positions of the pictures with equal pixels, in groups of two and more."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
+def exact_copies(records: Sequence[Record]) -> list[Copy]:
+    """Pictures with equal pixels: each with the first of its kind."""
+    first: dict[bytes, int] = {}
+    copies = []
     for index, record in enumerate(records):
-        if record.image.digest:
-            groups[record.image.digest].append(index)
-    return [group for group in groups.values() if len(group) > 1]
+        if record.image.digest and (before := first.setdefault(record.image.digest, index)) != index:
+            copies.append(Copy(before, index, "exact"))
+    return copies
 
 
 def near_copies(records: Sequence[Record]) -> list[Copy]:
-    """Pairs of pictures that are nearly the same; of exact copies, only the first is compared."""
+    """Pictures that are nearly the same: each with the first that it is a copy of.
+
+    Of exact copies only the first is compared, and a copy is compared with no others, so that thousands of frames of
+    a camera that stands still take no longer than thousands of different pictures.
+    """
     seen: set[bytes] = set()
     kept: list[int] = []
     for index, record in enumerate(records):
@@ -59,15 +63,17 @@ def near_copies(records: Sequence[Record]) -> list[Copy]:
     varied = thumbs.reshape(len(kept), -1).std(axis=1) > PLAIN
     kept = [index for index, enough in zip(kept, varied, strict=True) if enough]
     thumbs = thumbs[varied]
-    copies: dict[tuple[int, int], Copy] = {}
+    copies = []
     hashes = difference_hash(thumbs)
+    absorbed = np.zeros(len(kept), bool)
     for orientation, how in enumerate(ORIENTATIONS):
         turned = _turn(thumbs, orientation)
-        for first, second in _candidates(hashes, difference_hash(turned)):
-            if (first, second) not in copies and same_picture(thumbs[first], turned[second]):
-                pair = kept[first], kept[second]
-                copies[first, second] = Copy(*pair, f"near, {how}" if how else "near")
-    return list(copies.values())
+        for first, others in _candidates(hashes, difference_hash(turned), absorbed):
+            for second in others:
+                if same_picture(thumbs[first], turned[second]):
+                    absorbed[second] = True
+                    copies.append(Copy(kept[first], kept[second], f"near, {how}" if how else "near"))
+    return copies
 
 
 def difference_hash(thumbs: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -97,14 +103,18 @@ def _turn(thumbs: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(turned[:, :, ::-1] if orientation >= 4 else turned)
 
 
-def _candidates(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Positions first < second whose hashes differ in few bits."""
+def _candidates(
+    hashes: NDArray[np.uint64], others: NDArray[np.uint64], absorbed: NDArray[np.bool_]
+) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Positions, and the later ones whose hashes differ in few bits; none that are absorbed, then or meanwhile."""
     for start in range(0, len(hashes), BLOCK):
         block = hashes[start : start + BLOCK, None]
         close = _count_bits(block ^ others[None, start:]) <= HASH_BITS
-        for row, column in zip(*np.nonzero(close), strict=True):
-            if row < column:
-                yield start + int(row), start + int(column)
+        for row in range(len(block)):
+            if not absorbed[start + row]:
+                found = start + row + 1 + np.flatnonzero(close[row, row + 1 :])
+                if (left := found[~absorbed[found]]).size:
+                    yield start + row, left
 
 
 def _count_bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:

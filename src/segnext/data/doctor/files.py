@@ -1,5 +1,7 @@
 """Findings about files: missing partners, files that cannot be read, names and rubbish that get in the way."""
 
+import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,7 +9,7 @@ from segnext.data.doctor.advice import import_command
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
 from segnext.data.doctor.names import split_of
-from segnext.data.doctor.survey import expected_mask
+from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.doctor.tree import ARRAYS
 
 # What Pillow calls the formats that a suffix promises.
@@ -32,17 +34,8 @@ def judge_files(case: Case) -> Iterator[Finding]:
 
 def _partners(case: Case) -> Iterator[Finding]:
     pairing = case.survey.pairing
-    total = len(pairing.pairs) + len(pairing.images)
     if pairing.images and (pairing.pairs or pairing.masks):
-        yield Finding(
-            "images-without-mask",
-            Severity.ERROR if case.survey.ready else Severity.WARNING,
-            f"{counted(len(pairing.images), 'picture')} of {total:,} without a mask",
-            "training needs a mask for every picture of a split and refuses a split where one is missing",
-            "add the masks under the same names, or move the pictures away",
-            len(pairing.images),
-            examples(pairing.images),
-        )
+        yield from _without_mask(case)
     if pairing.masks:
         yield Finding(
             "masks-without-image",
@@ -74,6 +67,36 @@ def _partners(case: Case) -> Iterator[Finding]:
             "merge them into one label per pixel, or keep the one that counts",
             len(pairing.many_masks),
             examples(pairing.many_masks),
+        )
+
+
+def _without_mask(case: Case) -> Iterator[Finding]:
+    """Pictures without a mask; whole splits of them apart, as test splits are published."""
+    pairing, ready = case.survey.pairing, case.survey.ready
+    labelled = {image.parts[1] for image, _ in pairing.pairs} if ready else set()
+    bare = [image for image in pairing.images if ready and image.parts[1] not in labelled]
+    some = [image for image in pairing.images if image not in set(bare)]
+    if some:
+        total = len(some) + len(pairing.pairs)
+        yield Finding(
+            "images-without-mask",
+            Severity.ERROR if ready else Severity.WARNING,
+            f"{counted(len(some), 'picture')} of {total:,} without a mask",
+            "training needs a mask for every picture of a split and refuses a split where one is missing",
+            "add the masks under the same names, or move the pictures away",
+            len(some),
+            examples(some),
+        )
+    for split, count in sorted(Counter(image.parts[1] for image in bare).items()):
+        needed = split_of(split) in ("train", "val")
+        yield Finding(
+            "split-without-masks",
+            Severity.ERROR if needed else Severity.NOTE,
+            f"the split '{split}' ({counted(count, 'picture')}) has no masks at all",
+            "nothing can be learned from it or measured on it",
+            f"add masks/{split}, or move the pictures away" if needed else "nothing, if it is only to be predicted",
+            count,
+            examples([image for image in bare if image.parts[1] == split]),
         )
 
 
@@ -119,8 +142,8 @@ def _formats(case: Case) -> Iterator[Finding]:
 
 def _names(case: Case) -> Iterator[Finding]:
     if case.survey.ready:
-        wrong = [item for item, _ in case.pairs() if item.mask != expected_mask(item.image)]
-        other = [named(item.mask, f"looked for as {expected_mask(item.image)}") for item in wrong]
+        wrong = [item for item, _ in case.pairs() if not case.multi_label and item.mask != expected_mask(item.image)]
+        other = [named(item.mask, _looked_for(item)) for item in wrong]
         if other:
             yield Finding(
                 "mask-elsewhere",
@@ -144,7 +167,18 @@ def _names(case: Case) -> Iterator[Finding]:
                     f"rename the folders, or train with --{field} {name} and evaluate with --split {name}",
                     1,
                 )
-        if splits and not any(split_of(name) == "train" for name in splits):
+        kinds = {split_of(name) or name for name in splits}
+        if "train" in kinds and "val" not in kinds:
+            yield Finding(
+                "no-val-split",
+                Severity.WARNING,
+                f"there is no split to measure on, only {listed(splits)}",
+                "training measures on 'val' to keep the best weights, and stops where there is none",
+                f"segnext data split {shlex.quote(str(case.survey.root))} --val 0.2 (--group-by prefix for frames or "
+                "tiles), or train with --val_split null",
+                1,
+            )
+        if splits and "train" not in kinds:
             yield Finding(
                 "no-train-split",
                 Severity.WARNING,
@@ -155,25 +189,28 @@ def _names(case: Case) -> Iterator[Finding]:
             )
 
 
+def _looked_for(item: Item) -> str:
+    wanted = expected_mask(item.image)
+    if unicodedata.normalize("NFC", str(wanted)) == unicodedata.normalize("NFC", str(item.mask)):
+        return "its accents are written in another Unicode form than the picture's"
+    return f"looked for as {wanted}"
+
+
 def _strays(case: Case) -> Iterator[Finding]:
     tree = case.survey.tree
-    if case.survey.ready:
-        foreign = [
-            file
-            for file in (*tree.others, *tree.rubbish)
-            if file.parts[0] in ("images", "masks") and len(file.parts) > 2
-        ]
-        if foreign:
-            yield Finding(
-                "foreign-files",
-                Severity.WARNING,
-                f"{counted(len(foreign), 'file')} below images/ and masks/ with another suffix than pictures have",
-                "a file below images/SPLIT counts as a picture and its mask is missed",
-                "remove them",
-                len(foreign),
-                examples(foreign),
-            )
-    elif tree.rubbish:
+    foreign = [file for file in tree.others if file.parts[0] in ("images", "masks") and len(file.parts) > 2]
+    if case.survey.ready and foreign:
+        suffixes = listed(sorted({file.suffix.lower() or file.name for file in foreign}))
+        yield Finding(
+            "foreign-files",
+            Severity.NOTE,
+            f"{counted(len(foreign), 'file')} below images/ and masks/ that are not pictures ({suffixes})",
+            "training leaves them out",
+            "nothing, unless they are pictures or masks: then save them as PNG",
+            len(foreign),
+            examples(foreign),
+        )
+    if tree.rubbish:
         yield Finding(
             "rubbish",
             Severity.NOTE,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.duplicates import Copy, exact_groups, near_copies
+from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
 from segnext.data.doctor.survey import Item
 
@@ -17,30 +17,49 @@ def judge_leakage(case: Case) -> Iterator[Finding]:
     yield from _listed_twice(case)
     if case.sampled:
         return
-    exact = [Copy(group[0], other, "exact") for group in exact_groups(case.records) for other in group[1:]]
-    exact_all = [
-        Copy(one, two, "exact")
-        for group in exact_groups(case.records)
-        for i, one in enumerate(group)
-        for two in group[i + 1 :]
-    ]
-    near = near_copies(case.records)
-    crossing = [copy for copy in exact_all if _cross(case, copy)]
-    yield from _leaks(case, crossing, "same")
-    yield from _leaks(case, [copy for copy in near if _cross(case, copy)], "near-same")
-    yield from _within(case, [copy for copy in exact if not _cross(case, copy)], "duplicates", "the same")
-    yield from _within(case, [copy for copy in near if not _cross(case, copy)], "near-duplicates", "nearly the same")
+    exact, near = exact_copies(case.records), near_copies(case.records)
+    across, inside = _sorted_out(case, exact)
+    near_across, near_inside = _sorted_out(case, near)
+    yield from _leaks(case, across, "same")
+    yield from _leaks(case, near_across, "near-same")
+    yield from _within(case, inside, "duplicates", "the same")
+    yield from _within(case, near_inside, "near-duplicates", "nearly the same")
     yield from _contradictions(case, exact)
+
+
+def _sorted_out(case: Case, copies: list[Copy]) -> tuple[list[Copy], list[Copy]]:
+    """Copies across splits, and within one.
+
+    All that are copies of one picture are one group. Each is told with the first of its split, and with the first of
+    every other split.
+    """
+    groups: dict[int, dict[int, str]] = defaultdict(dict)
+    for copy in copies:
+        groups[copy.first][copy.second] = copy.how
+    across: dict[tuple[int, int], Copy] = {}
+    inside = []
+    for original, others in groups.items():
+        firsts: dict[frozenset[str], int] = {}
+        for index in sorted((original, *others)):
+            own = frozenset(_item(case, index).splits)
+            first = firsts.setdefault(own, index)
+            if first != index:
+                inside.append(Copy(first, index, _how(others, first, index)))
+        for index in sorted((original, *others)):
+            own = frozenset(_item(case, index).splits)
+            for splits, first in firsts.items():
+                if own and splits and splits != own:
+                    pair = min(index, first), max(index, first)
+                    across[pair] = Copy(*pair, _how(others, *pair))
+    return list(across.values()), inside
+
+
+def _how(others: dict[int, str], first: int, second: int) -> str:
+    return others.get(second) or others[first]
 
 
 def _item(case: Case, index: int) -> Item:
     return case.survey.items[index]
-
-
-def _cross(case: Case, copy: Copy) -> bool:
-    """Whether the copies lie in different splits."""
-    first, second = _item(case, copy.first).splits, _item(case, copy.second).splits
-    return bool(first and second and set(first) != set(second))
 
 
 def _line(case: Case, copy: Copy) -> str:

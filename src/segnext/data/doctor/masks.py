@@ -1,13 +1,14 @@
-"""Findings about the kind of masks: colours, palettes, black and white, blur, 16 bits."""
+"""Findings about the kind of masks: colours, palettes, black and white, blur."""
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from segnext.data.doctor.advice import import_command, likely_set
-from segnext.data.doctor.case import Case, named
+from segnext.data.doctor.case import Case
+from segnext.data.doctor.depth import judge_depth
 from segnext.data.doctor.encoding import Encoding, Pair
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
-from segnext.data.doctor.records import Mask
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
 FEW_COLORS = 40  # beyond, rare colours are rather classes than slips
@@ -21,7 +22,7 @@ def judge_masks(case: Case, found: Encoding) -> Iterator[Finding]:
     yield from _stray_colors(case, found)
     yield from _binary(case, found)
     yield from _blurred(case, found)
-    yield from _depth(case, found)
+    yield from judge_depth(case, found)
 
 
 def color_name(color: int) -> str:
@@ -33,17 +34,12 @@ def _masks(pairs: list[Pair]) -> list[str]:
     return [str(item.mask) for item, _ in pairs]
 
 
-def _kinds(pairs: list[Pair]) -> str:
-    kinds = Counter(record.mask.mode for _, record in pairs)
-    return listed(f"{number:,} {kind}" for kind, number in kinds.most_common())
-
-
 def _photos(found: Encoding) -> Iterator[Finding]:
     if found.photos:
         yield Finding(
             "photo-masks",
             Severity.ERROR,
-            f"{counted(len(found.photos), 'mask')} that look like photographs",
+            f"{counted(len(found.photos), 'mask')} that look{'' if len(found.photos) > 1 else 's'} like photographs",
             "they hold thousands of values all over, as pictures do; perhaps the folders are swapped",
             "put the masks into the masks' folder",
             len(found.photos),
@@ -156,6 +152,16 @@ def _stray_colors(case: Case, found: Encoding) -> Iterator[Finding]:
         what, severity = "that hardly any mask has", Severity.WARNING
     else:
         return
+    if case.labels and len(stray) == len(found.colors):
+        yield Finding(
+            "foreign-colors",
+            Severity.ERROR,
+            f"none of the masks' {counted(len(stray), 'colour')} is one of dataset.yaml's",
+            "the classes are told by their colours, so these must be the same",
+            "give the classes the masks' colours in dataset.yaml, or let "
+            f"'{import_command(replace(case.survey, labels=None), 'colors')}' name the classes after their colours",
+            len(stray),
+        )
     if not stray or len(stray) == len(found.colors):
         return
     order = sorted(stray, key=lambda color: -stray[color])
@@ -253,47 +259,3 @@ def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
 def _is_blurred(pair: Pair) -> bool:
     values = pair[1].mask.values
     return values is not None and values.blurred
-
-
-def _depth(case: Case, found: Encoding) -> Iterator[Finding]:
-    wide = [pair for pair in found.grey if pair[1].mask.mode.startswith("I")]
-    floats = [pair for pair in found.grey if pair[1].mask.mode == "F"]
-    equal = [pair for pair in found.grey if pair[1].mask.equal_channels]
-    for pairs, code, what, why in (
-        (wide, "16-bit-masks", "16 or 32 bits", "training reads masks of 8 bits"),
-        (floats, "float-masks", "floating-point numbers", "training reads whole numbers"),
-        (
-            equal,
-            "grey-rgb-masks",
-            "RGB with three equal channels, or with a shape in alpha",
-            "training reads one channel",
-        ),
-    ):
-        if pairs:
-            largest = max((max(pair[1].mask.values.counts) for pair in pairs if pair[1].mask.values), default=0)
-            source = "binary" if found.kind == "binary" else "labels"
-            yield Finding(
-                code,
-                Severity.ERROR,
-                f"{counted(len(pairs), 'mask')} of {what} ({_kinds(pairs)})"
-                + (f", values up to {largest:,}" if largest > 0 else ""),
-                f"{why} and refuses these",
-                import_command(case.survey, source),
-                len(pairs),
-                examples(_masks(pairs)),
-            )
-    shapes = [(item, record) for item, record in case.pairs() if record.mask.mode == "bands" or record.mask.frames > 1]
-    if shapes:
-        yield Finding(
-            "multi-band-masks",
-            Severity.ERROR,
-            f"{counted(len(shapes), 'mask')} with several bands or pages",
-            "one band per class (one-hot) must become one label per pixel",
-            "save the number of the band that is set, for example numpy.argmax(mask, axis=-1), as 8-bit PNG",
-            len(shapes),
-            examples([named(item.mask, _layers(record.mask)) for item, record in shapes]),
-        )
-
-
-def _layers(mask: Mask) -> str:
-    return f"{mask.frames} pages" if mask.frames > 1 else f"{mask.bands} bands"

@@ -1,6 +1,7 @@
 """What the names of files and folders say: picture or mask, which split, and which picture belongs to which mask."""
 
 import re
+import unicodedata
 from enum import Enum
 from pathlib import Path
 
@@ -100,8 +101,11 @@ def place_of(file: Path, role: Role) -> tuple[str, ...]:
 
 
 def stem_of(file: Path) -> str:
-    """The name without its suffix, and without a picture's suffix before it ("a.jpg.png" -> "a"), in lower case."""
-    stem = file.stem
+    """The name without its suffix, and without a picture's suffix before it ("a.jpg.png" -> "a"), in lower case.
+
+    Accents are composed, because macOS writes them apart and other systems do not.
+    """
+    stem = unicodedata.normalize("NFC", file.stem)
     inner = Path(stem).suffix.lower()
     return (Path(stem).stem if inner in SUFFIXES else stem).casefold()
 

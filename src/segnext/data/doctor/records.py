@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS, read_image
+from segnext.imageio import MAX_PIXELS
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -67,12 +67,14 @@ class Mask(Header):
         colors: of palette masks, the colour 0xRRGGBB of each index in use.
         alpha: "" without an alpha channel, "opaque", "varied", or "shape" when transparency alone tells the regions.
         equal_channels: whether red, green and blue are the same everywhere, so that it is a grey mask.
+        digest: hash of its pixels; b"" when they were not read.
     """
 
     values: Values | None = None
     colors: dict[int, int] = field(default_factory=dict)
     alpha: str = ""
     equal_channels: bool = False
+    digest: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -104,16 +106,23 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
-        if picture.mode == "F" or picture.mode.startswith("I"):  # Pillow would cut 16 bits off at 255
-            upright = PIL.Image.fromarray(read_image(path))
-        else:
-            upright = _upright(picture.convert("RGB") if picture.mode != "RGB" else picture, header.orientation)
+        deep = picture.mode.startswith("I") or picture.mode == "F"
+        upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)
         digest.update(repr(upright.size).encode())
+        if deep:
+            upright = _stretched(upright)
         return replace(record, digest=digest.digest(), thumb=thumbnail(upright))
 
-    found = _open(path, read)
+    found = _open(path, read, pixels)
     return found if isinstance(found, Image) else Image(**vars(found))
+
+
+def _stretched(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Deep grey values over the whole of 0 to 255; Pillow would cut them off at 255."""
+    values = np.nan_to_num(np.asarray(picture).astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    return PIL.Image.fromarray(((values - low) * (255 / (high - low or 1.0))).astype(np.uint8))
 
 
 def thumbnail(picture: PIL.Image.Image) -> bytes:
@@ -132,9 +141,10 @@ def read_mask_record(path: Path, *, pixels: bool = True, coding: Coding | None =
         if coding is not None:
             return replace(record, mode="L", values=measure(coding.decode(path)))
         picture.load()
-        return _measured(picture, record)
+        digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+        return replace(_measured(picture, record), digest=digest)
 
-    found = _open(path, read)
+    found = _open(path, read, pixels)
     return found if isinstance(found, Mask) else Mask(**vars(found))
 
 
@@ -175,8 +185,8 @@ def _palette(picture: PIL.Image.Image, values: Values) -> dict[int, int]:
     return {i: c[0] << 16 | c[1] << 8 | c[2] for i, c in enumerate(colors) if i in values.counts and len(c) == 3}
 
 
-def _open(path: Path, read: Any) -> Header:
-    """`read(picture, header)`, or a header that says why not."""
+def _open(path: Path, read: Any, pixels: bool) -> Header:
+    """`read(picture, header)`, or a header that says why not; without `pixels`, nothing is decoded."""
     try:
         if path.stat().st_size == 0:
             return Header(error="the file is empty")
@@ -186,7 +196,7 @@ def _open(path: Path, read: Any) -> Header:
             except PIL.UnidentifiedImageError:
                 return _tiff(file) or Header(error=_what_it_is(file))
             with picture:
-                header = _header(picture, file)
+                header = _header(picture, file, pixels)
                 if picture.size[0] * picture.size[1] > MAX_PIXELS:
                     return replace(header, error=f"more than {MAX_PIXELS // 1_000_000} megapixels")
                 result: Header = read(picture, header)
@@ -211,10 +221,12 @@ def _what_it_is(file: IO[bytes]) -> str:
         return "a Git LFS pointer, not the picture; run 'git lfs pull'"
     if start[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not a picture; download it again"
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
+        return "a HEIC picture, which is not read; convert it to JPEG or PNG"
     return "not a picture, or too damaged to tell its format"
 
 
-def _header(picture: PIL.Image.Image, file: IO[bytes]) -> Header:
+def _header(picture: PIL.Image.Image, file: IO[bytes], pixels: bool) -> Header:
     bits = {"1": 1, "I": 32, "F": 32}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
     bands = len(picture.getbands())
     if picture.format == "PNG":
@@ -227,7 +239,9 @@ def _header(picture: PIL.Image.Image, file: IO[bytes]) -> Header:
         tags: Any = getattr(picture, "tag_v2", {})
         bands, bits = int(tags.get(_BANDS, bands)), max(tags.get(_BITS, (bits,)))
     try:
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        # Pillow decodes a whole PNG to see whether EXIF data follow its pixels, where hardly any has them.
+        known = pixels or picture.format != "PNG" or "exif" in picture.info
+        orientation = int(picture.getexif().get(ORIENTATION, 1)) if known else 1
     except Exception:  # damaged EXIF data does not make a picture unreadable
         orientation = 1
     return Header(

@@ -20,6 +20,7 @@ from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
 from segnext.data.doctor.survey import Item
 from segnext.data.known import labels_for_count
+from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.imageio import read_image, unbound_pillow
@@ -89,9 +90,26 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
         return None
     picture.thumbnail(THUMB)
     plain = np.asarray(picture)
-    colors = _painted(report, item, record, picture.size)
+    if report.case.multi_label:
+        colors = None if record.mask.values is None else _planes_painted(report, root / item.mask, plain)
+    else:
+        colors = _painted(report, item, record, picture.size)
     overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
     return Thumb(plain, overlay, readable(str(item.image)), remark)
+
+
+def _planes_painted(report: Report, folder: Path, picture: Picture) -> Picture:
+    """The picture (H x W x 3) with every class's masks in its colour, the later over the earlier."""
+    labels = report.case.labels
+    assert labels is not None
+    planes = read_planes(folder, labels, lambda: picture.shape[:2])
+    height, width = picture.shape[:2]
+    rows = np.arange(height) * planes.shape[1] // height
+    columns = np.arange(width) * planes.shape[2] // width
+    painted = picture.copy()
+    for plane, color in zip(planes, labels.colors, strict=True):
+        painted[plane[rows][:, columns] == 1] = color
+    return painted
 
 
 def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) -> Picture | None:

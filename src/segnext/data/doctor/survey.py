@@ -8,6 +8,7 @@ from pathlib import Path
 from segnext.data.coding import Coding
 from segnext.data.doctor.names import split_of, stem_of
 from segnext.data.doctor.pairing import Pairing, pair
+from segnext.data.doctor.planes import pair_planes
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
 from segnext.data.readers.layout import Layout
@@ -86,7 +87,8 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
         files = [file for file in files if len(file.parts) > 2 and file.parts[1] in set(splits)]
     elif not any(file.parts[0] == "images" for file in files):
         files = tree.pictures
-    pairing = pair(files)
+    multi_label = labels is not None and labels.multi_label
+    pairing = pair_planes(root, files) if multi_label else pair(files)
     ready = _is_ready(pairing)
     result = Survey(root, labels, problem, ready, [], tree, pairing, bands)
     lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _lists(result)

@@ -1,0 +1,95 @@
+"""What a report shows of weights on a split: how well they do, and the worst pictures drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from segnext.data.counts import count_classes
+from segnext.data.folder import Pair
+from segnext.data.readers.open import DataSet
+from segnext.evaluation.chart import Chart
+from segnext.evaluation.examine import Score, worst
+from segnext.evaluation.metrics import Metrics
+from segnext.evaluation.page import Example, Page, example
+from segnext.inference.segmenter import Segmenter
+from segnext.labels import Labels
+
+EXAMPLES = 12  # worst pictures shown
+MOST_MASKS = 2000  # of train that the histogram counts; of more, evenly spread ones
+
+
+def gather(
+    segmenter: Segmenter,
+    data: DataSet,
+    split: str,
+    title: str,
+    measured: tuple[Metrics, Sequence[Score]],
+    charts: Sequence[Chart] = (),
+) -> Page:
+    """Draw the pictures that weights do worst on, and put together what is known of weights and data.
+
+    Args:
+        segmenter: the weights.
+        data: the data set.
+        split: what was measured on.
+        title: the page's heading.
+        measured: what `examine` gave.
+        charts: curves of the training.
+
+    Raises:
+        SegNextError: when the split or a file of it cannot be read.
+    """
+    (metrics, scores), labels = measured, data.labels
+    examples = [_example(segmenter, score, data) for score in worst(scores, EXAMPLES)]
+    shares = {split: np.nan_to_num(metrics.shares).tolist()}
+    if split != "train" and "train" in data.splits():
+        shares = {"train": _shares(data.pairs("train"), labels), **shares}
+    facts = [("data", labels.name), *_facts(segmenter.provenance)]
+    return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter))
+
+
+def _example(segmenter: Segmenter, score: Score, data: DataSet) -> Example:
+    """The picture segmented once more, so that no masks are kept of all the others."""
+    pair, labels = score.pair, data.labels
+    result = segmenter.segment(pair.read_image(segmenter.preprocess.bands))
+    name = (pair.image.relative_to(data.path) if pair.image.is_relative_to(data.path) else pair.image).as_posix()
+    if pair.window is not None:
+        name += f", from row {pair.window.top} and column {pair.window.left}"
+    return example(name, score, result.image, pair.read_mask(labels), result.mask, labels)
+
+
+def _shares(pairs: Sequence[Pair], labels: Labels) -> list[float]:
+    """Each class's share of the labelled pixels."""
+    chosen = pairs[:: -(-len(pairs) // MOST_MASKS)]
+    return [float(share) for share in count_classes(chosen, labels, workers=2).frequencies]
+
+
+def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The heads of what the weights say of themselves; those of other makers say less."""
+    recipe, data, found = provenance.get("recipe") or {}, provenance.get("data") or {}, []
+    if model := recipe.get("model"):
+        found.append(("model", str(model)))
+    if data.get("pictures"):
+        found.append(("trained on", f"{data['pictures']:,} pictures of {data.get('name', 'unknown data')}"))
+    if step := provenance.get("step"):
+        of = f" of {recipe['iterations']:,}" if "iterations" in recipe else ""
+        found.append(("step", f"{step:,}{of}"))
+    return found
+
+
+def _details(segmenter: Segmenter) -> dict[str, Any]:
+    provenance = dict(segmenter.provenance)
+    parts: dict[str, Any] = {name: provenance.pop(name) for name in ("recipe", "versions") if name in provenance}
+    parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
+    if provenance:
+        parts["provenance"] = provenance
+    return {name: _plain(part) for name, part in parts.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,163 @@
+"""The curves of a training run as a PNG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from segnext.evaluation.chart import spread_apart
+from segnext.files import replacing
+from segnext.training.log import Record, Series, class_series, read_log, series
+
+DPI = 120
+MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
+LOWEST_LINES = 8
+DARK_HUES = (
+    "#1f5fa8",
+    "#d1471f",
+    "#2b8a3e",
+    "#8a3ab9",
+    "#b8860b",
+    "#c2185b",
+    "#0f8b8d",
+    "#5c4033",
+    "#444444",
+)
+STYLES = ("-", "--", ":")
+
+
+def draw_curves(log: Path, out: Path) -> None:
+    """Draw loss, gradient norm, learning rate, val mIoU and per-class IoU of a run's log.jsonl as a PNG.
+
+    Raises:
+        SegNextError: when the log is missing or has no such line yet.
+    """
+    train, val = read_log(log)
+    figure = Figure(figsize=(13, 10), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    norms = series(train, "grad_norm")
+    rows = {"loss": 3, "miou": 3, **({"norm": 2} if norms[0] else {}), "lr": 2}  # with their heights
+    panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=list(rows.values()))
+    figure.suptitle(_headline(train, val))
+    _draw_noisy(panels["loss"], series(train, "loss"), "training loss")
+    if norms[0]:
+        _draw_noisy(panels["norm"], norms, "gradient norm")
+    _draw_miou(panels["miou"], series(val, "miou"))
+    _draw_line(panels["lr"], series(train, "lr"), "learning rate")
+    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    _draw_classes(panels["classes"], val)
+    last = max(record["step"] for record in (*train, *val))
+    for axes in panels.values():
+        axes.set_xlim(0, max(last, 1) * 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel("step")
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    with replacing(out) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _percent(line: Series) -> Series:
+    return line[0], [100 * value for value in line[1]]
+
+
+def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
+    parts = []
+    if train:
+        parts.append(f"step {train[-1]['step']:,}")
+    steps, values = _percent(series(val, "miou"))
+    if values:
+        best = int(np.argmax(values))
+        parts.append(f"best val mIoU {values[best]:.1f} % at step {steps[best]:,}")
+    _, seconds = series(train, "seconds_per_image")
+    if seconds:
+        parts.append(f"{np.median(seconds):.3f} s/image")
+    return "   ·   ".join(parts)
+
+
+def _draw_line(axes: Axes, line: Series, title: str, **style: Any) -> None:
+    """A line, with a dot on every point when there are few; a note when there is none."""
+    axes.set_title(title, loc="left", fontsize=11)
+    if not line[0]:
+        axes.text(0.5, 0.5, "nothing logged yet", transform=axes.transAxes, ha="center", color="0.5")
+        axes.set_yticks([])
+        return
+    marker = "o" if len(line[0]) <= 30 else ""
+    axes.plot(*line, **{"color": DARK_HUES[0], "marker": marker, "markersize": 3.5, **style})
+
+
+def _draw_noisy(axes: Axes, line: Series, title: str) -> None:
+    steps, values = line
+    window = len(values) // 40
+    if window < 2:
+        _draw_line(axes, line, title)
+        return
+    _draw_line(axes, line, f"{title} (dark: smoothed)", color="#a9c4e4", linewidth=0.7)
+    box = np.ones(2 * window + 1)
+    smooth = np.convolve(values, box)[window:-window] / np.convolve(np.ones(len(values)), box)[window:-window]
+    axes.plot(steps, smooth, color=DARK_HUES[0], linewidth=1.8)
+
+
+def _draw_miou(axes: Axes, line: Series) -> None:
+    steps, values = _percent(line)
+    _draw_line(axes, (steps, values), "val mIoU %")
+    if values:
+        best = int(np.argmax(values))
+        axes.plot(steps[best], values[best], "*", color=DARK_HUES[1], markersize=13)
+        axes.axhline(values[best], color=DARK_HUES[1], linewidth=0.8, linestyle=":")
+        axes.margins(y=0.2)
+        axes.annotate(
+            f"best {values[best]:.1f}",
+            (steps[best], values[best]),
+            (0, 8),
+            textcoords="offset points",
+            ha="right" if steps[best] > 0.8 * steps[-1] else "center",
+            color=DARK_HUES[1],
+        )
+
+
+def _draw_classes(axes: Axes, val: Sequence[Record]) -> None:
+    """A line per class, named at its right end, the best on top.
+
+    Of more classes than can be told apart, the worst are named and the others stay grey.
+    """
+    lines = {name: _percent(line) for name, line in class_series(val).items()}
+    ranked = sorted(lines, key=lambda name: lines[name][1][-1])
+    title = "val IoU % per class"
+    named, others = ranked, []
+    if len(ranked) > MOST_LINES:
+        named, others = ranked[:LOWEST_LINES], ranked[LOWEST_LINES:]
+        title += f" (named: the {LOWEST_LINES} lowest)"
+    if not ranked:
+        _draw_line(axes, ([], []), title)
+        return
+    for name in others:
+        _draw_line(axes, lines[name], title, color="0.85", marker="", linewidth=0.8)
+    heights = spread_apart([lines[name][1][-1] for name in named], gap=2.3, top=100)
+    for index, (name, height) in enumerate(zip(named, heights, strict=True)):
+        hue, style = DARK_HUES[index % len(DARK_HUES)], STYLES[index // len(DARK_HUES)]
+        _draw_line(axes, lines[name], title, color=hue, linestyle=style)
+        steps, values = lines[name]
+        axes.annotate(
+            f"{name}  {values[-1]:.0f}",
+            (steps[-1], values[-1]),
+            (1.03, height),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=9,
+            color=hue,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": hue,
+                "linewidth": 0.5,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
+        )
+    axes.set_ylim(0, 100)

@@ -1,0 +1,57 @@
+"""Curves of a run, also of unfinished logs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from segnext.errors import SegNextError
+from segnext.training.curves import draw_curves
+
+TRAIN = {"kind": "train", "step": 10, "loss": 2.0, "grad_norm": 1.5, "lr": 1e-4, "seconds_per_image": 0.2}
+VAL = {"kind": "val", "step": 10, "miou": 0.4, "pixel_accuracy": 0.8, "iou": {"sky": 0.4, "road": None}}
+
+
+def write(path: Path, *records: dict[str, object], tail: str = "") -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records) + tail, encoding="utf-8")
+    return path
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def has_color(path: Path, color: tuple[int, int, int]) -> bool:
+    return bool((pixels(path) == color).all(2).any())
+
+
+def test_curves_of_a_whole_run(tmp_path: Path) -> None:
+    train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
+    val = [{**VAL, "step": step, "miou": step / 400} for step in (50, 100, 200)]
+    draw_curves(write(tmp_path / "log.jsonl", *train, *val), tmp_path / "curves.png")
+    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+    assert has_color(tmp_path / "curves.png", (0xD1, 0x47, 0x1F))  # the star at the best mIoU
+
+
+@pytest.mark.parametrize("records", [[TRAIN], [TRAIN, {**TRAIN, "step": 20}], [TRAIN, VAL], [VAL]])
+def test_curves_of_a_run_that_just_began(records: list[dict[str, object]], tmp_path: Path) -> None:
+    draw_curves(write(tmp_path / "log.jsonl", *records, tail='{"kind": "tr'), tmp_path / "curves.png")
+    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+
+
+def test_curves_of_150_classes(tmp_path: Path) -> None:
+    iou = {f"class {i}": i / 150 for i in range(150)}
+    records = [{**VAL, "step": step, "iou": iou} for step in (10, 20)]
+    draw_curves(write(tmp_path / "log.jsonl", *records), tmp_path / "curves.png")
+    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+
+
+def test_missing_or_empty_log_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SegNextError, match=r"log\.jsonl: cannot read"):
+        draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
+    with pytest.raises(SegNextError, match="holds no train or val line yet"):
+        draw_curves(write(tmp_path / "log.jsonl", tail='{"torn'), tmp_path / "curves.png")
