@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Folder:
     for split in ("train", "val"):
         for number in range(4):
             save(folder, f"images/{split}/{split}{number}.tif")
-            folder.save(f"masks/{split}/{split}{number}.png", folder.mask())
+            mask = folder.mask()
+            mask[number, : 1 + (split == "val")] = 1 - mask[number, : 1 + (split == "val")]  # no two are the same
+            folder.save(f"masks/{split}/{split}{number}.png", mask)
     return folder
 
 
@@ -73,6 +75,8 @@ def test_8_bits_among_16(folder: Folder) -> None:
 def test_copies_and_damage_are_found_in_rasters_too(folder: Folder) -> None:
     content = (folder.root / "images/train/train0.tif").read_bytes()
     (folder.root / "images/val/val0.tif").write_bytes(content)
+    mask = (folder.root / "masks/train/train0.png").read_bytes()
+    (folder.root / "masks/val/val0.png").write_bytes(mask)
     (folder.root / "images/train/train3.tif").write_bytes(content[: len(content) // 2])
     found = folder.found()
     assert found.keys() == {"leakage", "unreadable-pictures"}
