@@ -1,5 +1,6 @@
 """Ways from picture to mask."""
 
+import dataclasses
 import pickle
 from functools import partial
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import picture
+from conftest import LABELS, picture
 
 from segnext.benchmark import ways as module
 from segnext.benchmark.stages import STAGES
-from segnext.benchmark.task import Task, drawn_picture, with_random_weights
+from segnext.benchmark.task import Task, drawn_picture, with_random_weights, with_weights
 from segnext.benchmark.ways import OURS, Way, open_way, ways
+from segnext.checkpoint.file import Weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
@@ -86,3 +88,13 @@ def test_random_weights_and_a_drawn_picture(tmp_path: Path) -> None:
     assert task.weights.stat().st_size > 4e6 * 4
     with pytest.raises(SegNextError, match="unknown model 'segnext_x'"):
         with_random_weights("segnext_x", 7, file, tmp_path)
+
+
+def test_weights_of_another_kind_are_refused(tiny_weights: Weights, tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_weights(tiny_weights, file)
+    assert with_weights(str(file), tmp_path / "a.jpg", tmp_path).cache is None
+    several = dataclasses.replace(LABELS, multi_label=True)
+    save_weights(dataclasses.replace(tiny_weights, labels=several), file)
+    with pytest.raises(SegNextError, match="several labels a pixel; choose others"):
+        with_weights(str(file), tmp_path / "a.jpg", tmp_path)

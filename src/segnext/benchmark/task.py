@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segnext.checkpoint.header import WeightsFile
+from segnext.errors import SegNextError
 from segnext.inference.load import weights_path
 
 
@@ -45,8 +46,16 @@ class Task:
 
 
 def with_weights(name: str, picture: Path, folder: Path) -> Task:
-    """A task for trained weights; see `inference.load.weights_path`."""
-    return Task(picture, weights_path(name), folder)
+    """A task for trained weights; see `inference.load.weights_path`.
+
+    Raises:
+        SegNextError: when there are none, or they are not for RGB pictures with one label for each pixel.
+    """
+    file = weights_path(name)
+    weights = WeightsFile(file)
+    if weights.preprocess.bands is not None or weights.config.in_channels != 3 or weights.labels.multi_label:
+        raise SegNextError(f"{name}: weights for other bands than RGB, or for several labels a pixel; choose others")
+    return Task(picture, file, folder)
 
 
 def with_random_weights(model: str, classes: int, picture: Path, folder: Path) -> Task:
