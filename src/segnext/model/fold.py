@@ -141,7 +141,7 @@ def _before_scale(conv: nn.Conv2d, scale: Tensor, extra: Tensor | float = 0.0) -
 def _pointwise(weight: Tensor) -> nn.Conv2d:
     """A 1x1 convolution without bias with these weights (out, in, 1, 1)."""
     # Without a random start, which would disturb the random numbers of a training that measures itself.
-    conv = skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1, bias=False)  # type: ignore[no-untyped-call]
+    conv = skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1, bias=False, device=weight.device)  # type: ignore[no-untyped-call]
     assert isinstance(conv, nn.Conv2d)
     conv.weight.copy_(weight)
     return conv
