@@ -161,6 +161,11 @@ def test_a_step_sees_the_samples_in_order_and_mixes_each_pass_in_its_own_way(
     assert numbers == [[[*range(n, n + 4)], [*range(n + 4, n + 8)]] for n in range(0, 48, 8)]
 
 
+def test_val_is_measured_once_a_pass(data: Path, tmp_path: Path) -> None:
+    out = pretrain(run(data, tmp_path / "run", epochs=3, batch_size=7, accumulate=1))  # 72 samples, 10 steps
+    assert [record["step"] for record in records(out) if record["kind"] == "val"] == [4, 8, 10]
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PretrainStep, "loss", lambda self, images, targets: self.model.head.bias.sum() * float("nan"))
     with pytest.raises(SegNextError, match=r"the loss is nan at step 1, for .*train.*png; there is no checkpoint yet"):

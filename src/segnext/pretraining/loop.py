@@ -1,5 +1,6 @@
 """A pre-training run, from its settings to its results."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -76,7 +77,8 @@ def _pretrain(config: PretrainConfig, processes: Processes, resume: bool) -> Pat
         state = State(model, Average(model, config.ema), step.optimizer, step.scaler)
         if saved is not None:
             state.load(saved, out / "state.pt")
-        eval_every = max(1, round(iterations * config.eval_every / config.epochs))
+        # Rounded up, so that the last measurement is the run's end and not some steps before it too.
+        eval_every = math.ceil(iterations * config.eval_every / config.epochs)
         plan = Plan(iterations, eval_every, f"a --size smaller than {config.size}")
 
         def results_with(log: Log | None) -> Results:
