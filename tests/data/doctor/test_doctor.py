@@ -355,8 +355,8 @@ def test_nothing_to_check(folder: Folder) -> None:
     found = folder.found()
     assert found.keys() == {"no-pairs", "empty-folder"}
     folder.save("images/a.jpg", folder.picture())
-    (folder.root / "instances.json").write_text("{}")
-    assert "--from coco" in folder.found()["no-pairs"].fix
+    (folder.root / "instances.json").write_text('{"images": []}')
+    assert "DEST --from coco" in folder.found()["no-pairs"].fix
 
 
 def test_the_quick_look_decodes_no_pictures(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
+from segnext.data.doctor.advice import annotation_command, class_list, import_command, init_command, public_layout
 from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
-from segnext.data.doctor.encoding import Encoding, encoding_of
+from segnext.data.doctor.encoding import Encoding, color_tolerance, encoding_of
 from segnext.data.doctor.files import judge_files
 from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
-from segnext.data.doctor.masks import judge_masks
+from segnext.data.doctor.masks import FEW_COLORS, judge_masks
 from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey, survey_layout
 from segnext.data.readers.layout import Layout
@@ -108,17 +108,18 @@ def _layout(case: Case, found: Encoding) -> list[Finding]:
         where = f"{missing}pictures in {_places(seen, 0)}, masks in {_places(seen, 1)}"
         why = "training reads dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same names and .png"
         public = public_layout(seen) if found.kind == "labels" else None
-        like = None if public or seen.labels or found.kind != "labels" else next(iter(fitting_sets(found.solid)), None)
-        fix = import_command(seen, public or found.kind, *(("--like", like) if like else ()))
+        colors = [color for color, _ in found.colors.most_common(FEW_COLORS)]
+        tool = {"labels": class_list(seen, found.solid), "colors": class_list(seen, colors=colors)}.get(found.kind, ())
+        options = (*tool, *color_tolerance(found)) if found.kind == "colors" else tool
+        fix = import_command(seen, found.kind, *options) if tool or not public else import_command(seen, public)
         return [
             Finding(
                 "other-layout", Severity.ERROR, f"not laid out for training yet: {where}", why, fix, len(seen.items)
             )
         ]
     if seen.labels is None:
-        like = next(iter(fitting_sets(found.solid)), None)
         why = "training reads class names, colours and the ignore label there"
-        fix = f"{init_command(seen, like)} writes that of a known label set; else write it by hand"
+        fix = f"{init_command(seen)} writes that of a known label set; else write it by hand"
         return [Finding("no-dataset-yaml", Severity.ERROR, "there is no dataset.yaml", why, fix, 1)]
     return []
 
@@ -133,12 +134,8 @@ def _no_pairs(seen: Survey) -> Finding:
     files = [str(file) for file in (*seen.tree.pictures, *seen.tree.others)]
     suffixes = sorted({Path(file).suffix.lower() for file in files} - {""})
     fix = "put pictures into images/ and masks of the same names into masks/, or name the right folder"
-    json = [file for file in files if file.endswith(".json")]
-    if json:
-        fix = (
-            f"are the annotations in {json[0]}? 'segnext data import' reads COCO (--from coco) and labelme "
-            "(--from labelme) files"
-        )
+    if annotations := annotation_command(seen):
+        fix = annotations
     what = f"no picture with a mask was found ({pictures}, {listed(suffixes) or 'no files'})"
     why = "masks are told by their folder's name (masks, labels, annotations, ...) or their own (NAME_mask.png)"
     return Finding("no-pairs", Severity.ERROR, what, why, fix, len(seen.tree.pictures), tuple(files[:4]))

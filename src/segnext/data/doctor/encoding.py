@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.records import Mask, Record
 from segnext.data.doctor.survey import Item
@@ -114,6 +116,22 @@ def _peaks(pixels: Counter[int]) -> set[int]:
         if all(abs(value - peak) > NEAR for peak in peaks):
             peaks.append(value)
     return set(peaks)
+
+
+def color_tolerance(found: Encoding) -> tuple[str, ...]:
+    """`--tolerance` that takes the colours of blurred masks for the nearest frequent one; () where none is blurred."""
+    if not any(record.mask.values and record.mask.values.blurred for _, record in found.color):
+        return ()
+    colors = np.array([(color >> 16, color >> 8 & 255, color & 255) for color in found.colors], np.float64)
+    counts = np.array(list(found.colors.values()))
+    order = np.argsort(-counts, kind="stable")
+    main: list[int] = []
+    for index in order[counts[order] >= RARE * counts.sum()]:
+        if all(np.linalg.norm(colors[index] - colors[other]) > 2 * NEAR for other in main):
+            main.append(int(index))
+    distances = np.linalg.norm(colors[:, None] - colors[main], axis=2)
+    apart = distances[main][distances[main] > 0].min(initial=443.0)
+    return "--tolerance", str(int(min(np.ceil(distances.min(axis=1).max()), apart - 1)))
 
 
 def _add_colors(found: Encoding, counts: dict[int, int]) -> None:

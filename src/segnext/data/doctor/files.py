@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from segnext.data.doctor.advice import import_command
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
-from segnext.data.doctor.names import split_of
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.doctor.tree import ARRAYS
+from segnext.data.names import split_of
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {
@@ -260,7 +260,7 @@ def _strays(case: Case) -> Iterator[Finding]:
             examples(arrays),
         )
     aside = case.survey.pairing.aside
-    if aside:
+    if aside and case.survey.items:
         folders = Counter(str(file.parent) for file in aside)
         yield Finding(
             "aside",
@@ -271,7 +271,12 @@ def _strays(case: Case) -> Iterator[Finding]:
             len(aside),
             examples(aside),
         )
-    for split, (file, unknown) in case.survey.lists.items():
+    yield from _lists(case)
+
+
+def _lists(case: Case) -> Iterator[Finding]:
+    """Lists that name what is not there, and pairs that no list names."""
+    for split, file, unknown in case.survey.lists:
         if unknown:
             yield Finding(
                 "list-names-missing",
@@ -282,6 +287,18 @@ def _strays(case: Case) -> Iterator[Finding]:
                 len(unknown),
                 examples(unknown),
             )
+    unlisted = [item.image for item in case.survey.items if not item.splits] if case.survey.lists else []
+    if unlisted:
+        yield Finding(
+            "unlisted",
+            Severity.WARNING,
+            f"{counted(len(unlisted), 'pair')} in no list of a split, while "
+            f"{listed((file for _, file, _ in case.survey.lists), 3)} name the others",
+            "they would be used for nothing",
+            "add them to a list, or remove them if they were left out on purpose",
+            len(unlisted),
+            examples(unlisted),
+        )
 
 
 def _plural(what: str) -> str:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from segnext.data.doctor.advice import import_command, likely_set
+from segnext.data.doctor.advice import class_list, import_command, likely_set
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.depth import judge_depth
-from segnext.data.doctor.encoding import Encoding, Pair
+from segnext.data.doctor.encoding import Encoding, Pair, color_tolerance
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
@@ -28,6 +28,11 @@ def judge_masks(case: Case, found: Encoding) -> Iterator[Finding]:
 def color_name(color: int) -> str:
     """A colour as people and tools write it."""
     return f"({color >> 16},{color >> 8 & 255},{color & 255})"
+
+
+def _color_import(case: Case, found: Encoding, *options: str) -> str:
+    """The import of colour masks; blurred ones need a tolerance."""
+    return import_command(case.survey, "colors", *options, *color_tolerance(found))
 
 
 def _masks(pairs: list[Pair]) -> list[str]:
@@ -56,7 +61,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
         if alpha["varied"]:
             more = f" ({alpha['varied']} with transparent parts)"
         like = None if case.labels else likely_set(main)
-        options = ("--like", like) if like else ()
+        options = class_list(case.survey, colors=main) or (("--like", like) if like else ())
         number = "more than 250" if len(found.colors) > 250 else str(len(found.colors))
         yield Finding(
             "color-masks",
@@ -64,7 +69,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"{counted(len(found.color), f'{kind} mask')} of {len(case.records):,}{more}, {number} colours: "
             f"{listed(map(color_name, main), 6)}",
             "training reads one label per pixel and refuses them",
-            import_command(case.survey, "colors", *options),
+            _color_import(case, found, *options),
             len(found.color),
             examples(_masks(found.color)),
         )
@@ -79,7 +84,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             Severity.ERROR if found.color else Severity.WARNING,
             f"masks of several kinds: {', '.join(mixed)}",
             "the same class is written in different ways: read as they are, indices and colours get confused",
-            import_command(case.survey, "colors")
+            _color_import(case, found)
             if found.kind == "colors"
             else "make sure that grey values and palette indices mean the same, then save all as one kind",
             min(map(len, kinds)),
@@ -241,7 +246,7 @@ def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
     jpeg = f", {len(lossy):,} of them JPEG" if lossy and pairs else ""
     fix = {
         "binary": import_command(case.survey, "binary"),
-        "colors": import_command(case.survey, "colors", "--tolerance", "40"),
+        "colors": _color_import(case, found),
         "labels": "write the masks again as PNG, resized by nearest neighbour and drawn without anti-aliasing",
     }[found.kind]
     yield Finding(

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data.doctor.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
-from segnext.data.doctor.pairing import pair
+from segnext.data.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
+from segnext.data.pairing import pair
 
 
 def pairs(*names: str) -> list[tuple[str, str]]:
