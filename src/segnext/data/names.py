@@ -34,10 +34,12 @@ _SPLITS |= {"val": "val", "valid": "val", "validation": "val", "validate": "val"
 _SPLITS |= {"test": "test", "testing": "test", "ts": "test", "tst": "test"}
 
 _TOKENS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
+_ORDINAL = re.compile(r"\b[12](st|nd)[ _\-]+", re.IGNORECASE)  # 1st_manual and 2nd_manual are of two people
 _GLUED = re.compile(r"^(train|training|valid|val|test)_?(annots?|masks?|labels?|gts?|images?|imgs?)$", re.IGNORECASE)
 _STEM_MASK = re.compile(
     r"[ _.\-]*\(?(gt[ _.\-]?fine[ _.\-]?(labeltrainids|labelids|color)|label[ _.\-]?train[ _.\-]?ids|label[ _.\-]?ids"
-    r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*|L)\)?$",
+    r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*"
+    r"|[12](st|nd)ho|L)\)?$",
     re.IGNORECASE,
 )
 _STEM_IMAGE = re.compile(r"[ _.\-](leftimg8bit|images?|img|sat|rgb|raw|orig|original|input)$", re.IGNORECASE)
@@ -48,6 +50,7 @@ _STEM_PREFIX = re.compile(
 
 def tokens(name: str) -> list[str]:
     """The words of a name in lower case: "SegmentationClass" -> segmentation, class; "trainannot" -> train, annot."""
+    name = _ORDINAL.sub("", name)
     glued = _GLUED.match(name)
     if glued:
         return [part.lower() for part in glued.groups()]

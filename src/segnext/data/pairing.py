@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segnext.data.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of
+from segnext.data.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of, tokens
 
 Key = tuple[tuple[str, ...], str]
 Places = dict[Path, tuple[str, ...]]
@@ -80,9 +80,12 @@ def _sort(
     masks: Places = {}
     unknown: list[Path] = []
     aside: list[Path] = []
+    by_hand = {file.parent.parent for file in files if "manual" in tokens(file.parent.name)}
     for file in files:
         role, stem = role_of(file), stem_of(file)
-        if masks_in is not None and file.is_relative_to(masks_in):
+        if masks_in is None and file.parent.parent in by_hand and tokens(file.parent.name) in (["mask"], ["masks"]):
+            aside.append(file)  # the field of view, where the labels are manual
+        elif masks_in is not None and file.is_relative_to(masks_in):
             masks[file] = place_of(file.relative_to(masks_in), Role.UNKNOWN)
         elif images_in is not None and file.is_relative_to(images_in):
             images[file] = place_of(file.relative_to(images_in), Role.UNKNOWN)

@@ -146,7 +146,7 @@ def test_black_and_white_masks(folder: Folder) -> None:
     finding = folder.found()["binary-masks"]
     assert finding.severity is Severity.ERROR
     assert finding.count == 4
-    assert finding.fix.endswith("DEST --from binary")
+    assert finding.fix.endswith("DEST --from binary --names grass,road")
     folder.pair("other", mask=(folder.mask() == 1).astype(np.uint8))
     assert "4 masks of 0 and 255 among 1 mask of 0 and 1" in folder.found()["mixed-binary"].title
 

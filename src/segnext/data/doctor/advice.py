@@ -3,11 +3,13 @@
 import shlex
 from collections.abc import Iterable, Mapping
 
+from segnext.data.doctor.encoding import Encoding, color_tolerance, main_colors
 from segnext.data.doctor.survey import Survey
 from segnext.data.importers.class_lists import NAMES, read_class_list
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 
+FEW_COLORS = 40  # beyond, rare colours are rather slips or blur than classes
 LIKELY = 0.6  # share of a label set's colours that must occur before it is suggested
 
 
@@ -17,6 +19,23 @@ def import_command(survey: Survey, source: str = "labels", *options: str) -> str
         options = (*options, "--classes", str(survey.root / "dataset.yaml"))
     words = ["segnext", "data", "import", str(survey.root), "DEST", "--from", source, *options]
     return " ".join(shlex.quote(word) for word in words)
+
+
+def full_import(survey: Survey, found: Encoding) -> str:
+    """The import that mends all that has to do with the kind of masks, with names, tolerance and class list."""
+    if found.kind == "binary":
+        two = survey.labels is not None and len(survey.labels) == 2
+        names = ("--names", ",".join(survey.labels.classes)) if two and survey.labels else ()
+        return import_command(survey, "binary", *names)
+    if found.kind == "colors":
+        colors = [color for color, _ in found.colors.most_common(FEW_COLORS)]
+        blurred = color_tolerance(found)
+        like = None if survey.labels else likely_set(colors)
+        classes = class_list(survey, colors=main_colors(found) if blurred else colors)
+        return import_command(survey, "colors", *(classes or (("--like", like) if like else ())), *blurred)
+    listed = class_list(survey, found.solid)
+    public = None if listed else public_layout(survey)
+    return import_command(survey, public or "labels", *listed)
 
 
 def annotation_command(survey: Survey) -> str | None:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.data.doctor.advice import annotation_command, class_list, import_command, init_command, public_layout
+from segnext.data.doctor.advice import annotation_command, full_import, init_command
 from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
-from segnext.data.doctor.encoding import Encoding, color_tolerance, encoding_of
+from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
 from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
-from segnext.data.doctor.masks import FEW_COLORS, judge_masks
+from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey, survey_layout
 from segnext.data.readers.layout import Layout
@@ -74,13 +74,13 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
 def _judge(case: Case) -> Report:
     found = encoding_of(case)
     if case.survey.in_place:  # whose files, names and masks are as they are
-        in_place = [*judge_files(case), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
+        in_place = [*judge_files(case, found), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
         return Report(case, found, by_severity(in_place))
     # Masks of single classes hold no labels, so there is nothing about labels to judge but which classes occur.
     alone = [] if case.sampled or case.labels is None else [*judge_occurrence(case, case.labels)]
     findings = [
         *_layout(case, found),
-        *judge_files(case),
+        *judge_files(case, found),
         *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
         *judge_bands(case),
@@ -107,11 +107,7 @@ def _layout(case: Case, found: Encoding) -> list[Finding]:
         missing = "" if seen.labels else "no dataset.yaml, "
         where = f"{missing}pictures in {_places(seen, 0)}, masks in {_places(seen, 1)}"
         why = "training reads dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same names and .png"
-        public = public_layout(seen) if found.kind == "labels" else None
-        colors = [color for color, _ in found.colors.most_common(FEW_COLORS)]
-        tool = {"labels": class_list(seen, found.solid), "colors": class_list(seen, colors=colors)}.get(found.kind, ())
-        options = (*tool, *color_tolerance(found)) if found.kind == "colors" else tool
-        fix = import_command(seen, found.kind, *options) if tool or not public else import_command(seen, public)
+        fix = full_import(seen, found)
         return [
             Finding(
                 "other-layout", Severity.ERROR, f"not laid out for training yet: {where}", why, fix, len(seen.items)
@@ -136,6 +132,19 @@ def _no_pairs(seen: Survey) -> Finding:
     fix = "put pictures into images/ and masks of the same names into masks/, or name the right folder"
     if annotations := annotation_command(seen):
         fix = annotations
+    elif _have_folders(seen):
+        fix = (
+            "here each picture has a folder of masks: paint them into one mask of labels for each picture; or, where "
+            "classes overlap, lay them out as masks/SPLIT/NAME/CLASS.png and say 'multi_label: true' in dataset.yaml"
+        )
     what = f"no picture with a mask was found ({pictures}, {listed(suffixes) or 'no files'})"
     why = "masks are told by their folder's name (masks, labels, annotations, ...) or their own (NAME_mask.png)"
     return Finding("no-pairs", Severity.ERROR, what, why, fix, len(seen.tree.pictures), tuple(files[:4]))
+
+
+def _have_folders(seen: Survey) -> bool:
+    """Whether most pictures without a mask have a folder of masks instead, beside them or called like them."""
+    folders = {part for mask in seen.pairing.masks for part in mask.parent.parts}
+    pictures = seen.pairing.images
+    named = sum(image.stem in folders for image in pictures)
+    return bool(pictures) and 2 * named >= len(pictures) and len(seen.pairing.masks) >= len(pictures)

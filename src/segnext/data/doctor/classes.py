@@ -1,6 +1,7 @@
 """Findings about labels against the class list: outside it, off by one, wrong ignore label, rare classes."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from segnext.data.doctor.advice import class_list, fitting_sets, import_command, init_command, mapping_option
 from segnext.data.doctor.case import Case
@@ -37,7 +38,7 @@ def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     if outside:
         finding = _outside(case, found, case.labels, outside)
         yield finding
-        if finding.code == "grey-levels":
+        if finding.code in ("grey-levels", "labels-from-one"):  # then which classes occur is not known
             return
     else:
         yield from _shifted(case, found, case.labels)
@@ -89,7 +90,9 @@ def _are_levels(labels: list[int]) -> bool:
 def _levels(case: Case, found: Encoding, labels: list[int]) -> Finding:
     luma = _luma_of(labels, case.labels)
     from_colors = "they are the brightness of colours, so colour masks were once saved as grey; " if luma else ""
-    mapping = {label: 255 if label == 255 and len(labels) > 3 else i for i, label in enumerate(labels)}
+    steps = {high - low for low, high in pairwise(labels)}
+    all_classes = len(labels) <= 3 or max(steps) - min(steps) <= 2 or (case.labels and len(labels) == len(case.labels))
+    mapping = {label: 255 if label == 255 and not all_classes else i for i, label in enumerate(labels)}
     return Finding(
         "grey-levels",
         Severity.ERROR,

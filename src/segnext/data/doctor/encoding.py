@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.records import Mask, Record
@@ -11,6 +12,8 @@ from segnext.data.doctor.survey import Item
 
 Pair = tuple[Item, Record]
 RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
+SLACK = 1.15
+PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
 LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
 
 
@@ -103,12 +106,14 @@ def _add_up(found: Encoding) -> None:
             counts = {value * 0x010101: count for value, count in counts.items()}
         _add_colors(found, counts)
     wide = Counter({value: n for value, n in found.pixels.items() if 2 * solid[value] >= found.files[value]})
-    found.solid = _peaks(wide) if blurred else set(found.pixels)
+    found.solid = _peaks(wide, found.pixels) if blurred else set(found.pixels)
 
 
-def _peaks(pixels: Counter[int]) -> set[int]:
+def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
     """The frequent values of blurred masks; of grey levels, the most frequent of those close together."""
-    frequent = [value for value, count in pixels.most_common() if count >= RARE * pixels.total()]
+    blur = [count for value, count in every.items() if value not in pixels]
+    least = max(RARE * every.total(), PEAK * float(np.median(blur)) if blur else 0)
+    frequent = [value for value, count in pixels.most_common() if count >= least]
     if max(frequent, default=0) <= LEVELS:
         return set(frequent)
     peaks: list[int] = []
@@ -122,16 +127,30 @@ def color_tolerance(found: Encoding) -> tuple[str, ...]:
     """`--tolerance` that takes the colours of blurred masks for the nearest frequent one; () where none is blurred."""
     if not any(record.mask.values and record.mask.values.blurred for _, record in found.color):
         return ()
-    colors = np.array([(color >> 16, color >> 8 & 255, color & 255) for color in found.colors], np.float64)
-    counts = np.array(list(found.colors.values()))
-    order = np.argsort(-counts, kind="stable")
+    main = _channels(main_colors(found))
+    between = np.linalg.norm(main[:, None] - main, axis=2)
+    distances = np.linalg.norm(_channels(list(found.colors))[:, None] - main, axis=2)
+    apart = between[between > 0].min(initial=443.0)
+    needed = SLACK * distances.min(axis=1).max()  # of the rarest colours of each mask only a part is known
+    return "--tolerance", str(int(min(np.ceil(needed), apart - 1)))
+
+
+def main_colors(found: Encoding) -> list[int]:
+    """The frequent colours, and rarer ones that cover regions; of those close together the most frequent."""
+    solid = Counter(color for _, record in found.color if record.mask.values for color in record.mask.values.solid)
     main: list[int] = []
-    for index in order[counts[order] >= RARE * counts.sum()]:
-        if all(np.linalg.norm(colors[index] - colors[other]) > 2 * NEAR for other in main):
-            main.append(int(index))
-    distances = np.linalg.norm(colors[:, None] - colors[main], axis=2)
-    apart = distances[main][distances[main] > 0].min(initial=443.0)
-    return "--tolerance", str(int(min(np.ceil(distances.min(axis=1).max()), apart - 1)))
+    for color, count in found.colors.most_common():
+        share = count / found.colors.total()
+        if share < RARE and (share < RARE / 20 or 2 * solid[color] < found.color_files[color]):
+            continue
+        if not main or np.linalg.norm(_channels(main) - _channels([color]), axis=1).min() > 2 * NEAR:
+            main.append(color)
+    return main
+
+
+def _channels(colors: list[int]) -> NDArray[np.float64]:
+    """Red, green and blue of each colour."""
+    return np.array([(color >> 16, color >> 8 & 255, color & 255) for color in colors], np.float64)
 
 
 def _add_colors(found: Encoding, counts: dict[int, int]) -> None:
