@@ -92,13 +92,14 @@ def _levels(case: Case, found: Encoding, labels: list[int]) -> Finding:
     from_colors = "they are the brightness of colours, so colour masks were once saved as grey; " if luma else ""
     steps = {high - low for low, high in pairwise(labels)}
     all_classes = len(labels) <= 3 or max(steps) - min(steps) <= 2 or (case.labels and len(labels) == len(case.labels))
+    blurred = any(values.blurred for _, record in found.numbered if (values := record.mask.values))
     mapping = {label: 255 if label == 255 and not all_classes else i for i, label in enumerate(labels)}
     return Finding(
         "grey-levels",
         Severity.ERROR,
         f"masks hold grey levels, not labels: {listed(labels, 12)}",
         f"{from_colors}labels count from 0 without gaps, so these would need {max(labels) + 1} classes",
-        import_command(case.survey, "labels", *mapping_option(mapping)),
+        import_command(case.survey, "labels", *mapping_option(mapping), *(("--others", "ignore") if blurred else ())),
         len(found.numbered),
         examples([str(item.mask) for item, _ in _pairs_with(found, {max(labels)})]),
     )

@@ -12,6 +12,7 @@ from segnext.data.doctor.survey import Item
 
 Pair = tuple[Item, Record]
 RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
+EDGES = 0.03  # share of all pixels up to which grey between black and white is their blurred edge
 SLACK = 1.15
 PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
 LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
@@ -114,6 +115,8 @@ def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
     blur = [count for value, count in every.items() if value not in pixels]
     least = max(RARE * every.total(), PEAK * float(np.median(blur)) if blur else 0)
     frequent = [value for value, count in pixels.most_common() if count >= least]
+    if {0, 255} <= {*frequent} and sum(pixels[value] for value in frequent if 0 < value < 255) < EDGES * every.total():
+        return {0, 255}
     if max(frequent, default=0) <= LEVELS:
         return set(frequent)
     peaks: list[int] = []
@@ -136,21 +139,32 @@ def color_tolerance(found: Encoding) -> tuple[str, ...]:
 
 
 def main_colors(found: Encoding) -> list[int]:
-    """The frequent colours, and rarer ones that cover regions; of those close together the most frequent."""
+    """The frequent colours, and rarer ones that cover regions; of those close together the most frequent.
+
+    A rare colour on the line between two of them is what blur makes of these.
+    """
     solid = Counter(color for _, record in found.color if record.mask.values for color in record.mask.values.solid)
     main: list[int] = []
     for color, count in found.colors.most_common():
         share = count / found.colors.total()
         if share < RARE and (share < RARE / 20 or 2 * solid[color] < found.color_files[color]):
             continue
-        if not main or np.linalg.norm(_channels(main) - _channels([color]), axis=1).min() > 2 * NEAR:
+        if _is_apart(_channels([color])[0], _channels(main), lines=share < EDGES):
             main.append(color)
     return main
 
 
+def _is_apart(color: NDArray[np.float64], others: NDArray[np.float64], lines: bool) -> bool:
+    """Whether a colour is near none of the others, nor, with `lines`, near the line between two of them."""
+    ways = others[:, None] - others  # from the second to the first
+    along = ((color - others) * ways).sum(axis=2) / np.maximum((ways**2).sum(axis=2), 1.0)
+    nearest = others + lines * along.clip(0, 1)[..., None] * ways
+    return bool(np.linalg.norm(color - nearest, axis=2).min(initial=np.inf) > 2 * NEAR)
+
+
 def _channels(colors: list[int]) -> NDArray[np.float64]:
     """Red, green and blue of each colour."""
-    return np.array([(color >> 16, color >> 8 & 255, color & 255) for color in colors], np.float64)
+    return np.array([(color >> 16, color >> 8 & 255, color & 255) for color in colors], np.float64).reshape(-1, 3)
 
 
 def _add_colors(found: Encoding, counts: dict[int, int]) -> None:
