@@ -93,4 +93,4 @@ def _field(parts: list[Element], name: str, order: str) -> list[Element]:
 
 def _vector(element: Element, order: str) -> NDArray[Any]:
     kind, content = element
-    return np.frombuffer(content, np.dtype(NUMBERS[kind]).newbyteorder(order))
+    return np.frombuffer(content, np.dtype(f"{order}{NUMBERS[kind]}"))

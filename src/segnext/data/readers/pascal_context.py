@@ -22,9 +22,10 @@ EXPECTED = (
 INSIDE = ("VOC2010", "VOCdevkit/VOC2010")
 
 # Of the 459 classes, numbered in alphabetical order from 1, the 59 frequent ones; all others are background.
-FREQUENT = (2, 9, 18, 19, 22, 23, 25, 31, 33, 34, 44, 45, 46, 59, 65, 68, 72, 80, 85, 98, 104, 105, 113, 115, 144, 158)
-FREQUENT += (159, 162, 187, 189, 207, 220, 232, 258, 259, 260, 284, 295, 296, 308, 324, 326, 347, 349, 354, 355, 360)
-FREQUENT += (366, 368, 397, 415, 416, 420, 424, 427, 440, 445, 454, 458)
+FREQUENT = (
+    "2 9 18 19 22 23 25 31 33 34 44 45 46 59 65 68 72 80 85 98 104 105 113 115 144 158 159 162 187 189 207 220 232 258 "
+    "259 260 284 295 296 308 324 326 347 349 354 355 360 366 368 397 415 416 420 424 427 440 445 454 458"
+)
 LAST_ID = 459
 
 
@@ -48,7 +49,8 @@ def _layout(path: Path, name: str, targets: list[int]) -> Layout:
         coding = by_value("Pascal Context", {**dict(enumerate(targets)), 255: labels.ignore})
     else:
         masks, suffix = MATRICES, ".mat"
-        values = dict.fromkeys(range(LAST_ID + 1), targets[0]) | dict(zip(FREQUENT, targets[1:], strict=True))
+        frequent = map(int, FREQUENT.split())
+        values = dict.fromkeys(range(LAST_ID + 1), targets[0]) | dict(zip(frequent, targets[1:], strict=True))
         coding = Coding("Pascal Context", _read, tuple(values.items()))
     found = {}
     for split in ("train", "val"):
