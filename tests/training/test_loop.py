@@ -27,9 +27,9 @@ from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
 from segnext.training.config import Optimizer, Schedule, TrainConfig
+from segnext.training.data import class_counts
 from segnext.training.loop import train
 from segnext.training.losses.total import TrainLoss, training_loss
-from segnext.training.start import class_counts
 from segnext.training.step import NotFiniteError, Taken, TrainStep
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
