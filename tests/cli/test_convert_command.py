@@ -133,6 +133,8 @@ def test_what_cannot_be_converted(official: Path, tmp_path: Path, capsys: Captur
     assert "text.pth: " in failed(capsys)
     assert main(["convert", str(tmp_path), target]) == 2
     assert "no weights in this folder" in failed(capsys)
+    assert main(["convert", str(official), str(tmp_path / "ours.pth")]) == 2
+    assert "ours.pth: from an official file comes one of ours; let OUT end in .safetensors" in failed(capsys)
     assert main(["convert", str(official), str(tmp_path)]) == 2
     assert "cannot be written" in failed(capsys)
     assert main(["convert", str(official), str(text / "x.safetensors")]) == 2

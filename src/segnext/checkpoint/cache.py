@@ -92,7 +92,10 @@ def _show_licence(folder: Path) -> None:
 
 
 def _convert(entry: Published, target: Path, labels_named: Callable[[str], Labels]) -> None:
-    """Download the official file unless it lies there, check it, and write `target`; then it is deleted."""
+    """Download the official file unless it lies there, check it, and write `target`; then it is deleted.
+
+    It is kept when something else than the file is at fault, such as a full disk.
+    """
     official = target.parent / "downloads" / entry.file
     record = target.with_suffix(".json")
     if official.is_file():  # put there by hand
@@ -108,8 +111,10 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
         _check(entry, origin, record)
         _write(entry, origin, official, target, labels_named)
         _record(entry, origin, record)
-    finally:
-        official.unlink()  # of no use either way: ours is there, or it is not what it should be
+    except SegNextError:
+        official.unlink()  # it is not what it should be
+        raise
+    official.unlink()
 
 
 def _download(entry: Published, official: Path) -> Downloaded:

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 
 from segnext.cli.outputs import require_writable
+from segnext.errors import SegNextError
+
+PICKLES = (".pth", ".pt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
         return _from_ours(weights_path(str(args.source)), args)
+    if args.target.suffix in PICKLES:
+        raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
     weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)
     if isinstance(weights, EncoderWeights):

@@ -115,7 +115,7 @@ class Folder:
             SegNextError: when the split is missing or empty, or a picture has no mask.
         """
         images, masks = self.path / "images" / split, self.path / "masks" / split
-        if not images.is_dir():
+        if not split or not images.is_dir():
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
         files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())

@@ -81,7 +81,7 @@ class FoldedBlock(nn.Module):
 
 
 class FoldedHamDecoder(nn.Module):
-    """`HamDecoder` that squeezes each stage before the resize. Four maps -> logits (B, classes, H_2, W_2)."""
+    """`HamDecoder` that squeezes each stage before the resize. Four maps -> logits as of that."""
 
     def __init__(self, decoder: HamDecoder) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class FoldedHamDecoder(nn.Module):
         x: Tensor = sum((resize(other, size) for other in squeezed[1:]), start=squeezed[0])
         x = self.hamburger(F.relu(self.norm(x)))
         logits: Tensor = self.classifier(F.relu(self.align(x)))
-        return logits if self.stages[0] == 2 else resize(logits, maps[1].shape[2:])
+        return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])
 
 
 def _fold_norms(embed: nn.Module) -> nn.Module:

@@ -1,6 +1,7 @@
 """What a run leaves behind: measured and saved weights, and pictures."""
 
 import dataclasses
+import math
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,11 @@ class _BrokenOffError(Exception):
     """A measurement that is not finished because the run is to stop."""
 
 
+def _better(miou: float, best: float) -> bool:
+    """Whether a measurement is the best so far; one of nothing (NaN) is if all before were such too."""
+    return not miou <= best and not (math.isnan(miou) and best >= 0)
+
+
 class Results:
     """Measures a run's averaged weights on val, keeps the best, and draws the pictures at the end."""
 
@@ -75,7 +81,7 @@ class Results:
         state.stale += 1
         if self.log is not None:
             self.log.write("val", state.step, **{key: summary[key] for key in METRICS})
-        if not metrics.miou <= state.best:  # also when it is undefined, because val holds no labelled pixel
+        if _better(metrics.miou, state.best):
             state.best, state.stale = metrics.miou, 0
             if self.processes.main:
                 save_weights(self._weights(state), self.out / "best.safetensors")
