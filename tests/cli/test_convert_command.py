@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 import segnext
@@ -11,6 +12,7 @@ from segnext.checkpoint.names import to_official
 from segnext.checkpoint.official import from_official
 from segnext.cli import main
 from segnext.data.known import known_labels
+from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import build
@@ -75,6 +77,26 @@ def test_there_and_back_with_equal_outputs(official: Path, tmp_path: Path, capsy
 def test_any_name_can_be_converted_to(official: Path, tmp_path: Path) -> None:
     assert main(["convert", str(official), str(tmp_path / "plain")]) == 0
     assert segnext.load(tmp_path / "plain", device="cpu").labels == known_labels("cityscapes")
+
+
+def test_an_official_state_dict_in_a_safetensors_file(official: Path, tmp_path: Path, capsys: Capture) -> None:
+    state = torch.load(official, weights_only=True)["state_dict"]
+    whole, encoder = tmp_path / "whole.safetensors", tmp_path / "encoder.safetensors"
+    safetensors.torch.save_file(state, whole)
+    safetensors.torch.save_file({n[9:]: x for n, x in state.items() if n.startswith("backbone.")}, encoder)
+    with pytest.raises(
+        SegNextError, match="a safetensors file without segnext's header; convert it with"
+    ):
+        segnext.load(whole)
+    assert main(["convert", str(whole), str(tmp_path / "ours.safetensors")]) == 0
+    assert "tensors, 19 classes (cityscapes), rank 16" in capsys.readouterr().out
+    ours = load_weights(tmp_path / "ours.safetensors").state
+    assert all(torch.equal(x, ours[name]) for name, x in from_official(state, "")[1].items())
+    assert main(["convert", str(encoder), str(tmp_path / "ours.safetensors")]) == 0
+    assert "an encoder alone" in capsys.readouterr().out
+    safetensors.torch.save_file({"a": torch.ones(1)}, whole)
+    assert main(["convert", str(whole), str(tmp_path / "x.safetensors")]) == 2
+    assert "whole.safetensors: holds no SegNeXt" in failed(capsys)
 
 
 def test_half_the_size(official: Path, tmp_path: Path) -> None:
