@@ -84,9 +84,7 @@ def test_an_official_state_dict_in_a_safetensors_file(official: Path, tmp_path: 
     whole, encoder = tmp_path / "whole.safetensors", tmp_path / "encoder.safetensors"
     safetensors.torch.save_file(state, whole)
     safetensors.torch.save_file({n[9:]: x for n, x in state.items() if n.startswith("backbone.")}, encoder)
-    with pytest.raises(
-        SegNextError, match="a safetensors file without segnext's header; convert it with"
-    ):
+    with pytest.raises(SegNextError, match="a safetensors file without segnext's header; convert it with"):
         segnext.load(whole)
     assert main(["convert", str(whole), str(tmp_path / "ours.safetensors")]) == 0
     assert "tensors, 19 classes (cityscapes), rank 16" in capsys.readouterr().out
