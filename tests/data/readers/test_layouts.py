@@ -218,6 +218,19 @@ def test_train_aug_from_the_files_of_sbd(tmp_path: Path) -> None:
     assert len(open_data(tmp_path / "VOCdevkit/VOC2012", "voc").pairs("train_aug")) == 2
 
 
+def test_masks_of_vaihingen_without_boundaries(tmp_path: Path) -> None:
+    isprs(tmp_path)
+    given = tmp_path / "Vaihingen/gts_for_participants"
+    eroded = given.with_name("ISPRS_semantic_labeling_Vaihingen_ground_truth_eroded_COMPLETE")
+    given.rename(eroded)
+    for file in list(eroded.iterdir()):
+        file.rename(eroded / f"{file.stem}_noBoundary.tif")
+    data = open_data(tmp_path, "vaihingen")
+    [pair] = data.pairs("train")
+    assert pair.mask.name == "top_mosaic_09cm_area1_noBoundary.tif"
+    assert pair.read_mask(data.labels).tolist() == [[0, 1, 3, 4, 5, 255]] * 4
+
+
 def test_a_number_that_pascal_context_does_not_have_is_refused(tmp_path: Path) -> None:
     pascal_context_matrices(tmp_path)
     matlab(tmp_path / "VOC2010/trainval/2008_000003.mat", matrix("LabelMap", [[460] * 6] * 4, "u2"))
