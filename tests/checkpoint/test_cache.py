@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import segnext
-from segnext.checkpoint import catalogue, encoder
+from segnext.checkpoint import catalogue, download, encoder
 from segnext.checkpoint.cache import cache_folder, published_file
 from segnext.checkpoint.catalogue import LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.encoder import read_encoder
@@ -195,6 +195,17 @@ def test_a_full_disk_does_not_cost_the_download(
     assert published_file(ENCODER, known_labels).is_file()
     assert len(server.requests) == 1
     assert list((tmp_path / "cache/downloads").iterdir()) == []
+
+
+def test_a_disk_full_of_the_download_is_no_matter_of_mirrors(published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(download.Part, "open", full)
+    with pytest.raises(
+        SegNextError, match=r"\.part: cannot be written \(No space left .*make room, or set SEGNEXT_CACHE$"
+    ):
+        published_file(ENCODER, known_labels)
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
-from segnext.checkpoint.download import Downloaded, digest, download
+from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
@@ -120,7 +120,7 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
 def _download(entry: Published, official: Path) -> Downloaded:
     try:
         return download(entry.urls(), official, entry.sha256)
-    except SegNextError as error:
+    except UnavailableError as error:
         raise SegNextError(
             f"{error}; try again later, set SEGNEXT_MIRRORS to another source, or put the file into {official.parent}"
         ) from error

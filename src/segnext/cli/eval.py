@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(args: argparse.Namespace) -> Measured:
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import require_same_bands, require_same_classes
+    from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 
     data = open_data(args.data, args.format)
@@ -105,7 +105,7 @@ def _measure(args: argparse.Namespace) -> Measured:
     with progress("images") as watch:
         start = time.perf_counter()
         metrics, scores = examine(
-            lambda source: segmenter(source).mask,
+            predictor(segmenter),
             pairs,
             data.labels,
             lambda done: watch(f"eval {args.split}", done, len(pairs)),

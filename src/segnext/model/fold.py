@@ -40,8 +40,8 @@ def fold(model: SegNeXt) -> "FoldedSegNeXt":
 class FoldedSegNeXt(nn.Module):
     """Encoder and decoder in a row.
 
-    Forward: normalised image (B, H, W, bands), H and W multiples of 32 -> logits (B, H / 8, W / 8, classes). Channels
-    are last outside, as pictures have them, and in memory inside.
+    Forward: normalised image (B, H, W, bands), H and W multiples of 32 -> logits (B, H / 8, W / 8, classes), at a
+    quarter where the decoder takes in stage 1. Channels are last outside, as pictures have them, and in memory inside.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:

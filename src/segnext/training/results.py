@@ -15,7 +15,7 @@ from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.readers.open import open_data
-from segnext.evaluation.evaluate import evaluate, no_counts
+from segnext.evaluation.evaluate import evaluate, no_counts, predictor
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
@@ -102,7 +102,7 @@ class Results:
 
         with suppress(_BrokenOffError):
             if part:
-                counts = evaluate(lambda path: segmenter(path).mask, part, self.labels, watch).confusion
+                counts = evaluate(predictor(segmenter), part, self.labels, watch).confusion
         together = torch.tensor([*counts.ravel().tolist(), int(bool(stop))], device=self.config.device)
         *cells, stopped = self.processes.sum(together).tolist()
         confusion = np.array(cells, np.int64).reshape(counts.shape)
@@ -126,7 +126,7 @@ class Results:
         )
         data = open_data(Path(self.config.data), self.config.format)
         title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
-        measured = examine(lambda source: segmenter(source).mask, self.pairs, self.labels)
+        measured = examine(predictor(segmenter), self.pairs, self.labels)
         page = gather(segmenter, data, self.config.val_split, title, measured, log_charts(log))
         write_page(page, self.out / "report.html")
 
