@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "allocator": set(),
+    "figures": set(),
     "preprocess": set(),
     "labels": {"errors"},
     "imageio": {"errors", "preprocess"},
@@ -25,11 +26,11 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": set(),
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"model"},
-    "data": BASE,
+    "data": BASE | {"figures"},
     "inference": BASE
     | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
-    "evaluation": BASE | {"data", "inference"},
-    "training": BASE | {"allocator", "model", "data", "inference", "evaluation", "checkpoint"},
+    "evaluation": BASE | {"figures", "data", "inference"},
+    "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
     "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
     "cli": BASE

@@ -1,7 +1,9 @@
 """Published weights by name, from a server on this machine."""
 
+import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 import segnext
-from segnext.checkpoint import catalogue
+from segnext.checkpoint import catalogue, download, encoder
 from segnext.checkpoint.cache import cache_folder, published_file
 from segnext.checkpoint.catalogue import LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.encoder import read_encoder
@@ -176,6 +178,33 @@ def test_unwritable_cache(published: Any, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(SegNextError, match=r"cannot be written .* set SEGNEXT_CACHE to another folder"):
+        published_file(ENCODER, known_labels)
+
+
+def test_a_full_disk_does_not_cost_the_download(
+    published: Any, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(encoder, "save_safetensors", full)
+        with pytest.raises(SegNextError, match=r"cannot be written \(No space left on device\); set SEGNEXT_CACHE"):
+            published_file(ENCODER, known_labels)
+    assert [file.name for file in (tmp_path / "cache/downloads").iterdir()] == [published[ENCODER].file]
+    assert published_file(ENCODER, known_labels).is_file()
+    assert len(server.requests) == 1
+    assert list((tmp_path / "cache/downloads").iterdir()) == []
+
+
+def test_a_disk_full_of_the_download_is_no_matter_of_mirrors(published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(download.Part, "open", full)
+    with pytest.raises(
+        SegNextError, match=r"\.part: cannot be written \(No space left .*make room, or set SEGNEXT_CACHE$"
+    ):
         published_file(ENCODER, known_labels)
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from segnext.checkpoint.names import official_name, to_official
+from segnext.checkpoint.coverage import compare, part_of
+from segnext.checkpoint.names import official_name, to_official, to_ours
 from segnext.checkpoint.official import from_official
 from segnext.model.config import preset
 from segnext.model.hamburger import fixed_bases
@@ -52,6 +53,27 @@ def test_names_and_shapes_are_the_official_ones(size: str) -> None:
         state = build(preset(f"segnext_{size}")).state_dict()
     ours = {name: list(tensor.shape) for name, tensor in to_official(state).items()}
     assert ours == shapes
+
+
+@needs_golden
+@pytest.mark.parametrize("size", ["t", "s", "b", "l"])
+def test_every_layout_covers_the_whole_network(size: str) -> None:
+    shapes = json.loads((GOLDEN / "official_state_dict_shapes.json").read_text())[f"segnext_{size}_ade20k"]
+    authors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    openmmlab = {name.replace("mlp.dwconv.dwconv", "mlp.dwconv"): x for name, x in authors.items()}
+    published = preset(f"segnext_{size}")
+    with torch.device("meta"):
+        wanted = build(published).state_dict()
+        bases = {"decode_head.hamburger.ham.bases": torch.empty(1, published.decoder_channels, published.rank)}
+    for state in (authors, openmmlab, openmmlab | bases):
+        assert from_official(state, size)[0] == published
+        coverage = compare(wanted, to_ours(state | bases))
+        assert coverage.complete
+        assert len(coverage.loaded) == len(authors) + 1
+        encoder = {name[9:]: x for name, x in state.items() if name.startswith("backbone.")}
+        alone = compare(wanted, to_ours(encoder))
+        assert (alone.wrong_shape, alone.unexpected) == ({}, ())
+        assert {part_of(name) for name in alone.missing} == {"decoder", "classifier"}
 
 
 @needs_golden

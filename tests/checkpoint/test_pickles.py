@@ -3,6 +3,7 @@
 import pickle
 import sys
 import types
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,18 @@ def test_wrong_files(saved: Save, tmp_path: Path) -> None:
     for content in ([1, 2], {"state_dict": 3}, {"epoch": 7}, {}, {1: torch.ones(1)}):
         with pytest.raises(SegNextError, match="holds no state dict"):
             read_official(saved(content))
+
+
+def test_more_than_the_file_holds_is_not_unpacked(saved: Save, tmp_path: Path) -> None:
+    stored, packed = saved({"a": torch.zeros(100_000)}), tmp_path / "packed.pth"
+    with zipfile.ZipFile(stored) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry))
+    assert packed.stat().st_size < 10_000
+    with pytest.raises(SegNextError, match=r"packed\.pth: a file of [\d,]+ bytes that would fill 40\d,\d{3}, which no"):
+        read_official(packed)
+    with pytest.raises(SegNextError, match=r"bytes that would fill 4,000,000,000,000, which no checkpoint does"):
+        read_official(saved({"state_dict": {"a": torch.zeros(1).expand(1_000_000, 1_000_000)}}))
 
 
 def test_training_logs_beside_the_weights(saved: Save, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 import segnext
@@ -11,6 +12,7 @@ from segnext.checkpoint.names import to_official
 from segnext.checkpoint.official import from_official
 from segnext.cli import main
 from segnext.data.known import known_labels
+from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import build
@@ -77,6 +79,24 @@ def test_any_name_can_be_converted_to(official: Path, tmp_path: Path) -> None:
     assert segnext.load(tmp_path / "plain", device="cpu").labels == known_labels("cityscapes")
 
 
+def test_an_official_state_dict_in_a_safetensors_file(tiny: Path, tmp_path: Path, capsys: Capture) -> None:
+    ours = load_weights(tiny).state
+    state = to_official(ours)
+    whole, encoder, target = (tmp_path / f"{name}.safetensors" for name in ("whole", "encoder", "target"))
+    safetensors.torch.save_file(state, whole)
+    safetensors.torch.save_file({n[9:]: x for n, x in state.items() if n.startswith("backbone.")}, encoder)
+    with pytest.raises(SegNextError, match="a safetensors file without segnext's header; convert it with"):
+        segnext.load(whole)
+    assert main(["convert", str(whole), str(target), "--rank", "4"]) == 0
+    assert "tensors, 2 classes (unknown), rank 4" in capsys.readouterr().out
+    assert all(torch.equal(x, ours[name]) for name, x in load_weights(target).state.items())
+    assert main(["convert", str(encoder), str(target)]) == 0
+    assert "an encoder alone" in capsys.readouterr().out
+    safetensors.torch.save_file({"a": torch.ones(1)}, whole)
+    assert main(["convert", str(whole), str(target)]) == 2
+    assert "whole.safetensors: holds no SegNeXt" in failed(capsys)
+
+
 def test_half_the_size(official: Path, tmp_path: Path) -> None:
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
     assert main(["convert", str(official), str(whole)]) == 0
@@ -133,6 +153,8 @@ def test_what_cannot_be_converted(official: Path, tmp_path: Path, capsys: Captur
     assert "text.pth: " in failed(capsys)
     assert main(["convert", str(tmp_path), target]) == 2
     assert "no weights in this folder" in failed(capsys)
+    assert main(["convert", str(official), str(tmp_path / "ours.pth")]) == 2
+    assert "ours.pth: from an official file comes one of ours; let OUT end in .safetensors" in failed(capsys)
     assert main(["convert", str(official), str(tmp_path)]) == 2
     assert "cannot be written" in failed(capsys)
     assert main(["convert", str(official), str(text / "x.safetensors")]) == 2

@@ -14,6 +14,7 @@ from PIL import Image
 from segnext.checkpoint.file import Weights, save_weights
 from segnext.cli import eval as command
 from segnext.errors import SegNextError
+from segnext.evaluation import page
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.network import build
@@ -154,3 +155,19 @@ def test_the_report_of_a_run(data: Path, tmp_path: Path, capsys: pytest.CaptureF
     (run / "log.jsonl").write_text('{"kind": "train", "step": 1, "loss": 2.0}\n')
     assert segnext_eval(*arguments) == 0
     assert "training loss" in report.read_text(encoding="utf-8")
+
+
+def test_the_table_comes_before_a_page_that_fails(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    config = ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2)
+    weights = tmp_path / "weights.safetensors"
+    save_weights(Weights(config, LABELS, Preprocess(), build(config).state_dict()), weights)
+    monkeypatch.setattr(page, "write_page", full)
+    arguments = ("--data", data, "--weights", weights, "--engine", "torch", "--report", tmp_path / "report.html")
+    with pytest.raises(OSError, match="No space left on device"):
+        segnext_eval(*arguments)
+    assert "mIoU" in capsys.readouterr().out

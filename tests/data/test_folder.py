@@ -97,6 +97,16 @@ def test_damaged_yaml(data: Path, content: bytes, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(("line", "meant"), [("ignor: 11", "ignore"), ("multilabel: true", "multi_label")])
+def test_a_typo_in_a_field(data: Path, line: str, meant: str) -> None:
+    file = data / "dataset.yaml"
+    file.write_text(f"{file.read_text()}\n{line}\nlicence: CC0\n")
+    with pytest.raises(SegNextError, match=rf"says '{line.split(':')[0]}', which means nothing; write '{meant}'"):
+        Folder.open(data)
+    file.write_text(file.read_text().replace(line, ""))
+    Folder.open(data)  # other fields are the user's own
+
+
 def test_missing_folder_and_missing_yaml(data: Path) -> None:
     (data / "dataset.yaml").unlink()
     with pytest.raises(

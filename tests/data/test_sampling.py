@@ -146,7 +146,7 @@ def test_masks_without_a_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "message"), [((1.1, 0.0), "class_share is 1.1"), ((0.5, -1.0), "rarity is -1.0; it must be a number")]
+    ("values", "message"), [((1.1, 0.0), "class_share is 1.1"), ((0.5, -1.0), "rarity is -1.0; it must be from 0 to 2")]
 )
 def test_settings_that_mean_nothing(values: tuple[float, float], message: str) -> None:
     with pytest.raises(SegNextError, match=message):

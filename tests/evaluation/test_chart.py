@@ -66,3 +66,12 @@ def test_a_single_value_has_room_around_it(value: float) -> None:
 def test_labels_are_spread_apart() -> None:
     assert spread_apart([0, 1, 50], gap=5, top=100) == [0, 5, 50]
     assert spread_apart([97, 98, 99], gap=5, top=100) == [90, 95, 100]
+
+
+def test_zeros_alone_begin_at_zero() -> None:
+    assert chart("mIoU", [Line("mIoU", [1, 2], [0.0, 0.0])]).y_range == (0.0, 1.0)
+
+
+def test_a_logarithmic_axis_of_little_range_has_ticks_too() -> None:
+    found = chart("norm", [Line("norm", [1, 2], [0.6, 1.5])], log=True)
+    assert [text for _, text in found.y_ticks] == ["0.8", "1.2", "1.6"]

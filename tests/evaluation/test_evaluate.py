@@ -7,12 +7,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from segnext.checkpoint.file import Weights
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.evaluate import evaluate, require_same_classes
+from segnext.evaluation.evaluate import evaluate, predictor, require_same_classes
+from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
+from segnext.model.config import ModelConfig
+from segnext.model.network import build
+from segnext.preprocess import Bands, Preprocess, Raster
 from segnext.preprocess import Image as Picture
-from segnext.preprocess import Raster
 
 LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)
 
@@ -71,3 +75,29 @@ def test_other_classes_are_refused(classes: tuple[str, ...], message: str) -> No
     data = Labels("other", classes, tuple((label, 0, 0) for label in range(len(classes))), 255)
     with pytest.raises(SegNextError, match=message):
         require_same_classes(LABELS, data, weights_name="w", data_name="d")
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_what_was_not_measured_is_ignored(tmp_path: Path, multi_label: bool) -> None:
+    labels = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255, multi_label)
+    config = ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2, in_channels=2)
+    bands = Bands(("red", "nir"), ("red", "nir"), dtype="float32")
+    preprocess = Preprocess((0.0, 0.0), (1.0, 1.0), bands=bands)
+    segmenter = Segmenter(Weights(config, labels, preprocess, build(config).state_dict()), "cpu", engine="torch")
+    raster = np.ones((8, 10, 2), np.float32)
+    raster[:4] = np.nan
+    raster[:, :2, 0] = np.nan  # one band alone is missing
+    mask = predictor(segmenter)(raster)
+    assert mask.shape == ((2, 8, 10) if multi_label else (8, 10))
+    assert (mask[..., :4, :] == 255).all()
+    assert (mask[..., 4:, :] < 2).all()
+
+
+def test_multi_label_pixels_that_were_not_measured_do_not_count(tmp_path: Path) -> None:
+    labels = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255, multi_label=True)
+    pair = Pair(tmp_path / "0.jpg", tmp_path / "0")
+    pair.mask.mkdir()
+    for name in labels.classes:
+        Image.fromarray(np.array([[255, 255, 0]], np.uint8)).save(pair.mask / f"{name}.png")
+    metrics = evaluate(lambda path: np.array([[[255, 1, 0]], [[255, 0, 0]]], np.uint8), [pair], labels)
+    assert metrics.confusion.tolist() == [[[1, 0], [0, 1]], [[1, 0], [1, 0]]]

@@ -52,3 +52,11 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     assert sum(page.shares["val"]) == pytest.approx(1)
     assert page.details["recipe"]["crop"] == [32, 64]
     assert page.details["provenance"]["step"] == 1500
+
+
+def test_broken_masks_of_train_do_not_keep_val_from_its_page(segmenter: Segmenter, tmp_path: Path) -> None:
+    write_scenes(tmp_path, {"train": 1, "val": 1}, height=40, width=56)
+    next((tmp_path / "masks" / "train").iterdir()).write_bytes(b"")
+    folder = Folder.open(tmp_path)
+    measured = examine(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels)
+    assert list(gather(segmenter, folder, "val", "weights", measured).shares) == ["val"]

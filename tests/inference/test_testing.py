@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import picture, weights_like
+from conftest import CONFIG, picture, weights_like
 from numpy.typing import NDArray
 
 from segnext.checkpoint.file import Weights
@@ -137,6 +137,31 @@ def test_windows_are_put_where_they_were_and_averaged() -> None:
     assert number[0, [0, 5, 9, 15]].tolist() == [1, 1.5, 2.5, 3]
     assert number[11, [0, 5, 9, 15]].tolist() == [4, 4.5, 5.5, 6]
     assert number[5, [0, 5, 9, 15]].tolist() == [2.5, 3, 4, 4.5]
+
+
+def test_windows_of_logits_at_a_quarter() -> None:
+    class Quarter(Places):
+        def __call__(self, x: Batch) -> Logits:
+            return super().__call__(x).repeat(2, 0).repeat(2, 1)
+
+    image = picture(96, 128)
+    (one,) = look(Quarter(), image, Preprocess(), Testing(slide=(64, 32)))
+    (eighth,) = look(Places(), image, Preprocess(), Testing(slide=(64, 32)))
+    assert one.logits.shape == (24, 32, 4)
+    np.testing.assert_array_equal(one.logits, eighth.logits.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_decoder_that_takes_in_stage_1_answers_in_its_resolution() -> None:
+    weights = weights_like(dataclasses.replace(CONFIG, decoder="mlp"))
+    image, whole = picture(64, 96), segmenter_with(weights, Testing())
+    (one,) = whole._looks(image)
+    assert one.logits.shape == (16, 24, 4)
+    with torch.inference_mode():
+        expected = whole.model(input_of(image, 64, 96))[0]
+    torch.testing.assert_close(whole.logits(image), expected, atol=1e-4, rtol=1e-4)
+    np.testing.assert_array_equal(whole(image).mask, expected.argmax(0))
+    sliding = segmenter_with(weights, Testing(slide=(128, 64)))
+    np.testing.assert_array_equal(sliding(image).mask, whole(image).mask)
 
 
 def test_windows_of_a_picture_smaller_than_they_are_and_no_multiple_of_32() -> None:

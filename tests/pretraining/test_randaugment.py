@@ -54,6 +54,12 @@ def test_autocontrast_stretches_each_channel() -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["autocontrast", "equalize"])
+def test_a_flat_channel_has_no_contrast_to_stretch(name: str) -> None:
+    picture = torch.stack([grey([51, 102, 153])[0], grey([200, 200, 200])[0], grey([0, 0, 0])[0]])
+    torch.testing.assert_close(run(name, picture, 0.9, 1.0)[1:], picture[1:], rtol=0, atol=1e-6)
+
+
 def test_equalize_makes_values_equally_frequent() -> None:
     values = torch.arange(64).float().div(255).repeat_interleave(64).reshape(1, 64, 64).expand(3, 64, 64)
     found = run("equalize", values, 0.9, 1.0)[0, :, 0]  # 64 dark values, each on a row of its own

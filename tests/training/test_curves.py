@@ -55,3 +55,8 @@ def test_missing_or_empty_log_is_refused(tmp_path: Path) -> None:
         draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
     with pytest.raises(SegNextError, match="holds no train or val line yet"):
         draw_curves(write(tmp_path / "log.jsonl", tail='{"torn'), tmp_path / "curves.png")
+
+
+def test_class_names_are_no_formulas(tmp_path: Path) -> None:
+    draw_curves(write(tmp_path / "log.jsonl", {**VAL, "iou": {r"$\frac{a}$": 0.5}}), tmp_path / "curves.png")
+    assert has_color(tmp_path / "curves.png", (0x1F, 0x5F, 0xA8))  # the name, in its line's colour

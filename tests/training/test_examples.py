@@ -55,3 +55,17 @@ def test_a_strip_is_photo_truth_prediction_and_errors() -> None:
     # the errors: 0.3 * 100 + 0.7 * (235, 20, 20)
     for panel, color in zip(panels, [(100, 100, 100), *LABELS.colors, (194, 44, 44)], strict=True):
         assert (panel == color).all()
+
+
+def test_multi_label_pictures_without_any_class_have_no_legend(tmp_path: Path) -> None:
+    labels = Labels("toy", LABELS.classes, LABELS.colors, 255, multi_label=True)
+    nothing = np.zeros((2, 8, 8), np.uint8)
+    draw_examples([(np.full((8, 8, 3), 9, np.uint8), nothing, nothing)], labels, tmp_path / "examples.png")
+    assert not has_color(tmp_path / "examples.png", LABELS.colors[1])
+
+
+def test_class_names_are_no_formulas(tmp_path: Path) -> None:
+    labels = Labels("toy", (r"$\frac{a}$", "_road"), LABELS.colors, 255)
+    mask = np.zeros((8, 8), np.uint8)
+    draw_examples([(np.zeros((8, 8, 3), np.uint8), mask, mask + 1)], labels, tmp_path / "examples.png")
+    assert all(has_color(tmp_path / "examples.png", color) for color in LABELS.colors)

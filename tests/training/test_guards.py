@@ -176,3 +176,46 @@ def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, c
     assert main(["train", "--resume", str(out)]) == 0
     assert f"{out}: the run is complete, with {stopped} steps; there is nothing to resume\n" in capsys.readouterr().out
     assert state(out)["step"] == stopped
+
+
+def test_a_single_value_for_batch_norm(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
+    assert tiny_train(batch_size=1, crop="[32,32]") == 2
+    err = capsys.readouterr().err
+    assert (
+        f"{tmp_path}/run: in the last stage BatchNorm has a single value, and no variance; raise batch_size from 1"
+        in err
+    )
+    assert err.count("\n") == 1
+
+
+def test_a_folder_for_a_new_run_is_looked_at_first(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.yaml").write_text("")
+    assert tiny_train(data="gone", out=tmp_path / "file" / "run") == 2
+    assert f"{tmp_path}/file/run: cannot be written, because {tmp_path}/file cannot" in capsys.readouterr().err
+    assert tiny_train(data="gone", out=tmp_path / "old") == 2
+    assert f"{tmp_path}/old: already holds a run" in capsys.readouterr().err
+
+
+def test_a_run_is_resumed_with_the_data_that_it_began_with(
+    tiny_train: Train, street: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    assert tiny_train(data=data, out=out, iterations=2, val_split="null") == 0
+    recipe, described = out / "config.yaml", data / "dataset.yaml"
+    recipe.write_text(recipe.read_text().replace("iterations: 2", "iterations: 3"))
+    text = described.read_text()
+    described.write_text(text.replace("name: tree", "name: shrub"))
+    assert main(["train", "--resume", str(out)]) == 2
+    assert (
+        f"{data}: its classes, ignore label or bands are no longer those that the run {out} began with; put them "
+        in (capsys.readouterr().err)
+    )
+    described.write_text(text)
+    for kind in ("images", "masks"):
+        shutil.rmtree(data / kind / "train")
+        shutil.copytree(street / kind / "val", data / kind / "train")
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"warning: {data} has 2 training pictures, the run began with 3; it goes on" in capsys.readouterr().err
+    assert state(out)["step"] == 3

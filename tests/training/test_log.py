@@ -92,3 +92,9 @@ def test_pictures_go_to_tensorboard(tmp_path: Path) -> None:
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"val/example_1" in events.read_bytes()
     assert b"PNG" in events.read_bytes()
+
+
+def test_lines_that_are_no_records_are_dropped(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_bytes(b'\xff\n{}\n[1]\n3\n{"kind": "train", "step": 1}\n')
+    Log(tmp_path, 2).close()
+    assert records(tmp_path) == [{"kind": "train", "step": 1}]

@@ -26,10 +26,11 @@ from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
+from segnext.training import results
 from segnext.training.config import Optimizer, Schedule, TrainConfig
+from segnext.training.data import class_counts
 from segnext.training.loop import train
 from segnext.training.losses.total import TrainLoss, training_loss
-from segnext.training.start import class_counts
 from segnext.training.step import NotFiniteError, Taken, TrainStep
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
@@ -336,3 +337,19 @@ def test_an_out_that_cannot_be_made(data: Path) -> None:
     (data.parent / "file").touch()
     with pytest.raises(SegNextError, match="file/run: cannot be written"):
         train(run(data, out=str(data.parent / "file" / "run")))
+
+
+@pytest.mark.parametrize(
+    ("miou", "best", "better"),
+    [
+        (0.0, -1.0, True),
+        (0.3, 0.3, False),
+        (0.4, 0.3, True),
+        (math.nan, -1.0, True),
+        (math.nan, math.nan, True),
+        (math.nan, 0.0, False),
+        (0.0, math.nan, True),
+    ],
+)
+def test_a_measurement_of_nothing_is_the_best_of_its_like_alone(miou: float, best: float, better: bool) -> None:
+    assert results._better(miou, best) is better

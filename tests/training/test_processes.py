@@ -52,6 +52,9 @@ SETTINGS = {
     "drop_path": 0.3,
     "optimizer.lr": 0.003,
     "class_balance": 0.5,
+    "loss.ohem": 0.5,
+    "loss.lovasz": 0.5,
+    "sampling.class_share": 0.5,
     "precision": "fp32",
     "device": "cpu",
     "log_every": 1,
@@ -69,7 +72,7 @@ def records(run: Path, kind: str) -> list[dict[str, Any]]:
 def test_two_processes_give_the_losses_of_one_and_come_back_after_a_kill(
     tiny_train: Callable[..., int], street: Path, tmp_path: Path
 ) -> None:
-    """NMF bases, drop path, dropout, class weights and uneven labels included; BatchNorm over both."""
+    """NMF bases, drop path, dropout, class weights, rare classes, uneven labels included; BatchNorm over both."""
     (tmp_path / "worker.py").write_text(WORKER)
     settings = {**SETTINGS, "data": street, "out": tmp_path / "two", "batch_size": 2}
     flags = [f"--{name}={value}" for name, value in settings.items()]

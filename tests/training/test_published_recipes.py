@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from segnext.checkpoint.convert import TEST_SHORT_SIDES
 from segnext.cli.train import parse
 from segnext.data.known import known_labels
 from segnext.data.transforms import Augment
@@ -44,6 +45,7 @@ def test_a_recipe_is_the_papers(data: str, size: str) -> None:
     assert len(known_labels(data)) == classes
     assert (config.model, config.encoder_weights) == (f"segnext_{size}", f"mscan_{size}.imagenet")
     assert (config.crop, config.short_side) == ((crop, crop), short_side)
+    assert TEST_SHORT_SIDES.get(data) == short_side  # of converted weights
     assert config.total_batch == config.batch_size * config.accumulate == total_batch
     assert config.iterations == iterations
     assert (config.train_split, config.val_split) == (split, "val")

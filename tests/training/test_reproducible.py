@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from segnext.errors import SegNextError
 from segnext.training.reproducible import reproducible
 
 
@@ -20,6 +21,17 @@ def test_settings_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.backends.cudnn.benchmark
     with reproducible(False):
         assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_an_operation_without_another_way_is_named() -> None:
+    with (
+        pytest.raises(SegNextError, match="reproducible is true, but put_ gives other bits at every run"),
+        reproducible(True),
+    ):
+        torch.zeros(2).put_(torch.tensor([0]), torch.ones(1))
+    with pytest.raises(RuntimeError, match="something else"), reproducible(True):
+        raise RuntimeError("something else")
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_every_operation_of_a_training_is_allowed_and_gives_the_same_bits(

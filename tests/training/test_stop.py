@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,15 @@ def test_a_signal_while_measuring_breaks_it_off_and_the_resumed_run_measures(
     assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["2", "4"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the process, also where the shell that started the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_signal_is_not_held_back() -> None:
     with stopping(loud=False, again=True) as stop:
         os.kill(os.getpid(), signal.SIGINT)
@@ -91,15 +100,37 @@ def test_a_second_signal_is_not_held_back() -> None:
         assert stop.name == "Ctrl-C"
 
 
-def test_what_nohup_ignores_stays_ignored_and_other_threads_take_no_signals() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize("ignored", [signal.SIGHUP, signal.SIGINT])
+def test_what_the_parent_ignores_stays_ignored(ignored: signal.Signals) -> None:
+    before = signal.signal(ignored, signal.SIG_IGN)
     try:
         with stopping(loud=False, again=True) as stop:
-            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), ignored)
             assert not stop
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(ignored, before)
 
+
+def test_a_closed_terminal_takes_no_message() -> None:
+    there, before = os.dup(2), signal.getsignal(signal.SIGHUP)
+    gone, stderr = os.pipe()
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    os.close(gone)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with stopping(loud=True, again=True) as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            with pytest.raises(BrokenPipeError):
+                os.write(2, b"nobody reads this")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        os.dup2(there, 2)
+        os.close(there)
+    assert stop.name == "SIGHUP"
+
+
+def test_other_threads_take_no_signals() -> None:
     def in_a_thread() -> None:
         with stopping(loud=False, again=True):
             pass

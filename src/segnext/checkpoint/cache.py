@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
-from segnext.checkpoint.download import Downloaded, digest, download
+from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
@@ -92,7 +92,10 @@ def _show_licence(folder: Path) -> None:
 
 
 def _convert(entry: Published, target: Path, labels_named: Callable[[str], Labels]) -> None:
-    """Download the official file unless it lies there, check it, and write `target`; then it is deleted."""
+    """Download the official file unless it lies there, check it, and write `target`; then it is deleted.
+
+    It is kept when something else than the file is at fault, such as a full disk.
+    """
     official = target.parent / "downloads" / entry.file
     record = target.with_suffix(".json")
     if official.is_file():  # put there by hand
@@ -108,14 +111,16 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
         _check(entry, origin, record)
         _write(entry, origin, official, target, labels_named)
         _record(entry, origin, record)
-    finally:
-        official.unlink()  # of no use either way: ours is there, or it is not what it should be
+    except SegNextError:
+        official.unlink()  # it is not what it should be
+        raise
+    official.unlink()
 
 
 def _download(entry: Published, official: Path) -> Downloaded:
     try:
         return download(entry.urls(), official, entry.sha256)
-    except SegNextError as error:
+    except UnavailableError as error:
         raise SegNextError(
             f"{error}; try again later, set SEGNEXT_MIRRORS to another source, or put the file into {official.parent}"
         ) from error

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.encoder import EncoderWeights, read_published_encoder, save_encoder
-from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.file import Weights, load_weights, read_safetensors, save_weights
 from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
 from segnext.checkpoint.names import layout_of, to_official
 from segnext.checkpoint.official import from_official
@@ -19,8 +19,8 @@ from segnext.labels import Labels
 from segnext.model.config import ModelConfig, ablations
 from segnext.preprocess import Preprocess
 
-# The sizes at which the published models of these label sets are tested on whole pictures; Cityscapes keeps the size.
-TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512, "pascal_context": 480}
+# The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
+TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512}
 
 
 def convert_from_official(
@@ -35,7 +35,7 @@ def convert_from_official(
     """Write the official checkpoint `source`, whole or encoder only, as our file `target`.
 
     Args:
-        source: .pth file.
+        source: .pth file, or a .safetensors file with the tensors of one.
         target: .safetensors file to write.
         labels_for: gives the meaning of the labels for a number of classes; asked for whole models only.
         rank: see `from_official`.
@@ -45,7 +45,7 @@ def convert_from_official(
     Returns:
         What was written.
     """
-    state = read_official(source)
+    state = read_safetensors(source)[1] if source.suffix == ".safetensors" else read_official(source)
     origin = {"converted_from": source.name} if provenance is None else dict(provenance)
     if layout_of(state).endswith("encoder only"):
         encoder = EncoderWeights(read_published_encoder(source).state, origin)

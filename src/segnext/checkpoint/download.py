@@ -36,6 +36,10 @@ GIVE_UP = (400, 401, 403, 404, 405, 410, 451)  # HTTP states that another attemp
 Broken = (OSError, http.client.HTTPException)  # URLError and timeouts are OSErrors
 
 
+class UnavailableError(SegNextError):
+    """No address gives the file."""
+
+
 @dataclass(frozen=True)
 class Downloaded:
     """What arrived: the address, its SHA-256 in full, its size in bytes."""
@@ -57,7 +61,8 @@ def download(urls: Sequence[str], target: Path, sha256: str = "") -> Downloaded:
         sha256: the start of the file's SHA-256 in hexadecimal; empty where it is not known.
 
     Raises:
-        SegNextError: when no address gives the file, naming what each said; or the disk is full.
+        UnavailableError: when no address gives the file, naming what each said.
+        SegNextError: when the disk is full.
     """
     problems = []
     for url in urls:
@@ -65,7 +70,7 @@ def download(urls: Sequence[str], target: Path, sha256: str = "") -> Downloaded:
             return _from(url, target, sha256)
         except _NoFileError as error:
             problems.append(f"{url}: {error}")
-    raise SegNextError(f"{target.name} could not be downloaded ({'; '.join(problems)})")
+    raise UnavailableError(f"{target.name} could not be downloaded ({'; '.join(problems)})")
 
 
 class _NoFileError(Exception):

@@ -96,7 +96,7 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Model
     if rank is None:
         raise SegNextError(
             f"{source}: its stages are those of no published model, so the rank of its matrix decomposition is "
-            "unknown; give it with --rank"
+            "unknown; give it with --rank of 'segnext convert', and use what that writes"
         )
     return ModelConfig(
         **shape,

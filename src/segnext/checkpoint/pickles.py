@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,12 @@ def read_official(path: Path) -> dict[str, Tensor]:
     """The state dict in an official .pth file, bare or under "state_dict"; nothing in it is executed.
 
     Raises:
-        SegNextError: when the file is missing, damaged, not a checkpoint, or wants to execute code.
+        SegNextError: when the file is missing, damaged, not a checkpoint, wants to execute code, or wants more memory
+            than its own size.
     """
     if not path.is_file():
         raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
+    _require_size(path, _unpacked(path))
     try:
         with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
@@ -71,4 +74,23 @@ def read_official(path: Path) -> dict[str, Tensor]:
     )
     if not tensors or not state:
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
+    _require_size(path, sum(tensor.nbytes for tensor in state.values()))
     return dict(state)
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes that the file's content takes in memory, as far as its outside tells."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # torch's older form, or damaged
+        return 0
+
+
+def _require_size(path: Path, claimed: int) -> None:
+    """Refuse content larger than the file: torch compresses nothing, and no tensor of a network repeats another's."""
+    held = path.stat().st_size
+    if claimed > held:
+        raise SegNextError(
+            f"{path}: a file of {held:,} bytes that would fill {claimed:,}, which no checkpoint does; download it again"
+        )

@@ -4,12 +4,15 @@ import argparse
 from pathlib import Path
 
 from segnext.cli.outputs import require_writable
+from segnext.errors import SegNextError
+
+PICKLES = (".pth", ".pt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """IN, OUT, and what an official checkpoint does not say of itself."""
     parser.add_argument(
-        "source", metavar="IN", type=Path, help="official .pth, or weights of ours by file, folder or name"
+        "source", metavar="IN", type=Path, help="official checkpoint, or weights of ours by file, folder or name"
     )
     parser.add_argument("target", metavar="OUT", type=Path, help="our .safetensors file, or an official .pth")
     parser.add_argument("--half", action="store_true", help="store our convolution weights as float16, half the size")
@@ -21,12 +24,17 @@ def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
     from segnext.checkpoint.convert import convert_from_official
     from segnext.checkpoint.encoder import EncoderWeights
+    from segnext.checkpoint.header import ENCODER_FORMAT, FORMAT, read_metadata
     from segnext.data.known import known_labels, labels_for_count
     from segnext.inference.load import weights_path
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
-        return _from_ours(weights_path(str(args.source)), args)
+        path = weights_path(str(args.source))
+        if read_metadata(path).get("format") in (FORMAT, ENCODER_FORMAT):
+            return _from_ours(path, args)
+    if args.target.suffix in PICKLES:
+        raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
     weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)
     if isinstance(weights, EncoderWeights):

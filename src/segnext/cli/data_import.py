@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = some.add_argument
     add("--images", metavar="FOLDER", help="the pictures' folder in SOURCE, if its name does not tell")
     add("--masks", metavar="FOLDER", help="the masks' folder in SOURCE, if its name does not tell")
-    add("--classes", metavar="FILE", help="dataset.yaml with the class list, or 'derive' to make one of the masks")
+    add("--classes", metavar="FILE", help=_CLASSES_HELP)
     add("--like", metavar="NAME", help=f"the class list of a known label set: {', '.join(KNOWN)}")
     add("--names", type=_names, metavar="A,B,...", help="class names in the order of the labels; dark first for binary")
     add("--map", dest="mapping", type=_mapping, metavar="7:0,8:1,*:255", help=_MAP_HELP)
@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
 _EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on (auto: told by their size)"
+_CLASSES_HELP = (
+    "class list: a dataset.yaml, Roboflow's _classes.csv, CVAT's labelmap.txt or a text file of names; or 'derive' to "
+    "make one of the masks"
+)
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"
 _COLOR_HELP = "ignore this colour; may be repeated"
 _TOLERANCE_HELP = "take colours within this RGB distance for the nearest class's; grey levels for binary"

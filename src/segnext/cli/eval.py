@@ -3,7 +3,7 @@
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
@@ -12,8 +12,21 @@ from segnext.cli.progress import progress
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
+    from segnext.data.readers.open import DataSet
     from segnext.evaluation.chart import Chart
+    from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
+    from segnext.inference.segmenter import Segmenter
+
+
+class Measured(NamedTuple):
+    """Metrics of weights on data, and the seconds they took, reading the pictures included, loading the weights not."""
+
+    segmenter: "Segmenter"
+    data: "DataSet"
+    metrics: "Metrics"
+    scores: "list[Score]"
+    seconds: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,14 +68,15 @@ def run(args: argparse.Namespace) -> int:
         if args.report.suffix.lower() not in (".html", ".htm"):
             raise SegNextError(f"{args.report}: the report is a web page; give --report a name that ends in .html")
         require_writable(args.report, "--report")
-    metrics, seconds = _measure(args)
+    found = _measure(args)
+    metrics = found.metrics
 
     from rich.console import Console
 
     from segnext.evaluation.report import confusion_picture, print_table
 
     print_table(metrics, Console())
-    print(f"{seconds / metrics.images:.3f} s/image")
+    print(f"{found.seconds / metrics.images:.3f} s/image")
     if args.json:
         write_json(metrics.to_dict(), args.json)
         print(f"metrics: {args.json}")
@@ -72,14 +86,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("confusion matrix as a picture: add --picture FILE.png")
     if args.report:
+        _report(args, found)
         print(f"report: {args.report}")
     return 0
 
 
-def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
-    """The metrics and the seconds they took, reading the pictures included, loading the weights not; the report."""
+def _measure(args: argparse.Namespace) -> Measured:
     from segnext.data.readers.open import open_data
-    from segnext.evaluation.evaluate import require_same_bands, require_same_classes
+    from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 
     data = open_data(args.data, args.format)
@@ -91,19 +105,23 @@ def _measure(args: argparse.Namespace) -> "tuple[Metrics, float]":
     with progress("images") as watch:
         start = time.perf_counter()
         metrics, scores = examine(
-            lambda source: segmenter(source).mask,
+            predictor(segmenter),
             pairs,
             data.labels,
             lambda done: watch(f"eval {args.split}", done, len(pairs)),
         )
         seconds = time.perf_counter() - start
-    if args.report:
-        from segnext.evaluation.gather import gather
-        from segnext.evaluation.page import write_page
+    return Measured(segmenter, data, metrics, scores, seconds)
 
-        title = f"{args.weights} on {data.labels.name}"
-        write_page(gather(segmenter, data, args.split, title, (metrics, scores), _charts(args.weights)), args.report)
-    return metrics, seconds
+
+def _report(args: argparse.Namespace, found: Measured) -> None:
+    """Write the page."""
+    from segnext.evaluation.gather import gather
+    from segnext.evaluation.page import write_page
+
+    title = f"{args.weights} on {found.data.labels.name}"
+    measured = found.metrics, found.scores
+    write_page(gather(found.segmenter, found.data, args.split, title, measured, _charts(args.weights)), args.report)
 
 
 def _charts(weights: str) -> "list[Chart]":

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,12 +47,15 @@ def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Pat
     """Run, and say in one process what has come of it; the exit code."""
     from segnext.training.stop import Stopped
 
+    main = os.environ.get("RANK", "0") == "0"
     try:
         out = run()
     except Stopped as stop:
-        print(f"segnext {command}: {stop}", file=sys.stderr)
+        with suppress(OSError):  # the terminal is gone, as SIGHUP tells
+            if main:
+                print(f"segnext {command}: {stop}", file=sys.stderr)
         return 128 + stop.signal
-    if os.environ.get("RANK", "0") == "0":
+    if main:
         summarise(out)
     return 0
 

@@ -5,6 +5,7 @@ binary CLASS.png for each class in the picture.
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
+
+FIELDS = ("name", "classes", "ignore", "multi_label", "bands", "nodata")  # of dataset.yaml; others are the user's own
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,12 @@ class Folder:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problem = " ".join(str(error).split())
             raise SegNextError(f"{file}: not valid YAML ({problem}); mend the line it names") from error
-        return cls(path, Labels.from_dict(content, str(file)), bands_from_dict(content, str(file)))
+        labels = Labels.from_dict(content, str(file))
+        for word in content:
+            meant = get_close_matches(str(word), FIELDS, 1, 0.8)
+            if meant and word != meant[0]:
+                raise SegNextError(f"{file}: says '{word}', which means nothing; write '{meant[0]}' if it is that")
+        return cls(path, labels, bands_from_dict(content, str(file)))
 
     def splits(self) -> list[str]:
         """Names of the folders under images/, sorted."""
@@ -115,7 +123,7 @@ class Folder:
             SegNextError: when the split is missing or empty, or a picture has no mask.
         """
         images, masks = self.path / "images" / split, self.path / "masks" / split
-        if not images.is_dir():
+        if not split or not images.is_dir():
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
         files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())

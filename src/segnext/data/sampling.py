@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.data.counts import ClassCounts
-from segnext.errors import SegNextError
+from segnext.errors import SegNextError, require_setting
 
 STEPS = 1000  # to which shares are rounded
 
@@ -28,10 +28,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
-        if not 0.0 <= self.class_share <= 1.0:
-            raise SegNextError(f"sampling.class_share is {self.class_share}; it is a share of the crops, from 0 to 1")
-        if not 0.0 <= self.rarity < float("inf"):
-            raise SegNextError(f"sampling.rarity is {self.rarity}; it must be a number from 0 on")
+        share = self.class_share
+        require_setting(0.0 <= share <= 1.0, "sampling.class_share", share, "a share of the crops, from 0 to 1")
+        require_setting(0.0 <= self.rarity <= 2.0, "sampling.rarity", self.rarity, "from 0 to 2")
 
 
 class ClassSampler:

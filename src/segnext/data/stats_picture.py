@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from segnext.data.stats import RGB, Stats, together
+from segnext.figures import plain_text
 from segnext.files import replacing
 
 DPI = 120
@@ -18,6 +19,7 @@ PAINTS = {"red": "#d1471f", "green": "#2b8a3e", "blue": "#1f5fa8"}
 SMALLEST_SHARE = 1e-6  # where the logarithmic axis ends at the latest
 
 
+@plain_text()
 def draw(stats: Mapping[str, Stats], title: str, out: Path) -> None:
     """Draw class shares, sizes and bands of the splits, which hold a picture at least, into the PNG `out`."""
     whole = together(list(stats.values()))

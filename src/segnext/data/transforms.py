@@ -1,5 +1,6 @@
 """Paired augmentation of picture and mask, as in the paper's recipe (section 4, and the released configuration)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.errors import require_setting
 from segnext.preprocess import Raster
 
 Array = NDArray[np.uint8]
@@ -43,6 +45,20 @@ class Augment:
     contrast: tuple[float, float] = (0.5, 1.5)
     saturation: tuple[float, float] = (0.5, 1.5)
     hue: int = 18
+
+    def __post_init__(self) -> None:
+        """Refuse what is no augmentation."""
+        low, high = self.scale
+        require_setting(0.0 < low <= high < math.inf, "augment.scale", self.scale, "two numbers above 0, in order")
+        for name in ("contrast", "saturation"):
+            low, high = getattr(self, name)
+            wanted = "two numbers from 0 on, in order"
+            require_setting(0.0 <= low <= high < math.inf, f"augment.{name}", getattr(self, name), wanted)
+        share, brightness = self.max_class_share, self.brightness
+        require_setting(0.0 < share <= 1.0, "augment.max_class_share", share, "above 0 and at most 1")
+        require_setting(0.0 <= self.flip <= 1.0, "augment.flip", self.flip, "a probability, from 0 to 1")
+        require_setting(0.0 <= brightness <= 255.0, "augment.brightness", brightness, "from 0 to 255")
+        require_setting(0 <= self.hue <= 90, "augment.hue", self.hue, "from 0 to 90 steps, half a turn")
 
 
 def augment(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 WIDTH = 480  # of the drawing, in its own units, as all that follows
 LEFT, TOP, BOTTOM = 50, 8, 24  # room for the ticks
-NAMES = 108  # room for the lines' names at the right
+NAMES = 124  # room for the lines' names at the right
 GAP = 13  # between names
 MOST_POINTS = 300  # of a line; of more, means of equally many are drawn, with the range they span
 MOST_NAMED = 20  # lines; of more, the LOWEST are named
@@ -129,12 +129,15 @@ def _limits(values: Sequence[float], log: bool) -> tuple[float, float]:
             raise ValueError(f"a logarithmic axis has no place for {low}")
         return low / 1.15, high * 1.15
     room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return (0.0 if 0 <= low < 0.5 * high else low - room), high + room
+    return (0.0 if 0 <= low <= 0.5 * high else low - room), high + room
 
 
 def _y_ticks(low: float, high: float, log: bool) -> list[float]:
     locator = LogLocator(subs=(1, 2, 5)) if log and high < 1000 * low else LogLocator() if log else MaxNLocator(5)
-    return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    if len(ticks) < 2:  # of a logarithmic axis over less than a decade
+        ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    return ticks
 
 
 def _tick(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,24 @@ from segnext.evaluation.metrics import Metrics, class_confusions, confusion_matr
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Image, Raster
 
-# An image file, or its pixels -> H x W labels, multi-label classes x H x W of 0 and 1.
+if TYPE_CHECKING:
+    from segnext.inference.segmenter import Segmenter
+
+# An image file, or its pixels -> H x W labels, multi-label classes x H x W of 0 and 1; ignored where not measured.
 Predict = Callable[[Path | Image | Raster], NDArray[np.uint8]]
+
+
+def predictor(segmenter: "Segmenter") -> Predict:
+    """What `evaluate` takes, of a segmenter; multi-label too with the ignore label where no band was measured."""
+
+    def predict(source: Path | Image | Raster) -> NDArray[np.uint8]:
+        if segmenter.preprocess.bands is None:
+            return segmenter(source).mask
+        raster = segmenter.read(source)
+        mask = segmenter.segment(raster).mask
+        return np.where(np.isnan(raster).all(2), np.uint8(segmenter.labels.ignore), mask)
+
+    return predict
 
 
 def evaluate(
@@ -55,10 +72,10 @@ def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Itera
         truth = pair.read_mask(labels)
         prediction = predict(source_of(pair))
         _require_same_size(prediction, truth, pair)
+        truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
         if labels.multi_label:
             yield class_confusions(truth, prediction, labels.ignore)
         else:
-            truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
             yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
 
 

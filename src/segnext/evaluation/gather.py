@@ -1,6 +1,7 @@
 """What a report shows of weights on a split: how well they do, and the worst pictures drawn."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from segnext.data.counts import count_classes
 from segnext.data.folder import Pair
 from segnext.data.readers.open import DataSet
+from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, worst
 from segnext.evaluation.metrics import Metrics
@@ -44,8 +46,9 @@ def gather(
     (metrics, scores), labels = measured, data.labels
     examples = [_example(segmenter, score, data) for score in worst(scores, EXAMPLES)]
     shares = {split: np.nan_to_num(metrics.shares).tolist()}
-    if split != "train" and "train" in data.splits():
-        shares = {"train": _shares(data.pairs("train"), labels), **shares}
+    if split != "train":
+        with suppress(SegNextError):  # masks that are missing or broken are no matter of the split that was measured
+            shares = {"train": _shares(data.pairs("train"), labels), **shares}
     facts = [("data", labels.name), *_facts(segmenter.provenance)]
     return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter))
 

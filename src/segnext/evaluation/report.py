@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segnext.evaluation.metrics import Metrics, Ratios
+from segnext.figures import plain_text
 from segnext.files import replacing
 
 CELL_TEXT_LIMIT = 40  # classes; with more, a percentage no longer fits its cell
@@ -42,6 +43,7 @@ def print_table(metrics: Metrics, console: Console) -> None:
     console.print(summary, highlight=False)
 
 
+@plain_text()
 def confusion_picture(metrics: Metrics, path: Path) -> None:
     """Draw the row-normalised confusion matrix as a PNG: what the pixels of each true class became.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from segnext.inference.engines.engine import Engine, Logits
 from segnext.inference.prepare import prepare, resized
-from segnext.inference.testing import LOGITS_STRIDE, Testing
+from segnext.inference.testing import Testing
 from segnext.inference.tiling import windows
 from segnext.kernels.average import Look
 from segnext.preprocess import Image, Preprocess, Raster
@@ -51,17 +51,16 @@ def _slide(
     the logits' resolution, a 64th of what the released code keeps. Once enlarged, both are the same but within half
     that stride of the windows' edges, where the released code has a step and the logits here go over into each other.
     """
-    height, width = (side // LOGITS_STRIDE for side in padded)
-    total: Logits | None = None
-    count = np.zeros((height, width, 1), np.float32)
+    total = count = np.zeros(0, np.float32)
     for rows, columns in windows(*padded, crop, stride):
         size = rows.stop - rows.start, columns.stop - columns.start
         logits = engine(prepare(image[rows, columns], preprocess, size))
-        if total is None:
-            total = np.zeros((height, width, logits.shape[2]), np.float32)
-        place = tuple(slice(x.start // LOGITS_STRIDE, x.stop // LOGITS_STRIDE) for x in (rows, columns))
+        step = size[0] // logits.shape[0]  # LOGITS_STRIDE, or half of it
+        if not total.size:
+            height, width = (side // step for side in padded)
+            total, count = (np.zeros((height, width, depth), np.float32) for depth in (logits.shape[2], 1))
+        place = tuple(slice(x.start // step, x.stop // step) for x in (rows, columns))
         total[place] += logits
         count[place] += 1
-    assert total is not None  # there is always a window
     total /= count
     return total

@@ -159,7 +159,7 @@ class Segmenter:
         return read_picture(source, self.preprocess.bands)
 
     def _looks(self, image: Image | Raster) -> "list[Look]":
-        """What the network says at each look, at an eighth of its resolution: less than one picture's logits."""
+        """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
         return list(look(self.engine, image, self.preprocess, self.testing))
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Literal
 from segnext.errors import SegNextError
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of its multi-scale results, which also flip
-LOGITS_STRIDE = 8  # pixels of the network's input for a position of its logits
+LOGITS_STRIDE = 8  # pixels of the network's input for a position of its logits; 4 where its decoder takes in stage 1
 Resize = Literal["pad", "multiple"]
 
 

@@ -40,8 +40,8 @@ def fold(model: SegNeXt) -> "FoldedSegNeXt":
 class FoldedSegNeXt(nn.Module):
     """Encoder and decoder in a row.
 
-    Forward: normalised image (B, H, W, bands), H and W multiples of 32 -> logits (B, H / 8, W / 8, classes). Channels
-    are last outside, as pictures have them, and in memory inside.
+    Forward: normalised image (B, H, W, bands), H and W multiples of 32 -> logits (B, H / 8, W / 8, classes), at a
+    quarter where the decoder takes in stage 1. Channels are last outside, as pictures have them, and in memory inside.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -81,7 +81,7 @@ class FoldedBlock(nn.Module):
 
 
 class FoldedHamDecoder(nn.Module):
-    """`HamDecoder` that squeezes each stage before the resize. Four maps -> logits (B, classes, H_2, W_2)."""
+    """`HamDecoder` that squeezes each stage before the resize. Four maps -> logits as of that."""
 
     def __init__(self, decoder: HamDecoder) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class FoldedHamDecoder(nn.Module):
         x: Tensor = sum((resize(other, size) for other in squeezed[1:]), start=squeezed[0])
         x = self.hamburger(F.relu(self.norm(x)))
         logits: Tensor = self.classifier(F.relu(self.align(x)))
-        return logits if self.stages[0] == 2 else resize(logits, maps[1].shape[2:])
+        return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])
 
 
 def _fold_norms(embed: nn.Module) -> nn.Module:

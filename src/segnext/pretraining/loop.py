@@ -19,7 +19,7 @@ from segnext.training.optim import Average
 from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.run import carry_out
-from segnext.training.start import decide, place
+from segnext.training.start import decide, place, require_new
 from segnext.training.state import State, saved_state
 
 
@@ -62,12 +62,14 @@ def total_steps(config: PretrainConfig, pictures: int) -> int:
 
 
 def _pretrain(config: PretrainConfig, processes: Processes, resume: bool) -> Path:
+    out = Path(config.out)
+    if processes.main and not resume:
+        require_new(out)
     require_kornia(config.augment)
     folder = ImageFolder.open(Path(config.data))
     config = decide(config, processes, resume)
     iterations = total_steps(config, len(folder.train))
     samples = TrainSamples(folder.train, config.size, config.augment, config.seed)
-    out = Path(config.out)
     with processes.joined(config.device):
         torch.manual_seed(config.seed)
         saved = saved_state(out, processes, resume=resume)

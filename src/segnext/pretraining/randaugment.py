@@ -73,6 +73,11 @@ def _factor(level: Tensor, sign: Tensor) -> Tensor:
     return (1.0 + 0.9 * level * sign).clamp(min=0.1)
 
 
+def _autocontrast(images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
+    flat = images.amax((2, 3), keepdim=True) == images.amin((2, 3), keepdim=True)
+    return torch.where(flat, images, enhance.normalize_min_max(images))  # which makes flat channels black
+
+
 def _posterize(images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
     return enhance.posterize(images, 4 - (4 * level).int())  # bits that are kept
 
@@ -112,7 +117,7 @@ def _translate(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    lambda images, level, sign: enhance.normalize_min_max(images),
+    _autocontrast,
     lambda images, level, sign: enhance.equalize(images),
     lambda images, level, sign: 1.0 - images,
     _rotate,

@@ -1,12 +1,13 @@
 """Everything that determines a training run. Plain data; a recipe file holds all of it."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from segnext.data.readers import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
-from segnext.errors import SegNextError
+from segnext.errors import SegNextError, require_setting
 from segnext.inference.testing import Testing
 from segnext.model.config import Architecture
 from segnext.training.losses.config import Loss
@@ -38,8 +39,14 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         """Refuse what is no rate."""
-        if not 0.0 < self.layer_decay <= 1.0:
-            raise SegNextError(f"optimizer.layer_decay is {self.layer_decay}; it must be above 0 and at most 1")
+        for name in ("lr", "weight_decay", "head_lr_factor"):
+            value = getattr(self, name)
+            require_setting(0.0 <= value < math.inf, f"optimizer.{name}", value, "a number from 0 on")
+        for beta in self.betas:
+            require_setting(0.0 <= beta < 1.0, "optimizer.betas", self.betas, "two numbers from 0 on and below 1")
+        decay, norm = self.layer_decay, self.clip_norm
+        require_setting(0.0 < decay <= 1.0, "optimizer.layer_decay", decay, "above 0 and at most 1")
+        require_setting(norm is None or norm > 0.0, "optimizer.clip_norm", norm, "above 0, or null")
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,12 @@ class Schedule:
     warmup: int = 250
     warmup_start: float = 1e-3
     power: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no schedule."""
+        for name in ("warmup", "warmup_start", "power"):
+            value = getattr(self, name)
+            require_setting(0.0 <= value < math.inf, f"schedule.{name}", value, "a number from 0 on")
 
 
 class RunConfig(Protocol):
@@ -142,7 +155,7 @@ class TrainConfig:
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
-        check_data: whether to look for errors in the data before the first step, in seconds; not for a format.
+        check_data: whether to look for errors in the data before the first step, in seconds.
         testing: how val pictures are looked at.
     """
 
@@ -188,10 +201,16 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
         for name in ("iterations", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
-            if getattr(self, name) < 1:
-                raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.total_batch is not None and self.total_batch < 1:
-            raise SegNextError(f"total_batch is {self.total_batch}; it must be at least 1, or null for what comes out")
+            require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        total, side, drop = self.total_batch, self.short_side, self.drop_path
+        require_setting(total is None or total >= 1, "total_batch", total, "at least 1, or null for what comes out")
+        require_setting(side is None or side >= 32, "short_side", side, "at least 32 pixels, or null")
+        require_setting(drop is None or 0.0 <= drop < 1.0, "drop_path", drop, "at least 0 and below 1, or null")
+        require_setting(0.0 <= self.class_balance <= 2.0, "class_balance", self.class_balance, "from 0 to 2")
+        require_setting(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2 ** 63 - 1")
+        require_setting(0.0 <= self.ema < 1.0, "ema", self.ema, "at least 0 and below 1")
+        if self.bands is not None and not self.bands:
+            raise SegNextError("bands is empty; name one band or more, or leave it out for all of them")
         if self.patience is not None and (self.patience < 1 or self.val_split is None):
             raise SegNextError(
                 f"patience is {self.patience}; it must be at least 1, and needs a val_split to measure on"
@@ -207,7 +226,5 @@ class TrainConfig:
             )
         if self.crop is not None and min(self.crop) < 32:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")
-        if not 0.0 <= self.ema < 1.0:
-            raise SegNextError(f"ema is {self.ema}; it must be at least 0 and below 1")
         if self.loss.class_weights is not None and self.class_balance:
             raise SegNextError("class_balance computes what loss.class_weights gives by hand; set one of them alone")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segnext.evaluation.chart import spread_apart
+from segnext.figures import plain_text
 from segnext.files import replacing
 from segnext.training.log import Record, Series, class_series, read_log, series
 
@@ -31,6 +32,7 @@ DARK_HUES = (
 STYLES = ("-", "--", ":")
 
 
+@plain_text()
 def draw_curves(log: Path, out: Path) -> None:
     """Draw loss, gradient norm, learning rate, val mIoU and per-class IoU of a run's log.jsonl as a PNG.
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask, wrong_and_ignored
+from segnext.figures import plain_text
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.preprocess import Image
@@ -21,6 +22,7 @@ COLUMN, GAP, TITLE = 3.2, 0.06, 0.32  # inches: width of a picture, space betwee
 STRIP = 224  # pixels: width of a picture in a strip
 
 
+@plain_text()
 def draw_examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     """Draw rows of photo, truth, prediction and errors as a PNG, with the legend of the classes in them.
 
@@ -33,7 +35,7 @@ def draw_examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     heights = [COLUMN * float(np.clip(photo.shape[0] / photo.shape[1], 0.3, 2.0)) for photo, _, _ in items]
     width = 4 * COLUMN + 5 * GAP
     handles = _legend(items, labels)
-    longest = max(len(str(handle.get_label())) for handle in handles)
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
     columns = max(1, int(width / (0.6 + 0.085 * longest)))
     legend = 0.15 + 0.24 * -(-len(handles) // columns)
     height = TITLE + sum(heights) + GAP * len(items) + legend

@@ -51,17 +51,20 @@ class Log:
 
 
 def _keep_until(path: Path, step: int) -> None:
-    """Drop the records after `step`, and a last line cut short by a kill."""
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if record["step"] <= step:
-            kept.append(line + "\n")
+    """Drop the records after `step`, and lines that are none, as the last one may be after a kill."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    kept = [line + "\n" for line in lines if (record := _record(line)) is not None and record["step"] <= step]
     with replacing(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def _record(line: str) -> Record | None:
+    """What a line of the log says; None for one that is torn or something else."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None
 
 
 def read_log(path: Path) -> tuple[list[Record], list[Record]]:
@@ -78,11 +81,8 @@ def read_log(path: Path) -> tuple[list[Record], list[Record]]:
         raise SegNextError(f"{path}: cannot read the training log ({error.strerror}); give a run's log") from error
     found: dict[str, dict[int, Record]] = {"train": {}, "val": {}}
     for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.get("kind") in found and "step" in record:
+        record = _record(line)
+        if record is not None and record.get("kind") in found:
             found[record["kind"]][record["step"]] = record
     train, val = ([steps[step] for step in sorted(steps)] for steps in found.values())
     if not train and not val:

@@ -12,6 +12,7 @@ from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.network import SegNeXt, build
 from segnext.training.config import TrainConfig
+from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.log import Log
 from segnext.training.losses.total import training_loss
 from segnext.training.memory import fitting
@@ -20,7 +21,7 @@ from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.results import Results
 from segnext.training.run import carry_out
-from segnext.training.start import check_data, class_counts, freeze, place, prepare, resolve, start_weights
+from segnext.training.start import freeze, place, require_new, resolve, start_weights
 from segnext.training.state import State, saved_state
 from segnext.training.step import TrainStep
 
@@ -44,13 +45,15 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 
 def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
+    out = Path(config.out)
+    if processes.main and not resume:
+        require_new(out)
     folder = open_data(Path(config.data), config.format)
     pairs = tuple(folder.pairs(config.train_split))
     val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
     config, crop = resolve(config, pairs, folder.labels, processes, resume)
     counts = class_counts(config, pairs, folder.labels)
     sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
-    out = Path(config.out)
     with processes.joined(config.device):
         if processes.main and config.check_data and not resume:
             check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
 
@@ -14,7 +14,8 @@ from rich.progress import Progress as RichProgress
 class Progress:
     """A bar on stderr with steps, time left, images per second, loss, learning rate and what val gave last.
 
-    When stderr is not a terminal there is a line instead whenever val was measured.
+    When stderr is not a terminal there is a line instead whenever val was measured. Nothing of it ends a run when
+    stderr is gone, as that of a closed terminal.
 
     Args:
         steps: of the run.
@@ -47,7 +48,8 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        with suppress(OSError):
+            self.bar.stop()
 
     def update(self, step: int, loss: float, lr: float) -> None:
         """After a training step."""
@@ -71,7 +73,8 @@ class Progress:
             left = task.time_remaining
             when = f"  {timedelta(seconds=int(left))} left" if left else ""
             numbers = f"{self._rate()}loss {self.loss:.3f}{self.measured}{when}"
-            print(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}", file=sys.stderr, flush=True)
+            with suppress(OSError):
+                print(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}", file=sys.stderr, flush=True)
 
     def _rate(self) -> str:
         speed = self.bar.tasks[self.task].speed

@@ -1,6 +1,7 @@
 """What a run leaves behind: measured and saved weights, and pictures."""
 
 import dataclasses
+import math
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.readers.open import open_data
-from segnext.evaluation.evaluate import evaluate, no_counts
+from segnext.evaluation.evaluate import evaluate, no_counts, predictor
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
@@ -38,6 +39,11 @@ METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
 class _BrokenOffError(Exception):
     """A measurement that is not finished because the run is to stop."""
+
+
+def _better(miou: float, best: float) -> bool:
+    """Whether a measurement is the best so far; one of nothing (NaN) is if all before were such too."""
+    return not miou <= best and not (math.isnan(miou) and best >= 0)
 
 
 class Results:
@@ -75,7 +81,7 @@ class Results:
         state.stale += 1
         if self.log is not None:
             self.log.write("val", state.step, **{key: summary[key] for key in METRICS})
-        if not metrics.miou <= state.best:  # also when it is undefined, because val holds no labelled pixel
+        if _better(metrics.miou, state.best):
             state.best, state.stale = metrics.miou, 0
             if self.processes.main:
                 save_weights(self._weights(state), self.out / "best.safetensors")
@@ -96,7 +102,7 @@ class Results:
 
         with suppress(_BrokenOffError):
             if part:
-                counts = evaluate(lambda path: segmenter(path).mask, part, self.labels, watch).confusion
+                counts = evaluate(predictor(segmenter), part, self.labels, watch).confusion
         together = torch.tensor([*counts.ravel().tolist(), int(bool(stop))], device=self.config.device)
         *cells, stopped = self.processes.sum(together).tolist()
         confusion = np.array(cells, np.int64).reshape(counts.shape)
@@ -120,7 +126,7 @@ class Results:
         )
         data = open_data(Path(self.config.data), self.config.format)
         title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
-        measured = examine(lambda source: segmenter(source).mask, self.pairs, self.labels)
+        measured = examine(predictor(segmenter), self.pairs, self.labels)
         page = gather(segmenter, data, self.config.val_split, title, measured, log_charts(log))
         write_page(page, self.out / "report.html")
 

@@ -18,7 +18,7 @@ from segnext.training.memory import watching_memory
 from segnext.training.plan import Plan, RunResults, RunSamples
 from segnext.training.processes import Processes
 from segnext.training.progress import Progress
-from segnext.training.start import start_folder
+from segnext.training.start import write_recipe
 from segnext.training.state import State
 from segnext.training.step import Batch, NotFiniteError, Step, Taken
 from segnext.training.stop import Stop, Stopped, stopping
@@ -50,7 +50,7 @@ def carry_out(
     out = Path(config.out)
     if processes.main:
         if not resume:
-            start_folder(config)
+            write_recipe(config)
         remove_leftovers(out)
     with ExitStack() as stack:
         log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
@@ -222,6 +222,13 @@ class Run:
                 return self.step(parts, self.state.step)
         except NotFiniteError as error:
             raise SegNextError(self._not_finite(error)) from error
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise SegNextError(
+                f"{self.config.out}: in the last stage BatchNorm has a single value, and no variance; raise batch_size "
+                f"from {self.config.batch_size}, or the size of the network's input"
+            ) from error
 
     def _not_finite(self, error: NotFiniteError) -> str:
         samples = self._samples(self.state.step)

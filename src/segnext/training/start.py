@@ -1,7 +1,7 @@
 """Before the first step: settings left to the machine are decided, and the run's folder is made."""
 
+import os
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,14 +12,7 @@ import yaml
 
 from segnext.checkpoint.encoder import STEM, Start, start_encoder
 from segnext.checkpoint.finetune import start_network
-from segnext.checkpoint.header import WeightsFile
-from segnext.data.band_stats import fitted_preprocess
-from segnext.data.counts import ClassCounts, count_classes
-from segnext.data.doctor.check import quick_check
-from segnext.data.doctor.findings import Severity, counted
 from segnext.data.folder import Pair
-from segnext.data.readers.layout import Layout
-from segnext.data.readers.open import DataSet
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.load import weights_path
@@ -30,7 +23,6 @@ from segnext.model.trainable import Trainable
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, RunConfig, TrainConfig
 from segnext.training.processes import Processes
-from segnext.training.progress import measuring
 from segnext.training.sync_norm import synchronise
 
 C = TypeVar("C", bound=RunConfig)
@@ -90,24 +82,6 @@ def _keep_total(config: C, processes: Processes) -> C:
     return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
 
 
-def prepare(
-    config: TrainConfig, data: DataSet, pairs: Sequence[Pair], processes: Processes, *, resume: bool
-) -> Preprocess:
-    """How pictures are prepared; one process measures named bands first, for a resumed run they were at its start.
-
-    Raises:
-        SegNextError: see `fitted_preprocess`.
-    """
-    last = Path(config.out) / "last.safetensors"
-    found = Preprocess()
-    if processes.main and resume and last.exists():
-        found = WeightsFile(last).preprocess
-    elif processes.main:
-        with measuring() as watch:
-            found = fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
-    return processes.same(found)
-
-
 def require_total_batch(config: RunConfig, devices: int) -> None:
     """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
 
@@ -146,41 +120,11 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
     return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 
 
-def class_counts(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> ClassCounts | None:
-    """Pixels of each class in the training masks, which are all read, where the run needs to know."""
-    if not config.class_balance and not config.sampling.class_share:
-        return None
-    return count_classes(pairs, labels, config.workers)
-
-
 def _has_bf16(device: str) -> bool:
     """Whether bfloat16 is computed rather than emulated."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def check_data(data: DataSet, splits: Sequence[str]) -> None:
-    """Print what the doctor's quick examination warns of.
-
-    Raises:
-        SegNextError: when it finds what would stop or spoil the training.
-    """
-    findings = quick_check(data, splits)
-    command = f"segnext data check {data.path}"
-    if isinstance(data, Layout):
-        command += f" --format {data.labels.name}"
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if errors:
-        others = f" (and {counted(len(errors) - 1, 'more error')})" if errors[1:] else ""
-        raise SegNextError(
-            f"{data.path}: {errors[0].title}{others}; '{command}' says more, and --check_data false trains all the same"
-        )
-    warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
-    for finding in warnings:
-        print(f"warning: {finding.title}", file=sys.stderr)
-    if warnings:
-        print(f"'{command}' says more about the data", file=sys.stderr, flush=True)
 
 
 def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
@@ -247,16 +191,17 @@ def freeze(model: SegNeXt, stages: int) -> None:
         stage.requires_grad_(False).eval()
 
 
-def start_folder(config: RunConfig) -> None:
-    """Create the run's folder with its complete recipe, config.yaml.
+def require_new(out: Path) -> None:
+    """Refuse a folder for a new run, before anything else is done.
 
     Raises:
         SegNextError: when it holds a run already, or cannot be written.
     """
-    out = Path(config.out)
     if (out / "config.yaml").exists():
         raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
-    write_recipe(config)
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise SegNextError(f"{out}: cannot be written, because {there} cannot; choose another --out")
 
 
 def write_recipe(config: RunConfig) -> None:

@@ -1,6 +1,5 @@
 """Everything a run needs to go on as if it had never stopped."""
 
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,8 +123,8 @@ def _write(content: dict[str, Any], path: Path) -> None:
 def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of a damaged file torch's reader raises almost anything
         raise SegNextError(
-            f"{path}: the run's state is damaged or of another version ({type(error).__name__}) and cannot be "
-            "restored; start a new run"
+            f"{path}: the run's state is damaged, or of another version or recipe ({type(error).__name__}), and cannot "
+            "be restored; put config.yaml back if it was changed, or start a new run"
         ) from error

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -56,12 +56,14 @@ def stopping(*, loud: bool, again: bool) -> Iterator[Stop]:
             _restore(before)
         if loud:
             more = ", once more stops at once" if again and signum == signal.SIGINT else ""
-            os.write(2, f"\n{stop.name}: stopping after this step{more}\n".encode())
+            with suppress(OSError):  # the terminal is gone, as SIGHUP tells
+                os.write(2, f"\n{stop.name}: stopping after this step{more}\n".encode())
 
     before: dict[signal.Signals, Handler] = {}
     if threading.current_thread() is threading.main_thread():  # only there Python takes signals
         for number in SIGNALS:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):  # nohup ignores the closed terminal
+            # What the parent has ignored stays so: nohup the closed terminal, a shell Ctrl-C for background jobs.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, note)
     try:
         yield stop

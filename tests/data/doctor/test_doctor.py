@@ -146,7 +146,7 @@ def test_black_and_white_masks(folder: Folder) -> None:
     finding = folder.found()["binary-masks"]
     assert finding.severity is Severity.ERROR
     assert finding.count == 4
-    assert finding.fix.endswith("DEST --from binary")
+    assert finding.fix.endswith("DEST --from binary --names grass,road")
     folder.pair("other", mask=(folder.mask() == 1).astype(np.uint8))
     assert "4 masks of 0 and 255 among 1 mask of 0 and 1" in folder.found()["mixed-binary"].title
 
@@ -355,8 +355,8 @@ def test_nothing_to_check(folder: Folder) -> None:
     found = folder.found()
     assert found.keys() == {"no-pairs", "empty-folder"}
     folder.save("images/a.jpg", folder.picture())
-    (folder.root / "instances.json").write_text("{}")
-    assert "--from coco" in folder.found()["no-pairs"].fix
+    (folder.root / "instances.json").write_text('{"images": []}')
+    assert "DEST --from coco" in folder.found()["no-pairs"].fix
 
 
 def test_the_quick_look_decodes_no_pictures(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def pairs(root: Path, **options: str) -> list[tuple[str, str, str]]:
         ("train_img/1.jpg", "train_label/1.png", "train/1"),
         ("train/rgb/1.tif", "train/semseg-label37/1.png", "train/1"),
         ("1.jpg", "1_mask.png", "1"),
-        ("x/104_sat.jpg", "x/104_mask.png", "x/104"),
+        ("area/104_sat.jpg", "area/104_mask.png", "area/104"),
         ("images/1.jpg", "masks/1.jpg.png", "1"),
         ("images/0001TP_1.png", "labels/0001TP_1_L.png", "0001TP_1"),
         ("Image/1.JPG", "Mask/1.PNG", "1"),
@@ -73,6 +73,7 @@ def test_folders_can_be_named_and_what_is_alone_is_told(tmp_path: Path) -> None:
     _, problems = find_pairs(Options(tmp_path, images="A", masks="B"))
     assert [(x.file.relative_to(tmp_path).as_posix(), x.kind, x.expected) for x in problems] == [
         ("B/1.txt", "other files", True),
+        ("C/1.png", "other pictures", True),
         ("A/2.jpg", "no mask", False),
         ("B/3.png", "no picture", False),
     ]
@@ -243,3 +244,15 @@ def test_other_data_sets_are_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "other/images").mkdir(parents=True)
     with pytest.raises(SegNextError, match="holds a data set already"):
         import_dataset("labels", tmp_path / "other", options)
+
+
+def test_what_a_killed_import_left_half_written_is_removed(tmp_path: Path) -> None:
+    for name in "ab":
+        save(np.zeros((8, 10, 3), np.uint8), tmp_path / f"in/images/{name}.png")
+        save(np.eye(8, 10, dtype=np.uint8), tmp_path / f"in/masks/{name}.png")
+    options = Options(tmp_path / "in", names=("x", "y"))
+    import_dataset("labels", tmp_path / "out", options)
+    half = tmp_path / "out/masks/train/.b.4711.png"
+    half.write_bytes(b"half")
+    assert import_dataset("labels", tmp_path / "out", options).kept == 2
+    assert not half.exists()

@@ -1,6 +1,8 @@
 """Tiny copies of the original layouts of public data sets, drawn here."""
 
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,49 @@ def colors(path: Path, *row: tuple[int, int, int]) -> None:
     """A mask whose columns have these colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
     PIL.Image.fromarray(np.tile(np.array(row, np.uint8), (HEIGHT, 1, 1))).save(path)
+
+
+def element(kind: int, content: bytes, order: str = "<") -> bytes:
+    """An element of a MATLAB file: type, size, content, filled up to eight bytes; four fit into the size's place."""
+    if len(content) <= 4:
+        return struct.pack(f"{order}I", len(content) << 16 | kind) + content.ljust(4, b"\0")
+    return struct.pack(f"{order}II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def matrix(name: str, rows: Sequence[Sequence[int]], kind: str = "u1", order: str = "<") -> bytes:
+    """A matrix of whole numbers, written column by column."""
+    kinds = {"u1": (9, 2), "u2": (11, 4), "f8": (6, 9)}  # of the matrix, and of what is stored
+    array = np.array(rows).astype(order + kind)
+    content = element(6, struct.pack(f"{order}II", kinds[kind][0], 0), order)
+    content += element(5, struct.pack(f"{order}2i", *array.shape), order)
+    content += element(1, name.encode(), order) + element(kinds[kind][1], array.tobytes("F"), order)
+    return element(14, content, order)
+
+
+def structure(name: str, fields: dict[str, bytes], order: str = "<") -> bytes:
+    """A structure of matrices without names."""
+    content = element(6, struct.pack(f"{order}II", 2, 0), order) + element(5, struct.pack(f"{order}2i", 1, 1), order)
+    content += element(1, name.encode(), order) + element(5, struct.pack(f"{order}i", 32), order)
+    names = b"".join(field.encode().ljust(32, b"\0") for field in fields)
+    return element(14, content + element(1, names, order) + b"".join(fields.values()), order)
+
+
+def matlab(path: Path, *variables: bytes, order: str = "<", compressed: bool = True) -> None:
+    """A MATLAB file of version 5, or of version 7 where it is compressed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = b"MATLAB 5.0 MAT-file, drawn".ljust(124) + struct.pack(f"{order}HH", 0x0100, 0x4D49)
+    for variable in variables:
+        packed = zlib.compress(variable)
+        content += struct.pack(f"{order}II", 15, len(packed)) + packed if compressed else variable
+    path.write_bytes(content)
+
+
+def sbd(root: Path) -> None:
+    """Labels of pictures of VOC as SBD has them: of train, of val, and of one more."""
+    for name in ("2007_000032", "2007_000033", "2008_000002"):
+        rows = [[0, 0, 7, 7, 20, 0]] * HEIGHT
+        fields = {"Boundaries": matrix("", rows, "f8"), "Segmentation": matrix("", rows)}
+        matlab(root / f"benchmark_RELEASE/dataset/cls/{name}.mat", structure("GTcls", fields))
 
 
 def ade20k(root: Path) -> None:
@@ -74,6 +119,16 @@ def pascal_context(root: Path) -> None:
         (base / f"ImageSets/SegmentationContext/{split}.txt").write_text(name)
         picture(base / f"JPEGImages/{name}.jpg")
         values(base / f"SegmentationClassContext/{name}.png", 0, 1, 2, 58, 59, 0)
+
+
+def pascal_context_matrices(root: Path) -> None:
+    """As its authors publish it: 459 classes in MATLAB files, in VOC2010 with its lists."""
+    base = root / "VOC2010"
+    for split, name in (("train", "2008_000002"), ("val", "2008_000003")):
+        (base / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
+        (base / f"ImageSets/Main/{split}.txt").write_text(name)
+        picture(base / f"JPEGImages/{name}.jpg")
+        matlab(base / f"trainval/{name}.mat", matrix("LabelMap", [[0, 2, 9, 454, 458, 459]] * HEIGHT, "u2"))
 
 
 def loveda(root: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from public_trees import HEIGHT, cityscapes, isaid, loveda, picture, values
+from public_trees import HEIGHT, cityscapes, isaid, loveda, pascal_context_matrices, picture, values
 
 from segnext.cli import main
 from segnext.data.doctor.check import check, quick_check
@@ -64,6 +64,21 @@ def test_check_reads_the_labels_that_the_masks_mean(tmp_path: Path, capsys: pyte
     [example] = found["unreadable-masks"]["files"]
     assert example.startswith("gtFine/val/lindau/lindau_000000_000019_gtFine_labelIds.png (holds 34 in 8 pixels")
     assert found["sizes-differ"]["count"] == 1
+
+
+def test_check_reads_masks_that_are_no_pictures(tmp_path: Path) -> None:
+    pascal_context_matrices(tmp_path)
+    file, sheet = tmp_path / "findings.json", tmp_path / "sheet.png"
+    command = ["data", "check", str(tmp_path), "--format", "pascal_context", "--json", str(file), "--sheet", str(sheet)]
+    main(command)
+    content = json.loads(file.read_text())
+    assert content["classes"]["train"]["wood"] == {"pixels": HEIGHT, "pictures": 1}
+    assert not {finding["code"] for finding in content["findings"]} & {"unreadable-masks", "sizes-differ"}
+    (tmp_path / "VOC2010/trainval/2008_000003.mat").write_bytes(b"MATLAB")
+    assert main(command) == 1
+    found = {finding["code"]: finding for finding in json.loads(file.read_text())["findings"]}
+    [example] = found["unreadable-masks"]["files"]
+    assert example.startswith("VOC2010/trainval/2008_000003.mat (cannot be read as a MATLAB file")
 
 
 def test_check_takes_tiles_for_the_picture_that_they_are_of(tmp_path: Path) -> None:

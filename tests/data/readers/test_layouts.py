@@ -16,8 +16,12 @@ from public_trees import (
     isaid,
     isprs,
     loveda,
+    matlab,
+    matrix,
     pascal_context,
+    pascal_context_matrices,
     picture,
+    sbd,
     values,
     voc,
 )
@@ -30,6 +34,7 @@ from segnext.data.readers.camvid import GROUPS, split_of
 from segnext.data.readers.coco_stuff import GAPS
 from segnext.data.readers.layout import read_names
 from segnext.data.readers.open import OPENERS, DataSet, open_data
+from segnext.data.readers.pascal_context import FREQUENT
 from segnext.data.readers.tiles import tiles
 from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
@@ -42,6 +47,8 @@ CASES: list[tuple[Format, Draw, dict[str, int], list[int]]] = [
     ("voc", voc, {"train": 1, "val": 1, "trainval": 2, "train_aug": 2}, [0, 1, 15, 20, 255, 255]),
     ("pascal_context", pascal_context, {"train": 1, "val": 1}, [255, 0, 1, 57, 58, 255]),
     ("pascal_context_60", pascal_context, {"train": 1, "val": 1}, [0, 1, 2, 58, 59, 0]),
+    ("pascal_context", pascal_context_matrices, {"train": 1, "val": 1}, [255, 0, 1, 57, 58, 255]),
+    ("pascal_context_60", pascal_context_matrices, {"train": 1, "val": 1}, [0, 1, 2, 58, 59, 0]),
     (
         "loveda",
         loveda,
@@ -194,6 +201,57 @@ def test_train_aug_is_train_and_what_sbd_adds_but_val(tmp_path: Path) -> None:
     (tmp_path / "VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt").unlink()
     with pytest.raises(SegNextError, match=r"val\.txt: is missing; train_aug is made of"):
         open_data(tmp_path, "voc").pairs("train_aug")
+
+
+def test_train_aug_from_the_files_of_sbd(tmp_path: Path) -> None:
+    voc(tmp_path)
+    shutil.rmtree(tmp_path / "VOCdevkit/VOC2012/SegmentationClassAug")
+    assert "train_aug" not in open_data(tmp_path, "voc").splits()
+    sbd(tmp_path)
+    data = open_data(tmp_path, "voc")
+    first, second = data.pairs("train_aug")
+    assert first.mask == tmp_path / "VOCdevkit/VOC2012/SegmentationClass/2007_000032.png"
+    assert second.mask == tmp_path / "benchmark_RELEASE/dataset/cls/2008_000002.mat"
+    assert second.image == tmp_path / "VOCdevkit/VOC2012/JPEGImages/2008_000002.jpg"
+    assert second.read_mask(data.labels).tolist() == [[0, 0, 7, 7, 20, 0]] * 4
+    (tmp_path / "benchmark_RELEASE").rename(tmp_path / "VOCdevkit/VOC2012/benchmark_RELEASE")
+    assert len(open_data(tmp_path / "VOCdevkit/VOC2012", "voc").pairs("train_aug")) == 2
+
+
+def test_masks_of_vaihingen_without_boundaries(tmp_path: Path) -> None:
+    isprs(tmp_path)
+    given = tmp_path / "Vaihingen/gts_for_participants"
+    eroded = given.with_name("ISPRS_semantic_labeling_Vaihingen_ground_truth_eroded_COMPLETE")
+    given.rename(eroded)
+    for file in list(eroded.iterdir()):
+        file.rename(eroded / f"{file.stem}_noBoundary.tif")
+    data = open_data(tmp_path, "vaihingen")
+    [pair] = data.pairs("train")
+    assert pair.mask.name == "top_mosaic_09cm_area1_noBoundary.tif"
+    assert pair.read_mask(data.labels).tolist() == [[0, 1, 3, 4, 5, 255]] * 4
+
+
+def test_a_number_that_pascal_context_does_not_have_is_refused(tmp_path: Path) -> None:
+    pascal_context_matrices(tmp_path)
+    matlab(tmp_path / "VOC2010/trainval/2008_000003.mat", matrix("LabelMap", [[460] * 6] * 4, "u2"))
+    [pair] = open_data(tmp_path, "pascal_context").pairs("val")
+    with pytest.raises(SegNextError, match=r"2008_000003\.mat: holds 460 in 24 pixels, which masks of Pascal Context"):
+        pair.read_mask(known_labels("pascal_context"))
+
+
+def test_the_frequent_classes_of_pascal_context() -> None:
+    """59 numbers of the 459; with those of a few, as the authors' list of labels has them."""
+    numbers = [int(number) for number in FREQUENT.split()]
+    assert numbers == sorted(set(numbers))
+    named = dict(zip(known_labels("pascal_context").classes, numbers, strict=True))
+    assert [named[name] for name in ("aeroplane", "bicycle", "cat", "person", "sky", "wood")] == [
+        2,
+        23,
+        65,
+        284,
+        360,
+        458,
+    ]
 
 
 def test_lists_of_names_and_of_paths(tmp_path: Path) -> None:

@@ -3,34 +3,52 @@
 import shlex
 from collections.abc import Iterable, Mapping
 
-from segnext.data.doctor.names import Role, role_of
+from segnext.data.doctor.encoding import Encoding, color_tolerance, main_colors
 from segnext.data.doctor.survey import Survey
+from segnext.data.importers.class_lists import NAMES, read_class_list
 from segnext.data.known import KNOWN, known_labels
+from segnext.errors import SegNextError
 
+FEW_COLORS = 40  # beyond, rare colours are rather slips or blur than classes
 LIKELY = 0.6  # share of a label set's colours that must occur before it is suggested
 
 
 def import_command(survey: Survey, source: str = "labels", *options: str) -> str:
-    """`segnext data import` of the folder into a data set of ours."""
-    if survey.labels is not None and source != "binary":
+    """`segnext data import` of the folder into a data set of ours, with the class list that lies there."""
+    if source in ("labels", "colors") and survey.labels is not None:
         options = (*options, "--classes", str(survey.root / "dataset.yaml"))
-    first, folders = _folders(survey)
-    words = ["segnext", "data", "import", str(survey.root), "DEST", "--from", source, *folders, *options]
-    return first + " ".join(shlex.quote(word) for word in words)
+    words = ["segnext", "data", "import", str(survey.root), "DEST", "--from", source, *options]
+    return " ".join(shlex.quote(word) for word in words)
 
 
-def _folders(survey: Survey) -> tuple[str, list[str]]:
-    """Options for folders whose names do not say what they hold; where there are several, a step before."""
-    first, options = "", []
-    for half, flag, name in ((0, "--images", "images"), (1, "--masks", "masks")):
-        files = [pair[half] for pair in survey.pairing.pairs]
-        unnamed = {file.parent for file in files if role_of(file) is Role.UNKNOWN and file.parent.parts}
-        ends = sorted({folder.name for folder in unnamed})
-        if len(unnamed) == 1 and len({file.parent for file in files}) == 1:
-            options += [flag, str(unnamed.pop())]
-        elif len(ends) == 1:
-            first += f"rename the folders {ends[0]} to {name}, then: "
-    return first, options
+def full_import(survey: Survey, found: Encoding) -> str:
+    """The import that mends all that has to do with the kind of masks, with names, tolerance and class list."""
+    if found.kind == "binary":
+        two = survey.labels is not None and len(survey.labels) == 2
+        names = ("--names", ",".join(survey.labels.classes)) if two and survey.labels else ()
+        return import_command(survey, "binary", *names)
+    if found.kind == "colors":
+        colors = [color for color, _ in found.colors.most_common(FEW_COLORS)]
+        blurred = color_tolerance(found)
+        like = None if survey.labels else likely_set(colors)
+        classes = class_list(survey, colors=main_colors(found) if blurred else colors)
+        return import_command(survey, "colors", *(classes or (("--like", like) if like else ())), *blurred)
+    listed = class_list(survey, found.solid)
+    public = None if listed else public_layout(survey)
+    return import_command(survey, public or "labels", *listed)
+
+
+def annotation_command(survey: Survey) -> str | None:
+    """`segnext data import` of annotations in JSON, told by the first words of the files; None where there are none."""
+    for file in survey.tree.others:
+        if file.suffix.lower() == ".json":
+            with (survey.root / file).open("rb") as content:
+                start = content.read(1 << 20)
+            if b'"shapes"' in start:
+                return import_command(survey, "labelme")
+            if any(key in start for key in (b'"annotations"', b'"categories"', b'"images"')):
+                return import_command(survey, "coco")
+    return None
 
 
 def public_layout(survey: Survey) -> str | None:
@@ -46,9 +64,9 @@ def public_layout(survey: Survey) -> str | None:
     return None
 
 
-def init_command(survey: Survey, like: str | None) -> str:
+def init_command(survey: Survey) -> str:
     """`segnext data init` of a folder that is laid out well."""
-    return f"segnext data init {shlex.quote(str(survey.root))} --like {like or 'NAME'}"
+    return f"segnext data init {shlex.quote(str(survey.root))} --like NAME"
 
 
 def likely_set(colors: Iterable[int]) -> str | None:
@@ -74,6 +92,22 @@ def fitting_sets(labels: Iterable[int]) -> list[str]:
         if found <= allowed and len(found & set(range(len(known)))) >= 0.8 * len(known):
             names.append(name)
     return names
+
+
+def class_list(survey: Survey, labels: Iterable[int] = (), colors: Iterable[int] = ()) -> tuple[str, ...]:
+    """`--classes` with an annotation tool's class list in the folder, if one names all these labels or colours."""
+    if survey.labels is not None:
+        return ()
+    for file in sorted(survey.tree.others, key=lambda file: (len(file.parts), file)):
+        if file.name.lower() in NAMES:
+            try:
+                listed = read_class_list(survey.root / file)
+            except SegNextError:
+                continue
+            known = {red << 16 | green << 8 | blue for red, green, blue in listed.colors}
+            if set(labels) <= {*range(len(listed)), listed.ignore} and set(colors) <= known:
+                return "--classes", str(survey.root / file)
+    return ()
 
 
 def mapping_option(mapping: Mapping[int, int]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.report import class_rows
+from segnext.figures import plain_text
 
 DPI = 100
 WIDTH = 6.4  # inches of each chart
@@ -73,6 +74,7 @@ def size_chart(report: Report) -> bytes:
     return _png(figure)
 
 
+@plain_text()
 def _drawn(draw: Callable[[Axes], None], height: float) -> bytes:
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     draw(figure.subplots())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.data.doctor.advice import fitting_sets, import_command, init_command, public_layout
+from segnext.data.doctor.advice import annotation_command, full_import, init_command
 from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
@@ -74,13 +74,13 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
 def _judge(case: Case) -> Report:
     found = encoding_of(case)
     if case.survey.in_place:  # whose files, names and masks are as they are
-        in_place = [*judge_files(case), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
+        in_place = [*judge_files(case, found), *judge_images(case), *judge_classes(case, found), *judge_leakage(case)]
         return Report(case, found, by_severity(in_place))
     # Masks of single classes hold no labels, so there is nothing about labels to judge but which classes occur.
     alone = [] if case.sampled or case.labels is None else [*judge_occurrence(case, case.labels)]
     findings = [
         *_layout(case, found),
-        *judge_files(case),
+        *judge_files(case, found),
         *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
         *judge_bands(case),
@@ -107,18 +107,15 @@ def _layout(case: Case, found: Encoding) -> list[Finding]:
         missing = "" if seen.labels else "no dataset.yaml, "
         where = f"{missing}pictures in {_places(seen, 0)}, masks in {_places(seen, 1)}"
         why = "training reads dataset.yaml, images/SPLIT/** and masks/SPLIT/** with the same names and .png"
-        public = public_layout(seen) if found.kind == "labels" else None
-        like = None if public or seen.labels or found.kind != "labels" else next(iter(fitting_sets(found.solid)), None)
-        fix = import_command(seen, public or found.kind, *(("--like", like) if like else ()))
+        fix = full_import(seen, found)
         return [
             Finding(
                 "other-layout", Severity.ERROR, f"not laid out for training yet: {where}", why, fix, len(seen.items)
             )
         ]
     if seen.labels is None:
-        like = next(iter(fitting_sets(found.solid)), None)
         why = "training reads class names, colours and the ignore label there"
-        fix = f"{init_command(seen, like)} writes that of a known label set; else write it by hand"
+        fix = f"{init_command(seen)} writes that of a known label set; else write it by hand"
         return [Finding("no-dataset-yaml", Severity.ERROR, "there is no dataset.yaml", why, fix, 1)]
     return []
 
@@ -133,12 +130,21 @@ def _no_pairs(seen: Survey) -> Finding:
     files = [str(file) for file in (*seen.tree.pictures, *seen.tree.others)]
     suffixes = sorted({Path(file).suffix.lower() for file in files} - {""})
     fix = "put pictures into images/ and masks of the same names into masks/, or name the right folder"
-    json = [file for file in files if file.endswith(".json")]
-    if json:
+    if annotations := annotation_command(seen):
+        fix = annotations
+    elif _have_folders(seen):
         fix = (
-            f"are the annotations in {json[0]}? 'segnext data import' reads COCO (--from coco) and labelme "
-            "(--from labelme) files"
+            "here each picture has a folder of masks: paint them into one mask of labels for each picture; or, where "
+            "classes overlap, lay them out as masks/SPLIT/NAME/CLASS.png and say 'multi_label: true' in dataset.yaml"
         )
     what = f"no picture with a mask was found ({pictures}, {listed(suffixes) or 'no files'})"
     why = "masks are told by their folder's name (masks, labels, annotations, ...) or their own (NAME_mask.png)"
     return Finding("no-pairs", Severity.ERROR, what, why, fix, len(seen.tree.pictures), tuple(files[:4]))
+
+
+def _have_folders(seen: Survey) -> bool:
+    """Whether most pictures without a mask have a folder of masks instead, beside them or called like them."""
+    folders = {part for mask in seen.pairing.masks for part in mask.parent.parts}
+    pictures = seen.pairing.images
+    named = sum(image.stem in folders for image in pictures)
+    return bool(pictures) and 2 * named >= len(pictures) and len(seen.pairing.masks) >= len(pictures)

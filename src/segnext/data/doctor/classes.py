@@ -1,12 +1,13 @@
 """Findings about labels against the class list: outside it, off by one, wrong ignore label, rare classes."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-from segnext.data.doctor.advice import fitting_sets, import_command, init_command, mapping_option
+from segnext.data.doctor.advice import class_list, fitting_sets, import_command, init_command, mapping_option
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding, Pair
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
-from segnext.data.doctor.names import split_of
+from segnext.data.names import split_of
 from segnext.labels import Labels
 
 RARE_SHARE = 2e-4  # of the labelled pixels
@@ -37,7 +38,7 @@ def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     if outside:
         finding = _outside(case, found, case.labels, outside)
         yield finding
-        if finding.code == "grey-levels":
+        if finding.code in ("grey-levels", "labels-from-one"):  # then which classes occur is not known
             return
     else:
         yield from _shifted(case, found, case.labels)
@@ -52,20 +53,24 @@ def _pairs_with(found: Encoding, labels: set[int]) -> list[Pair]:
 
 def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
     labels = sorted(found.solid)
-    if _are_levels(labels):
+    if found.grey and _are_levels(labels):
         yield _levels(case, found, labels)
         return
     fitting = fitting_sets(labels)
     inner = [label for label in labels if label != 255]
-    hint = f"; the label set{'s' if len(fitting) > 1 else ''} {listed(fitting)} would fit" if fitting else ""
-    like = fitting[0] if fitting else None
+    tool = class_list(case.survey, labels)
+    hint = f"; as many as in {' and '.join(fitting)}" if fitting else ""
+    hint = f" but {tool[1]}" if tool else hint
     first = (
         ""
         if inner and min(inner) == 0
         else f" (0 never occurs: with classes 1 to {max(inner, default=0)}, take --offset -1)"
     )
-    options = ("--like", like) if like else ()
-    fix = init_command(case.survey, like) if case.survey.ready else import_command(case.survey, "labels", *options)
+    if case.survey.ready:
+        fix = init_command(case.survey)
+    else:
+        fix = import_command(case.survey, "labels", *tool)
+        fix += f" (with --like {fitting[0]} if its classes are meant)" if fitting and not tool else ""
     yield Finding(
         "labels-without-names",
         Severity.NOTE,
@@ -77,7 +82,7 @@ def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
 
 
 def _are_levels(labels: list[int]) -> bool:
-    """Whether values are spread like grey levels (0, 76, 149) rather than counted (0, 1, 2)."""
+    """Whether values of grey masks are spread like grey levels (0, 76, 149) rather than counted (0, 1, 2)."""
     inner = [label for label in labels if label != 255] if len(labels) > 3 else labels
     return len(inner) >= 2 and max(inner) + 1 > GAPS * len(inner) + 4 and len(inner) < 64
 
@@ -85,13 +90,16 @@ def _are_levels(labels: list[int]) -> bool:
 def _levels(case: Case, found: Encoding, labels: list[int]) -> Finding:
     luma = _luma_of(labels, case.labels)
     from_colors = "they are the brightness of colours, so colour masks were once saved as grey; " if luma else ""
-    mapping = {label: 255 if label == 255 and len(labels) > 3 else i for i, label in enumerate(labels)}
+    steps = {high - low for low, high in pairwise(labels)}
+    all_classes = len(labels) <= 3 or max(steps) - min(steps) <= 2 or (case.labels and len(labels) == len(case.labels))
+    blurred = any(values.blurred for _, record in found.numbered if (values := record.mask.values))
+    mapping = {label: 255 if label == 255 and not all_classes else i for i, label in enumerate(labels)}
     return Finding(
         "grey-levels",
         Severity.ERROR,
         f"masks hold grey levels, not labels: {listed(labels, 12)}",
         f"{from_colors}labels count from 0 without gaps, so these would need {max(labels) + 1} classes",
-        import_command(case.survey, "labels", *mapping_option(mapping)),
+        import_command(case.survey, "labels", *mapping_option(mapping), *(("--others", "ignore") if blurred else ())),
         len(found.numbered),
         examples([str(item.mask) for item, _ in _pairs_with(found, {max(labels)})]),
     )
@@ -111,7 +119,7 @@ def _outside(case: Case, found: Encoding, labels: Labels, outside: list[int]) ->
     inside = {v for v in found.solid if v < count}
     pairs = _pairs_with(found, set(outside))
     pixels = sum(found.pixels[v] for v in outside)
-    if _are_levels(sorted(found.solid)) and len(inside) <= 1:
+    if found.grey and _are_levels(sorted(found.solid)) and len(inside) <= 1:
         return _levels(case, found, sorted(found.solid))
     code, fix = "labels-outside", "add the missing classes to dataset.yaml, or correct the masks"
     why = f"the {count} classes are 0 to {count - 1} and {ignore} is ignored; training refuses such masks"

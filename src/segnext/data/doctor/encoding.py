@@ -3,12 +3,18 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.records import Mask, Record
 from segnext.data.doctor.survey import Item
 
 Pair = tuple[Item, Record]
 RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
+EDGES = 0.03  # share of all pixels up to which grey between black and white is their blurred edge
+SLACK = 1.15
+PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
 LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
 
 
@@ -101,12 +107,16 @@ def _add_up(found: Encoding) -> None:
             counts = {value * 0x010101: count for value, count in counts.items()}
         _add_colors(found, counts)
     wide = Counter({value: n for value, n in found.pixels.items() if 2 * solid[value] >= found.files[value]})
-    found.solid = _peaks(wide) if blurred else set(found.pixels)
+    found.solid = _peaks(wide, found.pixels) if blurred else set(found.pixels)
 
 
-def _peaks(pixels: Counter[int]) -> set[int]:
+def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
     """The frequent values of blurred masks; of grey levels, the most frequent of those close together."""
-    frequent = [value for value, count in pixels.most_common() if count >= RARE * pixels.total()]
+    blur = [count for value, count in every.items() if value not in pixels]
+    least = max(RARE * every.total(), PEAK * float(np.median(blur)) if blur else 0)
+    frequent = [value for value, count in pixels.most_common() if count >= least]
+    if {0, 255} <= {*frequent} and sum(pixels[value] for value in frequent if 0 < value < 255) < EDGES * every.total():
+        return {0, 255}
     if max(frequent, default=0) <= LEVELS:
         return set(frequent)
     peaks: list[int] = []
@@ -114,6 +124,47 @@ def _peaks(pixels: Counter[int]) -> set[int]:
         if all(abs(value - peak) > NEAR for peak in peaks):
             peaks.append(value)
     return set(peaks)
+
+
+def color_tolerance(found: Encoding) -> tuple[str, ...]:
+    """`--tolerance` that takes the colours of blurred masks for the nearest frequent one; () where none is blurred."""
+    if not any(record.mask.values and record.mask.values.blurred for _, record in found.color):
+        return ()
+    main = _channels(main_colors(found))
+    between = np.linalg.norm(main[:, None] - main, axis=2)
+    distances = np.linalg.norm(_channels(list(found.colors))[:, None] - main, axis=2)
+    apart = between[between > 0].min(initial=443.0)
+    needed = SLACK * distances.min(axis=1).max()  # of the rarest colours of each mask only a part is known
+    return "--tolerance", str(int(min(np.ceil(needed), apart - 1)))
+
+
+def main_colors(found: Encoding) -> list[int]:
+    """The frequent colours, and rarer ones that cover regions; of those close together the most frequent.
+
+    A rare colour on the line between two of them is what blur makes of these.
+    """
+    solid = Counter(color for _, record in found.color if record.mask.values for color in record.mask.values.solid)
+    main: list[int] = []
+    for color, count in found.colors.most_common():
+        share = count / found.colors.total()
+        if share < RARE and (share < RARE / 20 or 2 * solid[color] < found.color_files[color]):
+            continue
+        if _is_apart(_channels([color])[0], _channels(main), lines=share < EDGES):
+            main.append(color)
+    return main
+
+
+def _is_apart(color: NDArray[np.float64], others: NDArray[np.float64], lines: bool) -> bool:
+    """Whether a colour is near none of the others, nor, with `lines`, near the line between two of them."""
+    ways = others[:, None] - others  # from the second to the first
+    along = ((color - others) * ways).sum(axis=2) / np.maximum((ways**2).sum(axis=2), 1.0)
+    nearest = others + lines * along.clip(0, 1)[..., None] * ways
+    return bool(np.linalg.norm(color - nearest, axis=2).min(initial=np.inf) > 2 * NEAR)
+
+
+def _channels(colors: list[int]) -> NDArray[np.float64]:
+    """Red, green and blue of each colour."""
+    return np.array([(color >> 16, color >> 8 & 255, color & 255) for color in colors], np.float64).reshape(-1, 3)
 
 
 def _add_colors(found: Encoding, counts: dict[int, int]) -> None:

@@ -4,13 +4,15 @@ import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
-from segnext.data.doctor.advice import import_command
+from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
+from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
-from segnext.data.doctor.names import split_of
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.doctor.tree import ARRAYS
+from segnext.data.names import split_of
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {
@@ -23,12 +25,12 @@ _PROMISED = {
 }
 
 
-def judge_files(case: Case) -> Iterator[Finding]:
+def judge_files(case: Case, found: Encoding) -> Iterator[Finding]:
     """Everything about files but what their pixels hold."""
     yield from _partners(case)
     yield from _unreadable(case)
     yield from _formats(case)
-    yield from _names(case)
+    yield from _names(case, found)
     yield from _strays(case)
 
 
@@ -73,8 +75,8 @@ def _partners(case: Case) -> Iterator[Finding]:
 def _without_mask(case: Case) -> Iterator[Finding]:
     """Pictures without a mask; whole splits of them apart, as test splits are published."""
     pairing, ready = case.survey.pairing, case.survey.ready
-    labelled = {image.parts[1] for image, _ in pairing.pairs} if ready else set()
-    bare = [image for image in pairing.images if ready and image.parts[1] not in labelled]
+    labelled = {_part(image, ready) for image, _ in pairing.pairs}
+    bare = [image for image in pairing.images if _part(image, ready) not in labelled]
     some = [image for image in pairing.images if image not in set(bare)]
     if some:
         total = len(some) + len(pairing.pairs)
@@ -87,17 +89,22 @@ def _without_mask(case: Case) -> Iterator[Finding]:
             len(some),
             examples(some),
         )
-    for split, count in sorted(Counter(image.parts[1] for image in bare).items()):
-        needed = split_of(split) in ("train", "val")
+    for split, count in sorted(Counter(_part(image, ready) for image in bare).items()):
+        needed = ready and split_of(split) in ("train", "val")
         yield Finding(
             "split-without-masks",
             Severity.ERROR if needed else Severity.NOTE,
-            f"the split '{split}' ({counted(count, 'picture')}) has no masks at all",
+            f"the {'split' if ready else 'folder'} '{split}' ({counted(count, 'picture')}) has no masks at all",
             "nothing can be learned from it or measured on it",
             f"add masks/{split}, or move the pictures away" if needed else "nothing, if it is only to be predicted",
             count,
-            examples([image for image in bare if image.parts[1] == split]),
+            examples([image for image in bare if _part(image, ready) == split]),
         )
+
+
+def _part(image: Path, ready: bool) -> str:
+    """The split of a picture, or its folder where the folder is laid out otherwise."""
+    return image.parts[1] if ready else str(image.parent)
 
 
 def _unreadable(case: Case) -> Iterator[Finding]:
@@ -140,7 +147,7 @@ def _formats(case: Case) -> Iterator[Finding]:
         )
 
 
-def _names(case: Case) -> Iterator[Finding]:
+def _names(case: Case, found: Encoding) -> Iterator[Finding]:
     if case.survey.ready:
         wrong = [item for item, _ in case.pairs() if not case.multi_label and item.mask != expected_mask(item.image)]
         other = [named(item.mask, _looked_for(item)) for item in wrong]
@@ -150,7 +157,7 @@ def _names(case: Case) -> Iterator[Finding]:
                 Severity.ERROR,
                 f"{counted(len(other), 'mask')} under another name or in another split than the picture's",
                 "masks are looked for at masks/SPLIT/ with the picture's own name and the suffix .png",
-                f"rename or move them, or let '{import_command(case.survey)}' do it",
+                f"rename or move them, or let '{full_import(case.survey, found)}' do it",
                 len(other),
                 examples(other),
             )
@@ -260,7 +267,7 @@ def _strays(case: Case) -> Iterator[Finding]:
             examples(arrays),
         )
     aside = case.survey.pairing.aside
-    if aside:
+    if aside and case.survey.items:
         folders = Counter(str(file.parent) for file in aside)
         yield Finding(
             "aside",
@@ -271,7 +278,12 @@ def _strays(case: Case) -> Iterator[Finding]:
             len(aside),
             examples(aside),
         )
-    for split, (file, unknown) in case.survey.lists.items():
+    yield from _lists(case)
+
+
+def _lists(case: Case) -> Iterator[Finding]:
+    """Lists that name what is not there, and pairs that no list names."""
+    for split, file, unknown in case.survey.lists:
         if unknown:
             yield Finding(
                 "list-names-missing",
@@ -282,6 +294,18 @@ def _strays(case: Case) -> Iterator[Finding]:
                 len(unknown),
                 examples(unknown),
             )
+    unlisted = [item.image for item in case.survey.items if not item.splits] if case.survey.lists else []
+    if unlisted:
+        yield Finding(
+            "unlisted",
+            Severity.WARNING,
+            f"{counted(len(unlisted), 'pair')} in no list of a split, while "
+            f"{listed((file for _, file, _ in case.survey.lists), 3)} name the others",
+            "they would be used for nothing",
+            "add them to a list, or remove them if they were left out on purpose",
+            len(unlisted),
+            examples(unlisted),
+        )
 
 
 def _plural(what: str) -> str:

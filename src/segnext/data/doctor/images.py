@@ -43,8 +43,8 @@ def _sizes_differ(case: Case) -> Iterator[Finding]:
     if not pairs:
         return
     causes = Counter(_cause(record) for _, record in pairs)
-    swapped = _swapped(pairs)
-    exchanged = f"; {swapped} fit each other's pictures: their names may be exchanged" if swapped else ""
+    swapped = ", of ".join(_swapped(pairs)[:4])
+    exchanged = f"; the masks of {swapped} fit each other's pictures: their names may be exchanged" if swapped else ""
     yield Finding(
         "sizes-differ",
         Severity.ERROR,
@@ -58,13 +58,11 @@ def _sizes_differ(case: Case) -> Iterator[Finding]:
     )
 
 
-def _swapped(pairs: list[Pair]) -> str:
-    """Two pairs, each mask of the size of the other's picture."""
-    for index, (item, record) in enumerate(pairs):
-        for other, partner in pairs[index + 1 :]:
-            if record.mask.size == partner.image.upright and partner.mask.size == record.image.upright:
-                return f"the masks of {item.image.name} and {other.image.name}"
-    return ""
+def _swapped(pairs: list[Pair]) -> list[str]:
+    """Twos of masks, each of the size of the other's picture."""
+    by_sizes = {(record.image.upright, record.mask.size): item.image.name for item, record in pairs}
+    twos = {sizes: by_sizes.get((sizes[1], sizes[0])) for sizes in by_sizes}
+    return [f"{name} and {twos[sizes]}" for sizes, name in by_sizes.items() if twos[sizes] and name < str(twos[sizes])]
 
 
 def _cause(record: Record) -> str:

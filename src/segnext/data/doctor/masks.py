@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from segnext.data.doctor.advice import import_command, likely_set
+from segnext.data.doctor.advice import FEW_COLORS, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.depth import judge_depth
-from segnext.data.doctor.encoding import Encoding, Pair
+from segnext.data.doctor.encoding import Encoding, Pair, color_tolerance, main_colors
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
-FEW_COLORS = 40  # beyond, rare colours are rather classes than slips
+CLOSE = 24  # levels of a channel by which colours differ that are probably meant to be one
 
 
 def judge_masks(case: Case, found: Encoding) -> Iterator[Finding]:
@@ -55,8 +55,6 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
         more = " (alpha is opaque everywhere and can go)" if alpha["opaque"] and not alpha["varied"] else ""
         if alpha["varied"]:
             more = f" ({alpha['varied']} with transparent parts)"
-        like = None if case.labels else likely_set(main)
-        options = ("--like", like) if like else ()
         number = "more than 250" if len(found.colors) > 250 else str(len(found.colors))
         yield Finding(
             "color-masks",
@@ -64,7 +62,9 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"{counted(len(found.color), f'{kind} mask')} of {len(case.records):,}{more}, {number} colours: "
             f"{listed(map(color_name, main), 6)}",
             "training reads one label per pixel and refuses them",
-            import_command(case.survey, "colors", *options),
+            full_import(case.survey, found)
+            if found.kind == "colors"
+            else import_command(case.survey, "colors", *color_tolerance(found)),
             len(found.color),
             examples(_masks(found.color)),
         )
@@ -79,7 +79,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             Severity.ERROR if found.color else Severity.WARNING,
             f"masks of several kinds: {', '.join(mixed)}",
             "the same class is written in different ways: read as they are, indices and colours get confused",
-            import_command(case.survey, "colors")
+            full_import(case.survey, found)
             if found.kind == "colors"
             else "make sure that grey values and palette indices mean the same, then save all as one kind",
             min(map(len, kinds)),
@@ -96,7 +96,7 @@ def _palettes(case: Case, found: Encoding) -> Iterator[Finding]:
             f"{counted(len(found.palette), 'palette mask')} with different palettes: index {index} is "
             f"{listed(map(color_name, sorted(colors)), 3)}",
             "the index of a class changes from file to file, so the colours are what counts, not the indices",
-            import_command(case.survey, "colors"),
+            full_import(case.survey, found),
             len(found.palette),
             examples(_masks(found.palette)),
         )
@@ -138,21 +138,26 @@ def _stray_colors(case: Case, found: Encoding) -> Iterator[Finding]:
     if found.kind != "colors":
         return
     total = found.colors.total()
+    if color_tolerance(found):  # every mask has colours of its own between those that are meant
+        total, main = found.colors.total(), main_colors(found)
+        colors = Counter({color: found.colors[color] for color in main})
+    else:
+        colors = found.colors
     if case.labels:
         known = {red << 16 | green << 8 | blue for red, green, blue in case.labels.colors}
-        stray = {color: n for color, n in found.colors.items() if color not in known}
+        stray = {color: n for color, n in colors.items() if not _is_near(color, known, colors is not found.colors)}
         what, severity = "that dataset.yaml does not list", Severity.ERROR
-    elif len(found.colors) <= FEW_COLORS:
+    elif len(colors) <= FEW_COLORS:
         files = sum(map(len, (found.color, found.palette)))
         stray = {
             color: n
-            for color, n in found.colors.items()
+            for color, n in colors.items()
             if n < RARE_PIXELS * total and found.color_files[color] < RARE_FILES * files
         }
         what, severity = "that hardly any mask has", Severity.WARNING
     else:
         return
-    if case.labels and len(stray) == len(found.colors):
+    if case.labels and len(stray) == len(colors):
         yield Finding(
             "foreign-colors",
             Severity.ERROR,
@@ -162,10 +167,10 @@ def _stray_colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"'{import_command(replace(case.survey, labels=None), 'colors')}' name the classes after their colours",
             len(stray),
         )
-    if not stray or len(stray) == len(found.colors):
+    if not stray or len(stray) == len(colors):
         return
     order = sorted(stray, key=lambda color: -stray[color])
-    main = [color for color in found.colors if color not in stray]
+    main = [color for color in colors if color not in stray]
     shown = [f"{color_name(c)} in {counted(found.color_files[c], 'mask')}{_near(c, main)}" for c in order]
     pairs = [pair for pair in found.color + found.palette if _has(pair, order[0])]
     yield Finding(
@@ -188,12 +193,17 @@ def _has(pair: Pair, color: int) -> bool:
 
 def _near(color: int, main: list[int]) -> str:
     """The main colour that this one is meant to be, if one is near."""
+    nearest = min(main, key=lambda other: _distance(color, other))
+    return f", near {color_name(nearest)}" if _distance(color, nearest) <= CLOSE else ""
 
-    def distance(other: int) -> int:
-        return max(abs((color >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
 
-    nearest = min(main, key=distance)
-    return f", near {color_name(nearest)}" if distance(nearest) <= 24 else ""
+def _is_near(color: int, known: set[int], blurred: bool) -> bool:
+    """Whether a colour is one of those known; of blurred masks, nearly one."""
+    return color in known or (blurred and any(_distance(color, other) <= CLOSE for other in known))
+
+
+def _distance(one: int, other: int) -> int:
+    return max(abs((one >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
 
 
 def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
@@ -206,7 +216,7 @@ def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
             "255 is the label to ignore: training would see one class and nothing else"
             if ignored
             else "labels count from 0: the second class is 1, not 255",
-            import_command(case.survey, "binary"),
+            full_import(case.survey, found),
             len(found.numbered),
             examples(_masks(found.numbered)),
         )
@@ -240,8 +250,8 @@ def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
     distinct = f", up to {values.distinct:,} values in one mask" if values else ""
     jpeg = f", {len(lossy):,} of them JPEG" if lossy and pairs else ""
     fix = {
-        "binary": import_command(case.survey, "binary"),
-        "colors": import_command(case.survey, "colors", "--tolerance", "40"),
+        "binary": full_import(case.survey, found),
+        "colors": full_import(case.survey, found),
         "labels": "write the masks again as PNG, resized by nearest neighbour and drawn without anti-aliasing",
     }[found.kind]
     yield Finding(

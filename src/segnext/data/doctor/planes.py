@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from segnext.data.doctor.pairing import Pairing
 from segnext.data.doctor.records import Image, Mask
 from segnext.data.doctor.values import Values
+from segnext.data.pairing import Pairing
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.labels import Labels

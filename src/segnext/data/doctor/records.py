@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS
+from segnext.imageio import MAX_PIXELS, SUFFIXES
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -133,6 +133,8 @@ def thumbnail(picture: PIL.Image.Image) -> bytes:
 
 def read_mask_record(path: Path, *, pixels: bool = True, coding: Coding | None = None) -> Mask:
     """Look into a mask; `pixels` also counts its values, or with a coding the labels that they mean."""
+    if coding is not None and path.suffix.lower() not in SUFFIXES:
+        return _decoded(path, coding) if pixels else Mask(mode="L")
 
     def read(picture: PIL.Image.Image, header: Header) -> Mask:
         record = Mask(**vars(header))
@@ -146,6 +148,16 @@ def read_mask_record(path: Path, *, pixels: bool = True, coding: Coding | None =
 
     found = _open(path, read, pixels)
     return found if isinstance(found, Mask) else Mask(**vars(found))
+
+
+def _decoded(path: Path, coding: Coding) -> Mask:
+    """Of a mask in a file that is no picture and has no header."""
+    try:
+        labels = coding.decode(path)
+    except SegNextError as error:
+        return Mask(error=str(error).removeprefix(f"{path}: "))
+    height, width = labels.shape
+    return Mask(mode="L", size=(width, height), bands=1, bits=8, values=measure(labels))
 
 
 def _measured(picture: PIL.Image.Image, record: Mask) -> Mask:

@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext.data.coding import Coding
-from segnext.data.doctor.names import split_of, stem_of
-from segnext.data.doctor.pairing import Pairing, pair
 from segnext.data.doctor.planes import pair_planes
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
+from segnext.data.names import split_of, stem_of
+from segnext.data.pairing import Pairing, pair
 from segnext.data.readers.layout import Layout
+from segnext.data.split_lists import find_lists
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands
-
-LIST_SUFFIXES = (".txt", ".lst", ".csv")
-MAX_LIST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Survey:
         tree: all its files.
         pairing: how the pictures were paired, and those that were not.
         bands: those that dataset.yaml names, or None.
-        lists: for each list of names that gives a split, its file and the names that no pair has.
+        lists: each list of names that gives a split: the split, its file and the names that no picture has.
         in_place: whether it is a public data set in its original layout, which training reads too.
     """
 
@@ -58,7 +56,7 @@ class Survey:
     tree: Tree
     pairing: Pairing
     bands: Bands | None = None
-    lists: dict[str, tuple[Path, list[str]]] = field(default_factory=dict)
+    lists: list[tuple[str, Path, list[str]]] = field(default_factory=list)
     in_place: bool = False
 
     def splits(self) -> dict[str, list[int]]:
@@ -91,11 +89,10 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
     pairing = pair_planes(root, files) if multi_label else pair(files)
     ready = _is_ready(pairing)
     result = Survey(root, labels, problem, ready, [], tree, pairing, bands)
-    lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _lists(result)
+    lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _by_lists(result)
     for image, mask in pairing.pairs:
         by_folder = _split_by_folder(image, ready)
-        listed = tuple(name for name, stems in lists.items() if stem_of(image) in stems)
-        result.items.append(Item(image, mask, (by_folder,) if by_folder else listed))
+        result.items.append(Item(image, mask, (by_folder,) if by_folder else tuple(lists.get(image, ()))))
     return result
 
 
@@ -143,26 +140,24 @@ def _split_by_folder(image: Path, ready: bool) -> str | None:
     return next((part for part in image.parent.parts if split_of(part)), None)
 
 
-def _lists(result: Survey) -> dict[str, set[str]]:
-    """The stems that lists such as ImageSets/Segmentation/train.txt name, for every split."""
-    stems = {stem_of(image) for image, _ in result.pairing.pairs} | {stem_of(file) for file in result.pairing.images}
-    found: dict[str, set[str]] = {}
-    for file in result.tree.others:
-        split = split_of(file.stem)
-        if file.suffix.lower() not in LIST_SUFFIXES or split is None or split in found:
-            continue
-        names = _names(result.root / file)
-        known = [name for name in names if name in stems]
-        if len(known) >= max(1, len(names) // 2):
-            found[split] = set(known)
-            result.lists[split] = (file, sorted(set(names) - stems))
+def _by_lists(result: Survey) -> dict[Path, list[str]]:
+    """The splits of each picture that lists such as ImageSets/Segmentation/train.txt name."""
+    pictures = [image for image, _ in result.pairing.pairs] + result.pairing.images
+    found: dict[Path, list[str]] = defaultdict(list)
+    for folder, lists in find_lists(result.root, result.tree.others, pictures).items():
+        below = {stem_of(picture): picture for picture in pictures if picture.is_relative_to(folder)}
+        for split, file in lists.items():
+            names = _names(result.root / file)
+            known = [name for name in dict.fromkeys(names) if name in below]
+            if len(known) >= max(1, len(names) // 2):
+                result.lists.append((split, file, sorted(set(names) - below.keys())))
+                for name in known:
+                    found[below[name]].append(split)
     return found
 
 
 def _names(file: Path) -> list[str]:
     """The stem that begins each line."""
-    if file.stat().st_size > MAX_LIST_BYTES:
-        return []
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     words = [line.replace(",", " ").split() for line in lines]
     return [_stem_of_word(line[0]) for line in words if line]

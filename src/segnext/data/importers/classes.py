@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from segnext.bands import bands_from_dict
+from segnext.data.importers.class_lists import read_class_list
 from segnext.data.importers.options import Options
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
@@ -30,6 +31,8 @@ def given_labels(options: Options) -> Labels | None:
         return known_labels(options.like)
     if not options.classes or options.classes == DERIVE:
         return None
+    if Path(options.classes).suffix.lower() in (".csv", ".txt"):
+        return read_class_list(Path(options.classes))
     return Labels.from_dict(*_content(options.classes))
 
 
@@ -42,7 +45,7 @@ def given_bands(options: Options) -> Bands | None:
     if options.bands is not None or options.nodata is not None:
         names = None if options.bands is None else list(options.bands)
         return bands_from_dict({"bands": names, "nodata": options.nodata}, "--bands and --nodata")
-    if not options.classes or options.classes == DERIVE:
+    if not options.classes or options.classes == DERIVE or Path(options.classes).suffix.lower() in (".csv", ".txt"):
         return None
     return bands_from_dict(*_content(options.classes))
 

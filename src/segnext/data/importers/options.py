@@ -50,7 +50,8 @@ class Options:
         nodata: value in the pictures that stands for "not measured", for dataset.yaml.
         images: folder of the pictures in `source`; None to find it.
         masks: folder of the masks in `source`; None to find it.
-        classes: a dataset.yaml with the class list, or "derive"; None for the format's own default.
+        classes: a dataset.yaml or an annotation tool's file with the class list, or "derive"; None for the format's
+            own default.
         like: name of a known label set.
         names: class names.
         ignore_colors: colours that become the ignore label.

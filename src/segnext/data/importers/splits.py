@@ -7,17 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from segnext.data.importers.options import Options
+from segnext.data.importers.pairs import walk
 from segnext.data.importers.source import Item, Problem, listed
+from segnext.data.names import split_of, tokens
+from segnext.data.split_lists import SUFFIXES, find_lists
 from segnext.errors import SegNextError
 
-NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    "train_extra": "train_extra",
-}
 LEAST_LEAKING = ("test", "val", "train")  # a pair in several lists belongs to the first of these
-LIST_FOLDERS = (".", "ImageSets/Segmentation")
+OWN = ("train_extra",)  # splits of a name of their own
 UNLISTED = "unlisted"
 
 Assigned = tuple[list[Item], list[Problem], list[str]]
@@ -36,9 +33,8 @@ def assign_splits(items: Sequence[Item], options: Options) -> Assigned:
     found = [_by_folder(item) for item in items]
     if any(item.split for item in found):
         return [item if item.split else replace(item, split="train") for item in found], [], []
-    for folder in LIST_FOLDERS:
-        if lists := _find_lists(options.source / folder):
-            return _by_lists(items, lists, options.source)
+    if (assigned := _by_own_lists(items, options.source)) is not None:
+        return assigned
     remark = "the source has no splits, so all are in 'train'; 'segnext data split' makes a val split of them"
     return [replace(item, split="train") for item in items], [], [remark]
 
@@ -50,13 +46,46 @@ def _by_folder(item: Item) -> Item:
     *folders, stem = item.name.split("/")
     for index, folder in enumerate(folders):
         if split := split_name(folder):
-            return replace(item, split=split, name="/".join([*folders[:index], *folders[index + 1 :], stem]))
+            rest = [] if len(tokens(folder)) == 1 or folder in OWN else [folder]
+            return replace(item, split=split, name="/".join([*folders[:index], *rest, *folders[index + 1 :], stem]))
     return item
 
 
 def split_name(text: str) -> str:
     """Say "train", "val", ... for a folder's or list's name such as "training" or "val2017"; "" for others."""
-    return NAMES.get(re.sub(r"\d+$", "", text.lower()), "")
+    return text if text in OWN else split_of(text) or ""
+
+
+def _by_own_lists(items: Sequence[Item], source: Path) -> Assigned | None:
+    """By the lists in the source; None when there are none that name what is there."""
+    source = source if source.is_dir() else source.parent
+    pictures = {item.image.relative_to(source): item for item in items if item.image.is_relative_to(source)}
+    files = [file.relative_to(source) for file in walk(source) if file.suffix.lower() in SUFFIXES]
+    placed: dict[Path, Item] = {}
+    problems: list[Problem] = []
+    remarks: list[str] = []
+    for folder, lists in find_lists(source, files, pictures).items():
+        below = [item for path, item in pictures.items() if path.is_relative_to(folder)]
+        named = {split: source / file for split, file in lists.items() if _names_some(source / file, below, source)}
+        if named:
+            found, vain, said = _by_lists(below, named, source)
+            placed |= {item.image: item for item in found if item.split != UNLISTED or item.image not in placed}
+            problems += vain
+            remarks += said
+    if not placed:
+        return None
+    return [placed.get(item.image) or replace(item, split=UNLISTED) for item in items], problems, remarks
+
+
+def _names_some(file: Path, items: Sequence[Item], source: Path) -> bool:
+    """Whether at least half of a file's lines name pictures."""
+    index, lines = _index(items, source), _lines(file)
+    return 2 * sum(_look_up(index, line) is not None for line in lines) >= max(len(lines), 1)
+
+
+def _lines(file: Path) -> list[str]:
+    lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _find_lists(folder: Path) -> dict[str, Path]:
@@ -78,12 +107,10 @@ def _by_lists(items: Sequence[Item], lists: dict[str, Path], source: Path) -> As
     problems: list[Problem] = []
     twice: Counter[str] = Counter()
     for split in sorted(lists, key=lambda name: LEAST_LEAKING.index(name) if name in LEAST_LEAKING else 99):
-        for line in lists[split].read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines():
-            if not line.strip():
-                continue
-            number = _look_up(index, line.strip())
+        for line in _lines(lists[split]):
+            number = _look_up(index, line)
             if number is None:
-                reason = f"'{line.strip()}' is listed, but there is no such picture with a mask"
+                reason = f"'{line}' is listed, but there is no such picture with a mask"
                 problems.append(Problem(lists[split], "listed in vain", reason))
             elif split_of.setdefault(number, split) != split:
                 twice[f"'{split}' and '{split_of[number]}'"] += 1

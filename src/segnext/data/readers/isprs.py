@@ -30,11 +30,13 @@ def open_potsdam(path: Path) -> Layout:
 
 def open_vaihingen(path: Path) -> Layout:
     """Six classes by colour; the black border of the "noBoundary" masks is ignored."""
-    masks = ("ISPRS_semantic_labeling_Vaihingen_ground_truth_COMPLETE", "gts_for_participants")
-    expected = f"top/top_mosaic_09cm_area*.tif and {masks[1]} or {masks[0]} with files of the same names"
+    complete, eroded = (f"ISPRS_semantic_labeling_Vaihingen_ground_truth_{kind}COMPLETE" for kind in ("", "eroded_"))
+    masks = (complete, "gts_for_participants", eroded)
+    expected = f"top/top_mosaic_09cm_area*.tif and {masks[1]} or {complete} with files of the same names"
     root = find_root(path, "ISPRS Vaihingen", expected, masks, ["Vaihingen"])
     folder = next(root / name for name in masks if (root / name).is_dir())
-    return _layout(path, "vaihingen", root / "top", folder, ("", ".tif"), VAIHINGEN_VAL)
+    ending = "_noBoundary.tif" if folder.name == eroded else ".tif"
+    return _layout(path, "vaihingen", root / "top", folder, ("", ending), VAIHINGEN_VAL)
 
 
 def _layout(path: Path, name: str, images: Path, masks: Path, endings: tuple[str, str], val: frozenset[str]) -> Layout:

@@ -9,7 +9,7 @@ EngineName = Literal["auto", "torch", "openvino", "onnxruntime"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of 32
-Logits = NDArray[np.float32]  # (H / 8, W / 8, classes)
+Logits = NDArray[np.float32]  # (H / 8, W / 8, classes), or a quarter of both where the decoder takes in stage 1
 
 
 class Engine(Protocol):
@@ -28,5 +28,5 @@ class Engine(Protocol):
     streams: int
 
     def __call__(self, x: Batch) -> Logits:
-        """Scores of all classes at an eighth of the resolution; the caller may keep the array."""
+        """Scores of all classes at an eighth or a quarter of the resolution; the caller may keep the array."""
         ...

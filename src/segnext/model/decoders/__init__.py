@@ -1,4 +1,7 @@
-"""Decoders: the encoder's four maps become class logits at 1/8 of the image's resolution, the size of stage 2."""
+"""Decoders: the encoder's four maps become class logits at 1/8 of the image's resolution, the size of stage 2.
+
+Those that take in stage 1 give them at its size, 1/4.
+"""
 
 from segnext.model.decoders.aspp import ASPPDecoder
 from segnext.model.decoders.danet import DANetDecoder

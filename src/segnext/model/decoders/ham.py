@@ -23,7 +23,7 @@ class HamDecoder(nn.Module):
         stages: stages to use, of 1 to 4, in ascending order; the head works at the first one's resolution.
         dropout: probability of dropping a channel before the classifier, in training.
 
-    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2).
+    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2), or H_1, W_1 with stage 1.
     """
 
     def __init__(
@@ -53,4 +53,4 @@ class HamDecoder(nn.Module):
         x = self.hamburger(x)
         x = F.relu(self.align(x))
         logits: Tensor = self.classifier(self.dropout(x))
-        return logits if self.stages[0] == 2 else resize(logits, maps[1].shape[2:])
+        return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])

@@ -13,8 +13,7 @@ from segnext.model.layers import ChannelDropout, ConvNorm
 class MLPDecoder(nn.Module):
     """Each of the four stages gets the head's width by a linear layer and stage 1's size; one more layer fuses them.
 
-    It works at 1/4 of the image's resolution, as the paper's count of operations tells; its logits are
-    then halved to the size that all decoders give.
+    It works at 1/4 of the image's resolution, as the paper's count of operations tells, and so do its logits.
 
     Args:
         encoder_channels: widths of the four stage maps.
@@ -22,7 +21,7 @@ class MLPDecoder(nn.Module):
         num_classes: classes to tell apart.
         dropout: probability of dropping a channel before the classifier, in training.
 
-    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2).
+    Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_1, W_1).
     """
 
     def __init__(
@@ -39,4 +38,4 @@ class MLPDecoder(nn.Module):
         unified = [unify(x) for unify, x in zip(self.unify, maps, strict=True)]
         resized = [resize(x, maps[0].shape[2:]) for x in unified]
         x = F.relu(self.fuse(torch.cat(resized, dim=1)))
-        return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])
+        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from segnext.figures import plain_text
 from segnext.files import replacing
 from segnext.training.ablation.run import Outcome
 from segnext.training.ablation.table import TITLES, Line, lines
@@ -17,6 +18,7 @@ OURS, PAPER = "#1f5fa8", "#d1471f"
 ROW, MARGIN = 0.34, 1.5  # inches: height of a line, of what is around a group's lines
 
 
+@plain_text()
 def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
     """Draw a panel for each group as a PNG: differences in mIoU on the left, multiply-adds on the right.
 

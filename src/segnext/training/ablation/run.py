@@ -1,6 +1,7 @@
 """Training the networks of an ablation one after another, in folders of their own; what is done is kept."""
 
 import json
+import math
 import os
 import statistics
 import tempfile
@@ -17,8 +18,8 @@ from segnext.model.ablations import Row
 from segnext.model.complexity import count
 from segnext.model.config import Architecture
 from segnext.training.config import TrainConfig
+from segnext.training.data import check_data
 from segnext.training.loop import train
-from segnext.training.start import check_data
 
 SETTINGS = "ablation.settings.json"
 PROBE = 8  # steps by which a network's speed is told, half of them to warm up
@@ -130,13 +131,19 @@ def _row(config: TrainConfig, budget: Budget) -> Outcome:
         return Outcome((), config.iterations, float("nan"), 0, 0, failure)
     parts = count(weights[0].config, SIZE, SIZE)
     return Outcome(
-        mious=tuple(float(entry.provenance["metrics"]["miou"] or "nan") for entry in weights),
+        mious=tuple(_miou(entry) for entry in weights),
         iterations=config.iterations,
         seconds_per_step=statistics.median(seconds),
         parameters=sum(part.parameters for part in parts),
         operations=sum(part.operations for part in parts),
         failure=failure,
     )
+
+
+def _miou(weights: Weights) -> float:
+    """What was measured on val, 0..1; NaN where val has no labelled pixel."""
+    miou = weights.provenance["metrics"]["miou"]
+    return math.nan if miou is None else float(miou)
 
 
 def _trained(run: TrainConfig) -> Weights:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from segnext.errors import SegNextError
+from segnext.errors import SegNextError, require_setting
 
 TERMS = ("cross_entropy", "ohem", "focal", "dice", "lovasz")
 
@@ -41,15 +41,12 @@ class Loss:
         """Refuse settings that cannot be trained with."""
         weights = {name: getattr(self, name) for name in TERMS}
         for name, weight in (weights | {"focal_gamma": self.focal_gamma}).items():
-            if not 0.0 <= weight < float("inf"):
-                raise SegNextError(f"loss.{name} is {weight}; it must be a number from 0 on")
+            require_setting(0.0 <= weight < float("inf"), f"loss.{name}", weight, "a number from 0 on")
         if not any(weights.values()):
             raise SegNextError(f"every loss weighs 0; give one of {', '.join(TERMS)} a weight, as in --loss.dice 1")
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise SegNextError(f"loss.label_smoothing is {self.label_smoothing}; it must be at least 0 and below 1")
-        if self.label_smoothing and not (self.cross_entropy or self.ohem):
+        smoothing, threshold, kept = self.label_smoothing, self.ohem_threshold, self.ohem_min_kept
+        require_setting(0.0 <= smoothing < 1.0, "loss.label_smoothing", smoothing, "at least 0 and below 1")
+        require_setting(0.0 < threshold <= 1.0, "loss.ohem_threshold", threshold, "above 0 and at most 1")
+        require_setting(0.0 <= kept <= 1.0, "loss.ohem_min_kept", kept, "a share of the pixels, from 0 to 1")
+        if smoothing and not (self.cross_entropy or self.ohem):
             raise SegNextError("loss.label_smoothing is for cross_entropy and ohem, which weigh 0; set it to 0")
-        if not 0.0 < self.ohem_threshold <= 1.0:
-            raise SegNextError(f"loss.ohem_threshold is {self.ohem_threshold}; it must be above 0 and at most 1")
-        if not 0.0 <= self.ohem_min_kept <= 1.0:
-            raise SegNextError(f"loss.ohem_min_kept is {self.ohem_min_kept}; it is a share of the pixels, from 0 to 1")

@@ -25,9 +25,10 @@ def jaccard_steps(truth: Tensor) -> Tensor:
     intersection I, and I / (U (U - 1)) for another one, which enters the union U. Of an empty set the first wrong
     pixel takes 1 - IoU from 0 to 1.
     """
-    positives = truth.sum(1, keepdim=True, dtype=torch.float32)
-    intersection = positives - truth.cumsum(1, dtype=torch.float32)  # whole numbers, exact up to 16 million pixels
-    union = positives + (~truth).cumsum(1, dtype=torch.float32)
+    positives = truth.sum(1, keepdim=True)
+    passed = truth.cumsum(1)  # of whole numbers, which add up to the same in any order
+    intersection = (positives - passed).float()
+    union = (positives + torch.arange(1, truth.shape[1] + 1, device=truth.device) - passed).float()
     steps = torch.where(truth, 1 / union, intersection / (union * (union - 1)).clamp(min=1))
     steps[:, :1] = torch.where(positives == 0, 1.0, steps[:, :1])
     return steps

@@ -22,10 +22,11 @@ def cross_entropy(
     With smoothing s (Szegedy et al., 2016, section 7) the truth is 1 - s + s / classes for the true class and
     s / classes for every other.
     """
-    total = F.cross_entropy(
-        precise(logits), target, class_weights, ignore_index=ignore, reduction="sum", label_smoothing=smoothing
+    # Torch's own sum over pixels is not the same at every run on graphics processors.
+    loss = F.cross_entropy(
+        precise(logits), target, class_weights, ignore_index=ignore, reduction="none", label_smoothing=smoothing
     )
-    return total, _weight(target, ignore, class_weights)
+    return loss.sum(), _weight(target, ignore, class_weights)
 
 
 def hard_pixels(logits: Tensor, target: Tensor, ignore: int, *, threshold: float, min_kept: float) -> Tensor:
@@ -42,7 +43,7 @@ def hard_pixels(logits: Tensor, target: Tensor, ignore: int, *, threshold: float
         for pixels, kept in zip(loss, hard, strict=True):
             wanted = math.ceil(min_kept * int((pixels >= 0).sum()))
             if int(kept.sum()) < wanted:
-                kept.copy_(pixels >= pixels.flatten().kthvalue(pixels.numel() - wanted + 1).values)
+                kept.copy_(pixels >= pixels.flatten().topk(wanted).values[-1])
         return target.masked_fill(~hard, ignore)
 
 

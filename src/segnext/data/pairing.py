@@ -1,11 +1,12 @@
 """Which mask belongs to which picture, whatever the folders and names."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segnext.data.doctor.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of
+from segnext.data.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of, tokens
 
 Key = tuple[tuple[str, ...], str]
 Places = dict[Path, tuple[str, ...]]
@@ -21,6 +22,7 @@ class Pairing:
         masks: masks without a picture.
         aside: pictures that are neither, for example predictions.
         same_stem: pictures that share one name but for the suffix; one of them is paired.
+        same_mask: masks that share one name but for the suffix or the folder's; one of them is paired.
         many_masks: further masks of a picture that has one already.
     """
 
@@ -29,27 +31,29 @@ class Pairing:
     masks: list[Path] = field(default_factory=list)
     aside: list[Path] = field(default_factory=list)
     same_stem: list[tuple[Path, ...]] = field(default_factory=list)
+    same_mask: list[tuple[Path, ...]] = field(default_factory=list)
     many_masks: list[Path] = field(default_factory=list)
 
 
-def pair(files: Iterable[Path]) -> Pairing:
-    """Pair pictures with masks.
+def pair(files: Iterable[Path], images_in: Path | None = None, masks_in: Path | None = None) -> Pairing:
+    """Pair pictures with masks; `images_in` and `masks_in` name their folders where names do not tell.
 
     Files are told apart by their folders' names (images, masks, JPEGImages, gtFine, trainannot, ...), else by
     their own ("a_mask.png" beside "a.jpg"), else by a folder of equal names beside the masks'. A picture and its
     mask agree in what is left of their folders and in their stems; what finds no partner so is tried without
-    words such as "_mask", then without what all names of a folder begin or end with, then by a stem that occurs
-    but once.
+    words such as "_mask", then without numbers in the names of their folders, then without what all names of a folder
+    begin or end with, then by a stem that occurs but once.
     """
     result = Pairing()
-    images, masks, unknown, result.aside = _sort(list(files))
+    images, masks, unknown, result.aside = _sort(list(files), images_in, masks_in)
     if not masks or not images:
         _tell_apart(images, masks, unknown)
-    _adopt_neighbours(images, masks, unknown)
+    if images_in is None or masks_in is None:
+        _adopt_neighbours(images, masks, unknown)
     result.aside += unknown
-    image_keys, mask_keys = _keyed(images, result.same_stem), _keyed(masks, [])
+    image_keys, mask_keys = _keyed(images, result.same_stem), _keyed(masks, result.same_mask)
     result.many_masks = sorted(set(masks) - set(mask_keys.values()))
-    for normal in (_as_is, _bare, _without_common, _stem_alone):
+    for normal in (_as_is, _bare, _without_numbers, _without_common, _stem_alone):
         _match(result, image_keys, mask_keys, normal)
     paired = {image for image, _ in result.pairs}
     result.pairs.sort()
@@ -64,7 +68,9 @@ def pair(files: Iterable[Path]) -> Pairing:
     return result
 
 
-def _sort(files: list[Path]) -> tuple[Places, Places, list[Path], list[Path]]:
+def _sort(
+    files: list[Path], images_in: Path | None, masks_in: Path | None
+) -> tuple[Places, Places, list[Path], list[Path]]:
     """Images and masks with their places, files of unknown role, and what lies aside."""
     stems: dict[Path, set[str]] = defaultdict(set)
     for file in files:
@@ -74,15 +80,20 @@ def _sort(files: list[Path]) -> tuple[Places, Places, list[Path], list[Path]]:
     masks: Places = {}
     unknown: list[Path] = []
     aside: list[Path] = []
+    by_hand = {file.parent.parent for file in files if "manual" in tokens(file.parent.name)}
     for file in files:
         role, stem = role_of(file), stem_of(file)
-        if (
-            role is not Role.MASK and is_mask_stem(stem) and bare_stem(stem) in stems[file.parent]
-        ) or role is Role.MASK:
+        if masks_in is None and file.parent.parent in by_hand and tokens(file.parent.name) in (["mask"], ["masks"]):
+            aside.append(file)  # the field of view, where the labels are manual
+        elif masks_in is not None and file.is_relative_to(masks_in):
+            masks[file] = place_of(file.relative_to(masks_in), Role.UNKNOWN)
+        elif images_in is not None and file.is_relative_to(images_in):
+            images[file] = place_of(file.relative_to(images_in), Role.UNKNOWN)
+        elif masks_in is None and (role is Role.MASK or (is_mask_stem(stem) and bare_stem(stem) in stems[file.parent])):
             masks[file] = place_of(file, role)
-        elif role is Role.IMAGE:
+        elif images_in is None and role is Role.IMAGE:
             images[file] = place_of(file, role)
-        elif role is Role.OTHER:
+        elif role is not Role.UNKNOWN:
             aside.append(file)
         else:
             unknown.append(file)
@@ -154,10 +165,18 @@ def _fit(folder: Path, other: Path, wanted: set[str], files: list[Path]) -> floa
 
 
 def _keyed(files: Places, same: list[tuple[Path, ...]]) -> dict[Key, Path]:
-    """One file for each place and stem; where several share both they are added to `same`."""
+    """One file for each place and stem; where several share both they are added to `same`.
+
+    Names that differ in their capitals are different ones if both are there.
+    """
     groups: dict[Key, list[Path]] = defaultdict(list)
     for file, place in files.items():
         groups[place, stem_of(file)].append(file)
+    for (place, stem), group in list(groups.items()):
+        exact = {file.stem: file for file in group}
+        if len(group) > 1 and len(exact) == len(group) and {name.casefold() for name in exact} == {stem}:
+            del groups[place, stem]
+            groups.update({(place, name): [file] for name, file in exact.items()})
     same += [tuple(group) for group in groups.values() if len(group) > 1]
     return {key: min(group, key=_preference) for key, group in groups.items()}
 
@@ -202,6 +221,14 @@ def _as_is(keys: list[Key]) -> dict[Key, Key]:
 
 def _bare(keys: list[Key]) -> dict[Key, Key]:
     return {(place, stem): (place, bare_stem(stem)) for place, stem in keys}
+
+
+def _without_numbers(keys: list[Key]) -> dict[Key, Key]:
+    """Places without numbers, as in labels37, which the pictures' folder does not have."""
+    return {
+        (place, stem): (tuple(words for part in place if (words := re.sub(r"-?\b\d+", "", part))), bare_stem(stem))
+        for place, stem in keys
+    }
 
 
 def _without_common(keys: list[Key]) -> dict[Key, Key]:

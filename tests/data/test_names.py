@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data.doctor.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
-from segnext.data.doctor.pairing import pair
+from segnext.data.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
+from segnext.data.pairing import pair
 
 
 def pairs(*names: str) -> list[tuple[str, str]]:
@@ -88,3 +88,27 @@ def test_of_several_masks_the_label_ids_are_taken() -> None:
 def test_equal_names_in_different_folders_are_not_confused() -> None:
     names = [f"Tile {tile}/{kind}" for tile in (1, 2) for kind in ("images/p.jpg", "masks/p.png")]
     assert pairs(*names) == [(f"Tile {i}/images/p.jpg", f"Tile {i}/masks/p.png") for i in (1, 2)]
+
+
+def test_two_annotators_and_the_field_of_view() -> None:
+    folders = [f"training/{name}" for name in ("images/{}_training.tif", "1st_manual/{}_manual1.gif")]
+    names = [name.format(i) for i in (21, 22) for name in (*folders, "training/mask/{}_training_mask.gif")]
+    found = pair([Path(name) for name in names])
+    assert [str(mask) for _, mask in found.pairs] == [f"training/1st_manual/{i}_manual1.gif" for i in (21, 22)]
+    assert [file.parent.name for file in found.aside] == ["mask", "mask"]
+    names = [f"Image_{i:02}{eye}{end}" for i in (1, 2) for eye in "LR" for end in (".jpg", "_1stHO.png", "_2ndHO.png")]
+    found = pair([Path(name) for name in names])
+    assert [(str(image), str(mask)) for image, mask in found.pairs] == [
+        (f"Image_{i:02}{eye}.jpg", f"Image_{i:02}{eye}_1stHO.png") for i in (1, 2) for eye in "LR"
+    ]
+    assert len(found.many_masks) == 4
+
+
+def test_names_that_differ_in_capitals_are_two_where_both_are_there() -> None:
+    names = ["images/A.jpg", "images/a.jpg", "masks/A.png", "masks/a.png"]
+    assert pairs(*names) == [("images/A.jpg", "masks/A.png"), ("images/a.jpg", "masks/a.png")]
+
+
+def test_numbers_of_mask_folders() -> None:
+    names = [f"{city}/{kind}/{i}.png" for city in "ab" for kind in ("rgb", "semseg-label37") for i in (1, 2)]
+    assert pairs(*names) == [(f"{c}/rgb/{i}.png", f"{c}/semseg-label37/{i}.png") for c in "ab" for i in (1, 2)]

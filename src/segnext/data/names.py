@@ -21,7 +21,7 @@ _IMAGE = {"image", "images", "img", "imgs", "picture", "pictures", "photo", "pho
 _IMAGE |= {"input", "inputs", "rgb", "sat", "original", "originals", "orig", "raw", "source", "src"}
 _MASK = {"mask", "masks", "label", "labels", "lbl", "lbls", "annotation", "annotations", "annot", "annots", "ann"}
 _MASK |= {"anns", "gt", "gts", "truth", "groundtruth", "trimap", "trimaps", "seg", "segs", "labelled", "labeled"}
-_MASK |= {"manual", "lab", "labelids", "labeltrainids"}
+_MASK |= {"manual", "lab", "labelids", "labeltrainids", "semseg"}
 _WEAK_MASK = {"segmentation", "segmentations", "semantic", "target", "targets"}
 _OTHER = {"pred", "preds", "prediction", "predictions", "output", "outputs", "result", "results", "overlay", "overlays"}
 _OTHER |= {"vis", "visualization", "visualisation", "instance", "instances", "instanceids", "object", "demo"}
@@ -34,10 +34,12 @@ _SPLITS |= {"val": "val", "valid": "val", "validation": "val", "validate": "val"
 _SPLITS |= {"test": "test", "testing": "test", "ts": "test", "tst": "test"}
 
 _TOKENS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
+_ORDINAL = re.compile(r"\b[12](st|nd)[ _\-]+", re.IGNORECASE)  # 1st_manual and 2nd_manual are of two people
 _GLUED = re.compile(r"^(train|training|valid|val|test)_?(annots?|masks?|labels?|gts?|images?|imgs?)$", re.IGNORECASE)
 _STEM_MASK = re.compile(
     r"[ _.\-]*\(?(gt[ _.\-]?fine[ _.\-]?(labeltrainids|labelids|color)|label[ _.\-]?train[ _.\-]?ids|label[ _.\-]?ids"
-    r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*|L)\)?$",
+    r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*"
+    r"|[12](st|nd)ho)\)?$|[ _.\-]L$",
     re.IGNORECASE,
 )
 _STEM_IMAGE = re.compile(r"[ _.\-](leftimg8bit|images?|img|sat|rgb|raw|orig|original|input)$", re.IGNORECASE)
@@ -48,6 +50,7 @@ _STEM_PREFIX = re.compile(
 
 def tokens(name: str) -> list[str]:
     """The words of a name in lower case: "SegmentationClass" -> segmentation, class; "trainannot" -> train, annot."""
+    name = _ORDINAL.sub("", name)
     glued = _GLUED.match(name)
     if glued:
         return [part.lower() for part in glued.groups()]
@@ -89,15 +92,23 @@ def _role_of_folder(name: str, *, weak: bool) -> Role:
 
 def place_of(file: Path, role: Role) -> tuple[str, ...]:
     """The folders of `file` without the words of its role, equal for a picture and its mask."""
-    place = []
-    for part in file.parent.parts:
-        words = tokens(part)
-        if role is not Role.UNKNOWN and _role_of_folder(part, weak=True) is role:
-            own = (_MASK | _WEAK_MASK | _IMAGE | {"y"}) if role is Role.MASK else (_IMAGE | {"x"})
-            words = [word for word in words if word not in own and word not in _NOISE]
-        if words or not tokens(part):
-            place.append("-".join(words) if tokens(part) else part)
-    return tuple(word for word in place if word)
+    words = ((part, _without_role(part, role)) for part in file.parent.parts)
+    place = ("-".join(tokens(part) if left is None else left) or ("" if tokens(part) else part) for part, left in words)
+    return tuple(part for part in place if part)
+
+
+def folders_of(file: Path) -> tuple[str, ...]:
+    """The folders of a picture as they are written, without the words that say that it is one."""
+    words = ((part, _without_role(part, Role.IMAGE)) for part in file.parent.parts)
+    return tuple(name for part, left in words if (name := part if left is None else "_".join(left)))
+
+
+def _without_role(part: str, role: Role) -> list[str] | None:
+    """What is left of a folder's words without those of its role; None when it does not say the role."""
+    if role is Role.UNKNOWN or _role_of_folder(part, weak=True) is not role:
+        return None
+    own = (_MASK | _WEAK_MASK | _IMAGE | {"y"}) if role is Role.MASK else (_IMAGE | {"x"})
+    return [word for word in tokens(part) if word not in own and word not in _NOISE]
 
 
 def stem_of(file: Path) -> str:

@@ -1,0 +1,61 @@
+"""The class lists that annotation tools write beside their masks.
+
+Roboflow writes _classes.csv ("Pixel Value, Class"), CVAT labelmap.txt ("name:r,g,b:parts:actions"), labelme and many
+others a text file with a name on each line.
+"""
+
+import csv
+import re
+from pathlib import Path
+
+from segnext.data.known import labels_for_count
+from segnext.errors import SegNextError
+from segnext.labels import Color, Labels
+
+NAMES = ("_classes.csv", "labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt", "labels.txt")
+IGNORED = "__ignore__"  # labelme's name of what is no class
+_CVAT = re.compile(r"([^:]+):(\d+),(\d+),(\d+):[^:]*:.*")
+_SPREAD = labels_for_count(256).colors
+
+
+def read_class_list(file: Path) -> Labels:
+    """The classes that a file of one of the tools lists; colours are made up where it has none.
+
+    Raises:
+        SegNextError: when it cannot be read, or is no list of classes.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SegNextError(f"{file}: cannot be read ({error}); give a list of classes to --classes") from error
+    lines = [line for line in lines if line and not line.startswith("#")]
+    entries = _numbered(lines) if file.suffix.lower() == ".csv" else _colored(lines) or _plain(lines)
+    if not entries:
+        raise SegNextError(
+            f"{file}: not a list of classes; give a dataset.yaml, Roboflow's _classes.csv, CVAT's labelmap.txt, or a "
+            "text file with a name on each line to --classes"
+        )
+    classes = [{"name": name, "color": color} for name, color in entries]
+    return Labels.from_dict({"name": file.resolve().parent.name or "dataset", "classes": classes}, str(file))
+
+
+def _numbered(lines: list[str]) -> list[tuple[str, Color]]:
+    """The rows "label, name" behind a header; labels that are left out get a name of their own."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines[1:], skipinitialspace=True)]
+    names = {int(row[0]): row[1] for row in rows if len(row) == 2 and row[0].isdigit() and int(row[0]) < 255}
+    if len(names) < len(rows):
+        return []
+    return [(names.get(label, f"class {label}"), _SPREAD[label]) for label in range(max(names, default=-1) + 1)]
+
+
+def _colored(lines: list[str]) -> list[tuple[str, Color]]:
+    found = [match for line in lines if (match := _CVAT.fullmatch(line))]
+    if len(found) < len(lines):
+        return []
+    return [(match[1], (int(match[2]), int(match[3]), int(match[4]))) for match in found]
+
+
+def _plain(lines: list[str]) -> list[tuple[str, Color]]:
+    names = [line for line in lines if line != IGNORED]
+    wordy = [line for line in names if len(line) > 40 or line.count(" ") > 3 or ":" in line]
+    return [] if wordy or len(names) > 255 else [(name, _SPREAD[label]) for label, name in enumerate(names)]
