@@ -106,6 +106,12 @@ def test_half_size(tmp_path: Path) -> None:
             assert torch.equal(loaded.state[name], tensor)
 
 
+def test_the_same_weights_give_the_same_bytes(weights: Weights, tmp_path: Path) -> None:
+    for number in range(8):
+        save_weights(weights, tmp_path / f"{number}.safetensors")
+    assert len({file.read_bytes() for file in tmp_path.iterdir()}) == 1
+
+
 def test_channels_last_weights_and_parameters_are_written(weights: Weights, tmp_path: Path) -> None:
     model = weights.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = dict(model.named_parameters()) | dict(model.named_buffers())

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -99,10 +100,23 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def save_safetensors(state: Mapping[str, Tensor], metadata: dict[str, str], path: Path, *, half: bool = False) -> None:
-    """Write tensors and metadata to `path`, through a temporary file; with `half`, see `save_weights`."""
+    """Write tensors and metadata to `path`, through a temporary file; with `half`, see `save_weights`.
+
+    The same content gives the same bytes, so that files can be told by their hashes.
+    """
     stored = {
         name: (tensor.half() if half and tensor.ndim == 4 else tensor).detach().contiguous().cpu()
         for name, tensor in state.items()
     }
     with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(stored, metadata))
+        temporary.write_bytes(_in_order(safetensors.torch.save(stored, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which the library writes in any order."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
