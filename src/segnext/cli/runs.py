@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import jsonargparse
 
+from segnext.cli.wrong_settings import sentence
 from segnext.errors import SegNextError
 from segnext.training.config import RunConfig
 
@@ -23,6 +24,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
     Raises:
         SegNextError: for wrong usage, or when the folder to resume holds no run.
     """
+    arguments = [_underscored(argument) for argument in arguments]
     resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     resume.add_argument("--resume")
     try:
@@ -36,11 +38,20 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
             return config, False
         known.resume, others = config.out, []
     if others:
-        raise SegNextError(f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}")
+        message = f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}"
+        if command == "train":
+            message += f", or begin a new run with this one's weights: --from {known.resume} --out ANOTHER"
+        raise SegNextError(message)
     file = Path(known.resume) / "config.yaml"
     if not file.is_file():
         raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
     return _config(config_class, command, description, ["--config", str(file), "--out", known.resume]), True
+
+
+def _underscored(argument: str) -> str:
+    """A flag as its field is spelled: --batch-size is --batch_size."""
+    flag, equals, value = argument.partition("=")
+    return flag.replace("-", "_").replace("__", "--", 1) + equals + value if flag.startswith("--") else argument
 
 
 def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
@@ -68,6 +79,6 @@ def _config(config_class: type[Config], command: str, description: str, argument
     try:
         values = parser.instantiate(parser.parse_args(arguments))
     except argparse.ArgumentError as error:
-        raise SegNextError(f"{' '.join(str(error).split())}; see 'segnext {command} --help'") from error
+        raise SegNextError(f"{sentence(error, config_class)}; see 'segnext {command} --help'") from error
     fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
     return config_class(**{field.name: values[field.name] for field in fields})

@@ -1,0 +1,68 @@
+"""Mistakes in a run's settings: one sentence each, without the parser's own words."""
+
+from pathlib import Path
+
+import pytest
+
+from segnext.cli.train import parse
+from segnext.errors import SegNextError
+
+RUN = ["--data", "d", "--out", "o"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--crop", "64"], "crop takes two whole numbers, as '[256,256]' or null, not 64"),
+        (["--iterations", "ten"], "iterations takes a whole number, not ten"),
+        (["--optimizer.betas", "[1]"], "optimizer.betas takes two numbers, as '[0.5,2.0]', not [1]"),
+        (["--architecture.strips", "7"], "architecture.strips takes a list such as '[256,256]', not 7"),
+        (["--optimizer.clip_norm", "x"], "optimizer.clip_norm takes a number or null, not x"),
+        (["--precision", "fp8"], "precision takes auto or fp32 or bf16 or fp16, not fp8"),
+        (
+            ["--loss.class_weights", "x"],
+            "loss.class_weights takes a list such as '[0.5,2.0]' or a mapping such as '{name: 1.0}' or null, not x",
+        ),
+        (["--schedule", "x"], "schedule takes settings of its own: warmup, warmup_start, power"),
+        (["--modl", "x"], "there is no --modl; did you mean model?"),
+        (["--lr", "x"], "there is no --lr; did you mean optimizer.lr?"),
+        (["--flip=0"], "there is no --flip; did you mean augment.flip?"),
+        (["--nothing-alike", "x"], "there is no --nothing_alike"),
+    ],
+)
+def test_flags(flags: list[str], message: str) -> None:
+    with pytest.raises(SegNextError) as error:
+        parse([*RUN, *flags])
+    assert str(error.value) == f"{message}; see 'segnext train --help'"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("iteration: 3", "there is no setting 'iteration'; did you mean iterations?"),
+        ("optimizer: {lr: abc}", "optimizer.lr takes a number, not abc"),
+    ],
+)
+def test_recipes(recipe: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe)
+    with pytest.raises(SegNextError) as error:
+        parse(["--config", str(file), *RUN])
+    assert str(error.value).startswith(message)
+
+
+def test_missing_ones() -> None:
+    with pytest.raises(SegNextError, match="give --data; see"):
+        parse(["--out", "o"])
+    with pytest.raises(SegNextError, match=r"File does not exist: .*nope\.yaml"):
+        parse(["--config", "nope.yaml", *RUN])
+
+
+def test_hyphens_are_underscores() -> None:
+    config, _ = parse([*RUN, "--batch-size", "3", "--loss.label-smoothing=0.1", "--encoder-weights", "a-b.safetensors"])
+    assert (config.batch_size, config.loss.label_smoothing, config.encoder_weights) == (3, 0.1, "a-b.safetensors")
+
+
+def test_a_resumed_run_takes_no_other_flags() -> None:
+    with pytest.raises(SegNextError, match="leave out --iterations 9, or begin a new run .* --from run --out ANOTHER"):
+        parse(["--resume", "run", "--iterations", "9"])
