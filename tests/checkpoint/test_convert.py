@@ -18,6 +18,7 @@ from segnext.checkpoint.official import from_official
 from segnext.checkpoint.pickles import read_official
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
+from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
 from segnext.model.hamburger import fixed_bases
 from segnext.model.network import build
@@ -248,6 +249,42 @@ def test_converting_both_ways_keeps_the_outputs(official: State, tmp_path: Path)
     direct.load_state_dict(from_official(official, "")[1])
     with torch.inference_mode():
         assert torch.equal(weights.model()(image), direct(image))
+
+
+def test_the_way_back_keeps_classes_and_preprocessing(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    labels = Labels("toy", tuple("abcde"), tuple((10 * n, 0, 0) for n in range(5)), 9)
+    preprocess = Preprocess((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), short_side=99)
+    first, official, second = (tmp_path / name for name in ("a.safetensors", "b.pth", "c.safetensors"))
+    save_weights(Weights(TINY, labels, preprocess, build(TINY).state_dict(), {"metrics": {"miou": 0.5}}), first)
+    convert_to_official(first, official)
+    convert_from_official(official, second, labels_for_count)
+    back = load_weights(second)
+    assert (back.config, back.labels, back.preprocess) == (TINY, labels, preprocess)
+    assert back.provenance == {"metrics": {"miou": 0.5}, "converted_from": "b.pth"}
+    require_equal(back.state, load_weights(first).state)
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_class_names_beside_the_tensors(newer: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = to_official(build(TINY).state_dict())
+    source, target = tmp_path / "mine.pth", tmp_path / "x.safetensors"
+
+    def converted(names: list[str], *, described: bool = True) -> Labels:
+        palette = [[n, n, n] for n in range(len(names))]
+        old = {"CLASSES": tuple(names), "PALETTE": palette}
+        torch.save({"state_dict": state, "meta": {"dataset_meta": {"classes": names}} if newer else old}, source)
+        convert_from_official(source, target, labels_for_count, rank=4, described=described)
+        return load_weights(target).labels
+
+    named = converted(["sky", "road", "car", "tree", "man"])
+    assert named.classes == ("sky", "road", "car", "tree", "man")
+    assert named.name == "mine"
+    assert (named.colors[4] == (4, 4, 4)) is not newer
+    assert converted(["sky", "road"]).classes[0] == "class 0"  # of another number, so of something else
+    assert converted(["Class 0", "class 1", "class 2", "class 3", "class_4"]).name == "unknown"
+    assert converted(["sky", "road", "car", "tree", "man"], described=False).name == "unknown"
 
 
 def test_class_counts_without_a_label_set(tmp_path: Path) -> None:

@@ -117,13 +117,13 @@ def test_a_run_folder_is_converted_by_its_best_weights(tiny: Path, tmp_path: Pat
     tiny.rename(run / "best.safetensors")
     assert main(["convert", str(run), str(tmp_path / "x.pth")]) == 0
     content = torch.load(tmp_path / "x.pth", weights_only=True)
-    assert content["meta"] == {"CLASSES": ("sky", "road"), "PALETTE": [[1, 2, 3], [4, 5, 6]]}
+    assert content["meta"]["CLASSES"] == ("sky", "road")
+    assert content["meta"]["PALETTE"] == [[1, 2, 3], [4, 5, 6]]
 
 
 def test_unknown_stages_need_a_rank(tiny: Path, tmp_path: Path, capsys: Capture) -> None:
     source, target = tmp_path / "x.pth", tmp_path / "y.safetensors"
-    assert main(["convert", str(tiny), str(source)]) == 0
-    capsys.readouterr()
+    torch.save({"state_dict": to_official(load_weights(tiny).state)}, source)
     assert main(["convert", str(source), str(target)]) == 2
     assert "give it with --rank" in failed(capsys)
     assert main(["convert", str(source), str(target), "--rank", "4"]) == 0

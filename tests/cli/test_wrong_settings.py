@@ -64,5 +64,5 @@ def test_hyphens_are_underscores() -> None:
 
 
 def test_a_resumed_run_takes_no_other_flags() -> None:
-    with pytest.raises(SegNextError, match="leave out --iterations 9, or begin a new run .* --from run --out ANOTHER"):
+    with pytest.raises(SegNextError, match=r"leave out --iterations 9, or begin a new run .* --from run --out ANOTHER"):
         parse(["--resume", "run", "--iterations", "9"])

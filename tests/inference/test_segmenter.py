@@ -88,6 +88,27 @@ def test_every_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> No
     assert [result.name for result in results] == ["street.view", "street.view", "image", "image", "image"]
 
 
+def test_pictures_of_a_list_get_different_names(segmenter: Segmenter, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.png", "b/a.png", "b/A_2.png")]
+    (tmp_path / "b").mkdir()
+    for file in files:
+        PIL.Image.fromarray(picture(16, 16)).save(file)
+    image = picture(16, 16)
+    results = list(segmenter([image, *files, image]))
+    assert [result.name for result in results] == ["image", "a", "a_2", "A_2_2", "image_2"]
+    for result in results:
+        result.save(tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 10
+
+
+def test_a_result_says_what_it_is_in_a_line(segmenter: Segmenter) -> None:
+    result = segmenter(picture(16, 24))
+    name, share = max(result.shares.items(), key=lambda item: item[1])
+    assert repr(result).startswith(f"<Result image: 24 x 16, {name} ")
+    assert share > 0
+    assert "array" not in repr(result)
+
+
 def test_list_is_segmented_lazily_and_forgotten(segmenter: Segmenter) -> None:
     made: list[int] = []
 

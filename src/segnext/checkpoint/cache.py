@@ -156,7 +156,9 @@ def _write(
         provenance["published"] = {"data": f"{entry.labels} val", "miou": entry.miou}
     if entry.top1 is not None:
         provenance["published"] = {"data": "ImageNet-1K val", "top1": entry.top1}
-    convert_from_official(official, target, lambda _: labels_named(str(entry.labels)), provenance=provenance)
+    convert_from_official(
+        official, target, lambda _: labels_named(str(entry.labels)), described=False, provenance=provenance
+    )
 
 
 def _record(entry: Published, origin: Downloaded, record: Path) -> None:

@@ -61,13 +61,18 @@ def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
 
     With `half`, convolution weights are stored as float16, everything else stays float32.
     """
+    save_safetensors(weights.state, metadata_of(weights), path, half=half)
+
+
+def metadata_of(weights: Weights) -> dict[str, str]:
+    """Everything but the tensors, as the header of our file has it and `parse_header` reads it."""
     header = {
         "model": dataclasses.asdict(weights.config),
         "labels": weights.labels.to_dict(),
         "preprocess": dataclasses.asdict(weights.preprocess),
         "provenance": weights.provenance,
     }
-    save_safetensors(weights.state, {"format": FORMAT, "segnext": json.dumps(header)}, path, half=half)
+    return {"format": FORMAT, "segnext": json.dumps(header)}
 
 
 def load_weights(path: Path) -> Weights:

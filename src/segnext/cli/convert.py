@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("target", metavar="OUT", type=Path, help="our .safetensors file, or an official .pth")
     parser.add_argument("--half", action="store_true", help="store our convolution weights as float16, half the size")
-    parser.add_argument("--like", metavar="NAME", help="label set of the classes; otherwise told by their number")
+    parser.add_argument(
+        "--like", metavar="NAME", help="label set of the classes; otherwise what the file says, or told by their number"
+    )
     parser.add_argument("--rank", type=int, help="rank of the matrix decomposition; otherwise the published model's")
 
 
@@ -36,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     if args.target.suffix in PICKLES:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
     labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
-    weights = convert_from_official(args.source, args.target, labels_for, rank=args.rank, half=args.half)
+    weights = convert_from_official(
+        args.source, args.target, labels_for, rank=args.rank, half=args.half, described=args.like is None
+    )
     if isinstance(weights, EncoderWeights):
         print(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
@@ -55,7 +59,10 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
     from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
 
     if args.target.suffix != ".safetensors":
-        print(f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout")
+        print(
+            f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout; preprocessing "
+            "and provenance are beside them, where only 'segnext convert' reads them"
+        )
         return 0
     if read_metadata(source).get("format") == ENCODER_FORMAT:
         save_encoder(read_encoder(source)[0], args.target, half=args.half)

@@ -68,7 +68,7 @@ def check_threshold(threshold: float | None, multi_label: bool) -> float:
     return threshold
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MultiLabelResult(Result):
     """One picture segmented by multi-label weights.
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.overlay import draw_overlay
+from segnext.inference.overlay import draw_overlay, percent
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """One segmented picture.
 
@@ -37,6 +37,13 @@ class Result:
     labels: Labels
     seconds: float
     name: str = "image"
+
+    def __repr__(self) -> str:
+        """Size and largest classes, in a line."""
+        height, width = self.mask.shape[-2:]
+        largest = sorted(self.shares.items(), key=lambda item: -item[1])[:3]
+        shares = ", ".join(f"{name} {percent(share)}" for name, share in largest if share > 0)
+        return f"<{type(self).__name__} {self.name}: {width} x {height}, {shares or 'no class'}>"
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from segnext.inference.load import weights_path
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
+from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
 from segnext.preprocess import Image, Preprocess, Raster
 
@@ -112,14 +113,15 @@ class Segmenter:
 
         Returns:
             The picture's result; for a list or iterator, an iterator that segments each picture when
-            its result is asked for and keeps none.
+            its result is asked for and keeps none. Pictures of equal names, or without, are called NAME, NAME_2, ...
 
         Raises:
-            SegNextError: when a picture cannot be read or does not fit in memory.
+            SegNextError: when a picture cannot be read or does not fit in memory; the iterator ends there. What goes
+                on with the other pictures is `inference.predict.predict_files`.
         """
         if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
-            return self._segment(source)
-        return map(self._segment, source)
+            return self._segment(source, _stem(source))
+        return self._segment_each(source)
 
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
@@ -211,12 +213,21 @@ class Segmenter:
         Raises:
             SegNextError: when it does not fit in memory.
         """
+        load_kernel()
         started = perf_counter()
         return self._result(image, name, started, confidence)
 
-    def _segment(self, source: Source) -> Result:
+    def _segment_each(self, sources: Iterable[Source]) -> Iterator[Result]:
+        """Results of different names, so that saving one never overwrites another."""
+        taken: set[str] = set()
+        for source in sources:
+            name = distinct(_stem(source), taken)
+            taken.add(name.casefold())
+            yield self._segment(source, name)
+
+    def _segment(self, source: Source, name: str) -> Result:
+        load_kernel()  # waits for the thread; what it takes once is none of the picture's time
         started = perf_counter()
-        name = Path(source).stem if isinstance(source, str | Path) else "image"
         return self._result(self.read(source), name, started, confidence=False)
 
     def _result(self, image: Image | Raster, name: str, started: float, confidence: bool) -> Result:
@@ -240,6 +251,10 @@ class Segmenter:
             return _confidence(looks, size) if probability is None else probability
 
         return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
+
+
+def _stem(source: Source) -> str:
+    return Path(source).stem if isinstance(source, str | Path) else "image"
 
 
 def _require_described(preprocess: Preprocess, in_channels: int) -> None:

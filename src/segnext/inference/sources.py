@@ -3,8 +3,9 @@
 import glob
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from segnext.imageio import SUFFIXES
@@ -95,6 +96,12 @@ def unique_names(files: Sequence[str]) -> dict[str, str]:
             taken.update(name.casefold() for name in chosen)
             names.update(zip(group, chosen, strict=True))
     return names
+
+
+def distinct(name: str, taken: Collection[str]) -> str:
+    """The first of NAME, NAME_2, NAME_3, ... that is not in `taken`, which holds names in lower case."""
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(one for one in names if one.casefold() not in taken)
 
 
 def _names_of(group: list[str], taken: set[str]) -> list[str]:
