@@ -90,7 +90,7 @@ def test_a_raster_without_data_is_blank(folder: Folder) -> None:
 
 def test_the_sheet_shows_composites(folder: Folder, tmp_path: Path) -> None:
     write_sheet(check(folder.root), tmp_path / "sheet.png")
-    assert len(np.unique(read_image(tmp_path / "sheet.png")[-245:-197, 8:72])) > 100
+    assert len(np.unique(read_image(tmp_path / "sheet.png")[-68:-20, 8:72])) > 100
 
 
 def test_16_bit_grey_pngs(folder: Folder) -> None:

@@ -244,3 +244,15 @@ def test_other_data_sets_are_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "other/images").mkdir(parents=True)
     with pytest.raises(SegNextError, match="holds a data set already"):
         import_dataset("labels", tmp_path / "other", options)
+
+
+def test_what_a_killed_import_left_half_written_is_removed(tmp_path: Path) -> None:
+    for name in "ab":
+        save(np.zeros((8, 10, 3), np.uint8), tmp_path / f"in/images/{name}.png")
+        save(np.eye(8, 10, dtype=np.uint8), tmp_path / f"in/masks/{name}.png")
+    options = Options(tmp_path / "in", names=("x", "y"))
+    import_dataset("labels", tmp_path / "out", options)
+    half = tmp_path / "out/masks/train/.b.4711.png"
+    half.write_bytes(b"half")
+    assert import_dataset("labels", tmp_path / "out", options).kept == 2
+    assert not half.exists()

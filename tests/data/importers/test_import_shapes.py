@@ -236,3 +236,46 @@ def test_coco_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     coco(tmp_path / "in/all.json", [], [], ["cat"])
     with pytest.raises(SegNextError, match=r"pip install 'segnext\[coco\]'"):
         bring("coco", tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "lacks"),
+    [
+        ("images", {"file_name": "a.png", "height": 8, "width": 10}, "id"),
+        ("annotations", {"id": 5, "category_id": 1}, "image_id"),
+        ("annotations", "nonsense", "image_id"),
+        ("categories", {"id": 1}, "id or name"),
+    ],
+)
+def test_coco_entries_without_their_links_are_named(tmp_path: Path, key: str, entry: object, lacks: str) -> None:
+    pytest.importorskip("pycocotools.mask", reason="the package pycocotools is not installed")
+    content: dict[str, list[object]] = {"images": [], "annotations": [], "categories": []}
+    content[key].append(entry)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/all.json").write_text(json.dumps(content))
+    with pytest.raises(SegNextError, match=f"an entry of '{key}' lacks {lacks}"):
+        bring("coco", tmp_path / "in")
+
+
+def test_coco_rle_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools.mask", reason="the package pycocotools is not installed")
+    for name in "ab":
+        save(np.zeros((8, 10, 3), np.uint8), tmp_path / f"in/{name}.png")
+    images: list[dict[str, Any]] = [
+        {"id": n, "file_name": f"{x}.png", "height": 8, "width": 10} for n, x in enumerate("ab")
+    ]
+    short = [{"image_id": 0, "category_id": 3, "segmentation": {"size": [8, 10], "counts": [40, 30]}}]
+    coco(tmp_path / "in/all.json", images, short, ["cat"])
+    summary, _ = bring("coco", tmp_path / "in")
+    assert [record.kind for record in summary.records] == ["bad segmentation", ""]
+    assert "counts 70 of 80 pixels" in summary.records[0].reason
+
+
+def test_labelme_shapes_that_are_none(tmp_path: Path) -> None:
+    for name in "ab":
+        save(np.zeros((8, 10, 3), np.uint8), tmp_path / f"in/{name}.png")
+        (tmp_path / f"in/{name}.json").write_text(json.dumps({"imagePath": f"{name}.png", "shapes": []}))
+    (tmp_path / "in/b.json").write_text('{"imagePath": "b.png", "shapes": [1]}')
+    summary, _ = bring("labelme", tmp_path / "in")
+    assert summary.splits() == {"train": 1}
+    assert "holds something else" in summary.records[1].reason

@@ -15,7 +15,7 @@ from segnext.bands import view_file
 from segnext.data.doctor.charts import class_chart, size_chart
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
-from segnext.data.doctor.findings import EXAMPLES, readable
+from segnext.data.doctor.findings import EXAMPLES, Severity, readable
 from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
 from segnext.data.doctor.survey import Item
@@ -24,9 +24,17 @@ from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.imageio import read_image, unbound_pillow
+from segnext.labels import Color
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
 THUMB = (300, 225)  # width and height that a thumbnail fits in
+COLUMNS = 4
+INK: Color = (40, 40, 40)
+COLORS: dict[Severity, Color] = {
+    Severity.ERROR: (190, 30, 30),
+    Severity.WARNING: (176, 106, 0),
+    Severity.NOTE: (20, 100, 170),
+}
 
 Picture = NDArray[np.uint8]
 _SPREAD_COLORS = np.array(labels_for_count(256).colors, np.uint8)
@@ -142,31 +150,49 @@ def _palette(report: Report) -> Picture:
 
 
 def _picture(report: Report, thumbs: list[Thumb]) -> PIL.Image.Image:
-    """Charts above, thumbnails below, as one picture."""
+    """What was found, charts, and thumbnails below, as one picture."""
     charts = [PIL.Image.open(io.BytesIO(chart)) for chart in (class_chart(report), size_chart(report))]
-    columns = 4
-    width, height = THUMB[0] + 16, THUMB[1] + 44
-    top = max(chart.height for chart in charts)
-    rows = ceil(len(thumbs) / columns)
-    page = PIL.Image.new("RGB", (max(columns * width, sum(c.width for c in charts)), top + rows * height + 8), "white")
+    rows = [thumbs[start : start + COLUMNS] for start in range(0, len(thumbs), COLUMNS)]
+    heights = [max(thumb.overlay.shape[0] for thumb in row) + 44 for row in rows]
+    lines = _lines(report)
+    text, top = 20 * len(lines) + 24, max(chart.height for chart in charts)
+    width = max(COLUMNS * (THUMB[0] + 16), sum(chart.width for chart in charts))
+    page = PIL.Image.new("RGB", (width, text + top + sum(heights) + 8), "white")
+    for index, (line, color) in enumerate(lines):
+        _write(page, (12, 12 + 20 * index), line, color, 15)
     across = 0
     for chart in charts:
-        page.paste(chart.convert("RGB"), (across, 0))
+        page.paste(chart.convert("RGB"), (across, text))
         across += chart.width
-    for index, thumb in enumerate(thumbs):
-        x, y = 8 + index % columns * width, top + index // columns * height
-        _label(page, (x, y), thumb)
-        page.paste(PIL.Image.fromarray(thumb.overlay), (x, y + 32))
+    y = text + top
+    for row, height in zip(rows, heights, strict=True):
+        for index, thumb in enumerate(row):
+            x = 8 + index * (THUMB[0] + 16)
+            _write(page, (x, y + 2), _short(thumb.name, 44), INK, 13)
+            _write(page, (x, y + 16), _short(thumb.remark, 44), COLORS[Severity.ERROR], 13)
+            page.paste(PIL.Image.fromarray(thumb.overlay), (x, y + 32))
+        y += height
     return page
 
 
-def _label(page: PIL.Image.Image, corner: tuple[int, int], thumb: Thumb) -> None:
+def _lines(report: Report) -> list[tuple[str, Color]]:
+    """The folder, the findings and the verdict, with their colours."""
+    lines = [(line, INK) for line in (*overview(report), verdict(report))]
+    for finding in report.findings:
+        lines.append((f"{finding.severity.name.lower()}: {readable(finding.title)}", COLORS[finding.severity]))
+    return [(_short(line, 160), color) for line, color in lines]
+
+
+def _short(text: str, length: int) -> str:
+    """A text that is too long without its middle; the ends of names tell most."""
+    half = (length - 3) // 2
+    return text if len(text) <= length else f"{text[:half]}...{text[-half:]}"
+
+
+def _write(page: PIL.Image.Image, corner: tuple[int, int], text: str, color: Color, size: int) -> None:
     from PIL import ImageDraw, ImageFont
 
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
-    name = thumb.name if len(thumb.name) <= 40 else f"...{thumb.name[-37:]}"
-    draw.text((corner[0], corner[1] + 2), name, fill=(40, 40, 40), font=font)
-    draw.text((corner[0], corner[1] + 16), thumb.remark[:46], fill=(190, 30, 30), font=font)
+    ImageDraw.Draw(page).text(corner, text, fill=color, font=ImageFont.load_default(size))
 
 
 _STYLE = """

@@ -24,6 +24,7 @@ from segnext.imageio import SUFFIXES
 
 Json = dict[str, Any]
 _OTHER = re.compile("captions|person_keypoints|panoptic|image_info")
+_NEEDED = {"images": ("id",), "annotations": ("image_id",), "categories": ("id", "name")}
 _EMPTY = "annotations without a segmentation left out"
 
 
@@ -123,6 +124,12 @@ def _load(file: Path) -> Json:
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
         raise SegNextError(f"{file}: not COCO annotations, which hold the lists {', '.join(keys)}; give the right file")
+    for key, fields in _NEEDED.items():
+        for entry in content[key]:
+            if not isinstance(entry, dict) or any(entry.get(field) is None for field in fields):
+                raise SegNextError(
+                    f"{file}: an entry of '{key}' lacks {' or '.join(fields)}: {str(entry)[:80]}; mend or remove it"
+                )
     if any("segments_info" in annotation for annotation in content["annotations"][:1]):
         raise SegNextError(f"{file}: COCO panoptic annotations are not instances; give an instances_*.json file")
     return content
@@ -189,6 +196,8 @@ def _region(annotation: Json, height: int, width: int, tools: Any, item: Item) -
         if [int(side) for side in shape["size"]] != [height, width]:
             raise ValueError(f"its RLE is for {shape['size']}")
         if isinstance(shape["counts"], list):
+            if sum(map(int, shape["counts"])) != height * width:
+                raise ValueError(f"its RLE counts {sum(map(int, shape['counts']))} of {height * width} pixels")
             return tools.frPyObjects(shape, height, width)
         counts = shape["counts"]
         return {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}

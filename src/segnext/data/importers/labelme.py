@@ -70,6 +70,8 @@ def _open(file: Path, source: Path) -> tuple[Item, set[str]] | Problem:
         return Problem(file, "unreadable mask", f"cannot be read as JSON ({error})")
     if content is None:
         return Problem(file, "other files", "not a labelme file: it has no list of shapes", expected=True)
+    if not all(isinstance(shape, dict) for shape in content["shapes"]):
+        return Problem(file, "unreadable mask", "its list of shapes holds something else")
     named = str(content.get("imagePath") or "").replace("\\", "/")
     beside = [file.with_suffix(suffix) for suffix in sorted(SUFFIXES)]
     image = next((path for path in [file.parent / named, *beside] if path.is_file()), None)

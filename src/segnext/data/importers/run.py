@@ -19,7 +19,7 @@ from segnext.data.importers.report import Record, Summary, finish_report, read_r
 from segnext.data.importers.source import Item, Mask, PairError, Problem, Source, Watch, quiet
 from segnext.data.init import to_yaml
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 
@@ -45,6 +45,8 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
     writer = _Writer(destination, options, source, earlier)
     try:
         destination.mkdir(parents=True, exist_ok=True)
+        for folder in [path for path in destination.rglob("*") if earlier and path.is_dir()]:
+            remove_leftovers(folder)
         records: list[Record] = []
         with start_report(destination, settings) as report:
             for done, record in enumerate(writer.run(targets), 1):
