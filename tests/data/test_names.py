@@ -112,3 +112,8 @@ def test_names_that_differ_in_capitals_are_two_where_both_are_there() -> None:
 def test_numbers_of_mask_folders() -> None:
     names = [f"{city}/{kind}/{i}.png" for city in "ab" for kind in ("rgb", "semseg-label37") for i in (1, 2)]
     assert pairs(*names) == [(f"{c}/rgb/{i}.png", f"{c}/semseg-label37/{i}.png") for c in "ab" for i in (1, 2)]
+
+
+def test_zeros_before_numbers() -> None:
+    names = [name.format(i) for i in (1, 2, 10) for name in ("images/img_{}.png", "masks/mask_{:03}.png")]
+    assert pairs(*names) == [(f"images/img_{i}.png", f"masks/mask_{i:03}.png") for i in (1, 10, 2)]

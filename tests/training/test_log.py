@@ -1,10 +1,14 @@
 """The log of a run, also of a killed one."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from segnext.training.log import Log, Record, class_series, read_log, series
 
@@ -98,3 +102,44 @@ def test_lines_that_are_no_records_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_bytes(b'\xff\n{}\n[1]\n3\n{"kind": "train", "step": 1}\n')
     Log(tmp_path, 2).close()
     assert records(tmp_path) == [{"kind": "train", "step": 1}]
+
+
+def test_a_full_disk_stops_nobody_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(tmp_path, 0)
+    log.write("train", 1, loss=0.5)
+
+    def full(self: EventsWriter, event: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventsWriter, "write_event", full)
+        for step in range(2, 30):
+            with pytest.raises(OSError, match="No space left"):
+                log.write("train", step, loss=0.5)
+    log.close()
+    assert [record["step"] for record in records(tmp_path)] == list(range(1, 30))
+
+
+def test_what_tensorboard_reads(tmp_path: Path) -> None:
+    log = Log(tmp_path, 4)
+    log.write("train", 5, loss=0.5, grad_norm=2.0)
+    log.write("val", 5, miou=0.25, iou={"sky": 0.25, "road": None})
+    log.show("val/example_1", 5, np.zeros((4, 6, 3), np.uint8))
+    log.close()
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    found = list(events(file.read_bytes()))
+    assert [event.session_log.status for event in found if event.HasField("session_log")] == [SessionLog.START]
+    assert {event.step for event in found[1:]} == {5}
+    values = {value.tag: value for event in found for value in event.summary.value}
+    numbers = {tag: value.simple_value for tag, value in values.items() if value.HasField("simple_value")}
+    assert numbers == {"train/loss": 0.5, "train/grad_norm": 2.0, "val/miou": 0.25, "val/iou/sky": 0.25}
+    picture = values["val/example_1"].image
+    assert (picture.width, picture.height) == (6, 4)
+
+
+def events(content: bytes) -> Iterator[Any]:
+    """The records of an event file: length, its checksum, content, its checksum."""
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        yield Event.FromString(content[12 : 12 + length])
+        content = content[16 + length :]

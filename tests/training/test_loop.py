@@ -173,6 +173,18 @@ def test_resuming_a_finished_run_changes_nothing(data: Path) -> None:
         assert after[name] == before[name], name
 
 
+def test_a_finished_run_is_drawn_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = run(data, iterations=1)
+    out = train(again)
+    page = (out / "report.html").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "examine", None)  # val is not measured again
+        train(again, resume=True)
+    (out / "report.html").unlink()  # as when the run was killed while drawing
+    train(again, resume=True)
+    assert len((out / "report.html").read_bytes()) == len(page)
+
+
 def test_without_a_val_split(data: Path) -> None:
     out = train(run(data, val_split=None, iterations=1))
     assert not (out / "best.safetensors").exists()

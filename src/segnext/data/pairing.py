@@ -42,7 +42,7 @@ def pair(files: Iterable[Path], images_in: Path | None = None, masks_in: Path | 
     their own ("a_mask.png" beside "a.jpg"), else by a folder of equal names beside the masks'. A picture and its
     mask agree in what is left of their folders and in their stems; what finds no partner so is tried without
     words such as "_mask", then without numbers in the names of their folders, then without what all names of a folder
-    begin or end with, then by a stem that occurs but once.
+    begin or end with, then without zeros before numbers, then by a stem that occurs but once.
     """
     result = Pairing()
     images, masks, unknown, result.aside = _sort(list(files), images_in, masks_in)
@@ -53,7 +53,7 @@ def pair(files: Iterable[Path], images_in: Path | None = None, masks_in: Path | 
     result.aside += unknown
     image_keys, mask_keys = _keyed(images, result.same_stem), _keyed(masks, result.same_mask)
     result.many_masks = sorted(set(masks) - set(mask_keys.values()))
-    for normal in (_as_is, _bare, _without_numbers, _without_common, _stem_alone):
+    for normal in (_as_is, _bare, _without_numbers, _without_common, _without_zeros, _stem_alone):
         _match(result, image_keys, mask_keys, normal)
     paired = {image for image, _ in result.pairs}
     result.pairs.sort()
@@ -244,6 +244,13 @@ def _without_common(keys: list[Key]) -> dict[Key, Key]:
             middle = stem[before : len(stem) - after]
             simplified[place, stem] = (place, middle or stem) if len(stems) > 1 else (place, stem)
     return simplified
+
+
+def _without_zeros(keys: list[Key]) -> dict[Key, Key]:
+    """The same without zeros before numbers: img_1 and mask_001."""
+    common = _without_common([(place, bare_stem(stem)) for place, stem in keys])
+    ends = {key: common[key[0], bare_stem(key[1])][1] for key in keys}
+    return {(place, stem): (place, re.sub(r"(?<!\d)0+(?=\d)", "", ends[place, stem])) for place, stem in keys}
 
 
 def _common(stems: list[str]) -> str:

@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from tensorboardX import SummaryWriter
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.preprocess import Image
+from segnext.training.board import Board
 
 Record = dict[str, Any]  # one line of the log
 Series = tuple[list[float], list[float]]  # steps, values
@@ -28,7 +28,7 @@ class Log:
         if self.path.exists():
             _keep_until(self.path, step)
         self.file = self.path.open("a", encoding="utf-8")
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self.board = Board(folder / "tensorboard", step + 1)
 
     def write(self, kind: str, step: int, **values: Any) -> None:
         """Write one record; numbers, also those one level down, become TensorBoard scalars."""
@@ -38,16 +38,17 @@ class Log:
             parts = value.items() if isinstance(value, dict) else [(None, value)]
             for part, number in parts:
                 if isinstance(number, int | float):
-                    self.board.add_scalar(f"{kind}/{name}" + (f"/{part}" if part else ""), number, step)
+                    self.board.scalar(f"{kind}/{name}" + (f"/{part}" if part else ""), step, number)
 
     def show(self, name: str, step: int, picture: Image) -> None:
         """Add a picture, H x W x 3, to TensorBoard."""
-        self.board.add_image(name, picture, step, dataformats="HWC")
+        self.board.image(name, step, picture)
 
     def close(self) -> None:
-        """Flush both."""
-        self.file.close()
-        self.board.close()
+        """Write what is left of both; what fails here has failed before, when it was added, and was said."""
+        for writer in (self.file, self.board):
+            with suppress(OSError):
+                writer.close()
 
 
 def _keep_until(path: Path, step: int) -> None:

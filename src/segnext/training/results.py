@@ -115,8 +115,12 @@ class Results:
             state.save(self.out / "state.pt")
 
     def draw(self) -> None:
-        """curves.png; and of the best weights, examples.png and report.html."""
-        log = self.out / "log.jsonl"
+        """curves.png; and of the best weights, examples.png and report.html. Not again for a run that has them."""
+        log, report = self.out / "log.jsonl", self.out / "report.html"
+        saved = (self.out / "state.pt").stat().st_mtime_ns
+        drawn = [self.out / "curves.png", self.out / "examples.png", report]
+        if all(file.exists() and file.stat().st_mtime_ns > saved for file in drawn):
+            return
         draw_curves(log, self.out / "curves.png")
         if not self.pairs or self.config.val_split is None:
             return
@@ -128,7 +132,7 @@ class Results:
         title = f"{self.out.resolve().name}: {self.config.model} on {self.labels.name}"
         measured = examine(predictor(segmenter), self.pairs, self.labels)
         page = gather(segmenter, data, self.config.val_split, title, measured, log_charts(log))
-        write_page(page, self.out / "report.html")
+        write_page(page, report)
 
     def _show(self, state: State, log: Log) -> None:
         """A few val pictures beside truth and prediction, for TensorBoard."""

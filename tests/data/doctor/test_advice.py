@@ -168,3 +168,52 @@ def test_folders_of_pictures_to_predict_are_no_mistake(folder: Folder) -> None:
     assert "images-without-mask" not in found
     assert found["split-without-masks"].severity is Severity.NOTE
     assert found["split-without-masks"].count == 3
+
+
+def test_shapes_in_alpha_are_imported(folder: Folder, tmp_path: Path) -> None:
+    shape = (folder.mask() == 1) * np.uint8(255)
+    for index in range(3):
+        mask = np.zeros((48, 64, 4), np.uint8)
+        mask[..., 3] = np.roll(shape, index, axis=1)
+        folder.save(f"images/{index}.png", folder.picture())
+        folder.save(f"masks/{index}.png", mask)
+    assert follow(folder.found()["other-layout"], tmp_path / "new") == 0
+    data = DataSet.open(tmp_path / "new")
+    np.testing.assert_array_equal(read_mask(data.path / "masks/train/0.png", data.labels), shape // 255)
+
+
+def test_fractions_are_not_cut_to_labels(folder: Folder, tmp_path: Path) -> None:
+    for index in range(3):
+        folder.save(f"images/{index}.png", folder.picture())
+        folder.save(f"masks/{index}.tif", Image.fromarray((folder.mask() == 1).astype(np.float32) * 0.5))
+    assert "numpy.rint" in folder.found()["float-masks"].fix
+    words = ["data", "import", str(folder.root), str(tmp_path / "new"), "--from", "labels", "--names", "a,b"]
+    assert main(words) == 2
+    assert main([*words[:5], "binary"]) == 0
+    data = DataSet.open(tmp_path / "new")
+    mask = read_mask(data.path / "masks/train/0.png", data.labels)
+    assert np.bincount(mask.ravel()).tolist() == [48 * 64]  # 0.5 of 1 is 127, below the threshold
+
+
+def test_black_and_white_mixed_with_labels(folder: Folder, tmp_path: Path) -> None:
+    for index in range(4):
+        mask = np.roll((folder.mask() == 1).astype(np.uint8), index, axis=1)
+        folder.save(f"images/{index}.png", folder.picture())
+        folder.save(f"masks/{index}.png", mask * np.uint8(255 if index < 2 else 1))
+    found = folder.found()
+    assert "grey-levels" not in found
+    assert found["mixed-binary"].fix == found["other-layout"].fix
+    assert follow(found["mixed-binary"], tmp_path / "new") == 0
+    assert errors(tmp_path / "new") == []
+
+
+def test_with_a_list_for_val_alone_the_rest_is_train(folder: Folder, tmp_path: Path) -> None:
+    for index in range(3):
+        folder.save(f"images/{index}.png", folder.picture())
+        folder.save(f"labels/{index}_L.png", np.roll(folder.mask(), index, axis=0))
+    (folder.root / "valid.txt").write_text("2.png\n")
+    report = check(folder.root)
+    assert {split: len(items) for split, items in report.case.survey.splits().items()} == {"train": 2, "val": 1}
+    assert follow(folder.found()["other-layout"], tmp_path / "new") == 0
+    assert (tmp_path / "new/masks/val/2.png").exists()
+    assert (tmp_path / "new/masks/train/0.png").exists()

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.data.folder import Folder, read_mask
+from segnext.data.importers.coco import _runs
 from segnext.data.importers.options import Options
 from segnext.data.importers.report import Summary
 from segnext.data.importers.run import import_dataset
@@ -264,11 +266,28 @@ def test_coco_rle_that_is_too_short_is_refused(tmp_path: Path) -> None:
     images: list[dict[str, Any]] = [
         {"id": n, "file_name": f"{x}.png", "height": 8, "width": 10} for n, x in enumerate("ab")
     ]
-    short = [{"image_id": 0, "category_id": 3, "segmentation": {"size": [8, 10], "counts": [40, 30]}}]
+    short = [
+        {"image_id": 0, "category_id": 3, "segmentation": {"size": [8, 10], "counts": [40, 30]}},
+        {"image_id": 1, "category_id": 3, "segmentation": {"size": [8, 10], "counts": "T1"}},
+    ]
     coco(tmp_path / "in/all.json", images, short, ["cat"])
-    summary, _ = bring("coco", tmp_path / "in")
-    assert [record.kind for record in summary.records] == ["bad segmentation", ""]
+    with pytest.raises(SegNextError):
+        bring("coco", tmp_path / "in")
+    summary = import_dataset("coco", tmp_path / "again", Options(tmp_path / "in"))
+    assert [record.kind for record in summary.records] == ["bad segmentation", "bad segmentation"]
     assert "counts 70 of 80 pixels" in summary.records[0].reason
+    assert "counts 36 of 80 pixels" in summary.records[1].reason
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools with NumPy 2
+def test_runs_of_compressed_rle() -> None:
+    tools = pytest.importorskip("pycocotools.mask", reason="the package pycocotools is not installed")
+    assert _runs("T1") == [36]  # T is 4 with more to follow, 1 stands for 32
+    for share in (0.0, 0.01, 0.5, 1.0):
+        mask = np.asfortranarray(np.random.Generator(np.random.PCG64(1)).random((40, 60)) < share, dtype=np.uint8)
+        runs = [len(list(run)) for _, run in groupby(mask.ravel(order="F").tolist())]
+        first = [0] if mask[0, 0] else []  # the first run is one of zeros
+        assert _runs(tools.encode(mask)["counts"].decode()) == first + runs
 
 
 def test_labelme_shapes_that_are_none(tmp_path: Path) -> None:

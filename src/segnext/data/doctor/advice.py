@@ -3,7 +3,14 @@
 import shlex
 from collections.abc import Iterable, Mapping
 
-from segnext.data.doctor.encoding import Encoding, color_tolerance, main_colors
+from segnext.data.doctor.encoding import (
+    Encoding,
+    color_tolerance,
+    grey_levels,
+    is_blurred,
+    main_colors,
+    mixed_binary,
+)
 from segnext.data.doctor.survey import Survey
 from segnext.data.importers.class_lists import NAMES, read_class_list
 from segnext.data.known import KNOWN, known_labels
@@ -33,6 +40,11 @@ def full_import(survey: Survey, found: Encoding) -> str:
         like = None if survey.labels else likely_set(colors)
         classes = class_list(survey, colors=main_colors(found) if blurred else colors)
         return import_command(survey, "colors", *(classes or (("--like", like) if like else ())), *blurred)
+    if mixed_binary(found)[0]:
+        return import_command(survey, "binary", "--threshold", "1")
+    if levels := grey_levels(found, len(survey.labels) if survey.labels else None):
+        others = ("--others", "ignore") if is_blurred(found) else ()
+        return import_command(survey, "labels", *mapping_option(levels), *others)
     listed = class_list(survey, found.solid)
     public = None if listed else public_layout(survey)
     return import_command(survey, public or "labels", *listed)

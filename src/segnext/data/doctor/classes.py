@@ -1,11 +1,10 @@
 """Findings about labels against the class list: outside it, off by one, wrong ignore label, rare classes."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from segnext.data.doctor.advice import class_list, fitting_sets, import_command, init_command, mapping_option
+from segnext.data.doctor.advice import class_list, fitting_sets, full_import, import_command, init_command
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.encoding import Encoding, Pair
+from segnext.data.doctor.encoding import Encoding, Pair, grey_levels, mixed_binary
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 from segnext.data.names import split_of
 from segnext.labels import Labels
@@ -13,13 +12,12 @@ from segnext.labels import Labels
 RARE_SHARE = 2e-4  # of the labelled pixels
 RARE_PICTURES = 3
 MOSTLY = 0.5  # share of ignored pixels that is pointed out
-GAPS = 2  # labels that use less than one of this many numbers are grey levels
 COMPLETE = "nothing, if these are all the pictures that were published"  # advice on a public data set
 
 
 def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     """Everything about which labels occur."""
-    if found.kind != "labels" or not found.pixels:
+    if found.kind != "labels" or not found.pixels or mixed_binary(found)[0]:
         return
     if len(found.pixels) == 1 and len(found.numbered) > 1:
         yield Finding(
@@ -53,7 +51,7 @@ def _pairs_with(found: Encoding, labels: set[int]) -> list[Pair]:
 
 def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
     labels = sorted(found.solid)
-    if found.grey and _are_levels(labels):
+    if grey_levels(found, None):
         yield _levels(case, found, labels)
         return
     fitting = fitting_sets(labels)
@@ -81,25 +79,15 @@ def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
     )
 
 
-def _are_levels(labels: list[int]) -> bool:
-    """Whether values of grey masks are spread like grey levels (0, 76, 149) rather than counted (0, 1, 2)."""
-    inner = [label for label in labels if label != 255] if len(labels) > 3 else labels
-    return len(inner) >= 2 and max(inner) + 1 > GAPS * len(inner) + 4 and len(inner) < 64
-
-
 def _levels(case: Case, found: Encoding, labels: list[int]) -> Finding:
     luma = _luma_of(labels, case.labels)
     from_colors = "they are the brightness of colours, so colour masks were once saved as grey; " if luma else ""
-    steps = {high - low for low, high in pairwise(labels)}
-    all_classes = len(labels) <= 3 or max(steps) - min(steps) <= 2 or (case.labels and len(labels) == len(case.labels))
-    blurred = any(values.blurred for _, record in found.numbered if (values := record.mask.values))
-    mapping = {label: 255 if label == 255 and not all_classes else i for i, label in enumerate(labels)}
     return Finding(
         "grey-levels",
         Severity.ERROR,
         f"masks hold grey levels, not labels: {listed(labels, 12)}",
         f"{from_colors}labels count from 0 without gaps, so these would need {max(labels) + 1} classes",
-        import_command(case.survey, "labels", *mapping_option(mapping), *(("--others", "ignore") if blurred else ())),
+        full_import(case.survey, found),
         len(found.numbered),
         examples([str(item.mask) for item, _ in _pairs_with(found, {max(labels)})]),
     )
@@ -119,7 +107,7 @@ def _outside(case: Case, found: Encoding, labels: Labels, outside: list[int]) ->
     inside = {v for v in found.solid if v < count}
     pairs = _pairs_with(found, set(outside))
     pixels = sum(found.pixels[v] for v in outside)
-    if found.grey and _are_levels(sorted(found.solid)) and len(inside) <= 1:
+    if grey_levels(found, count) and len(inside) <= 1:
         return _levels(case, found, sorted(found.solid))
     code, fix = "labels-outside", "add the missing classes to dataset.yaml, or correct the masks"
     why = f"the {count} classes are 0 to {count - 1} and {ignore} is ignored; training refuses such masks"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from segnext.data.doctor.advice import import_command
+from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.encoding import Encoding, Pair
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
@@ -27,14 +27,16 @@ def judge_depth(case: Case, found: Encoding) -> Iterator[Finding]:
     ):
         if pairs:
             largest = max((max(pair[1].mask.values.counts) for pair in pairs if pair[1].mask.values), default=0)
-            source = "binary" if found.kind == "binary" else "labels"
+            fractions = any(min(pair[1].mask.values.counts) < 0 for pair in pairs if pair[1].mask.values)
             yield Finding(
                 code,
                 Severity.ERROR,
                 f"{counted(len(pairs), 'mask')} of {what} ({_kinds(pairs)})"
                 + (f", values up to {largest:,}" if largest > 0 else ""),
                 f"{why} and refuses these",
-                import_command(case.survey, source),
+                "save whole numbers, for example numpy.rint(mask * (classes - 1)), as 8-bit PNG"
+                if fractions
+                else full_import(case.survey, found),
                 len(pairs),
                 examples([str(item.mask) for item, _ in pairs]),
             )

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ RARE = 0.002  # share of all pixels under which a value of blurred masks is take
 EDGES = 0.03  # share of all pixels up to which grey between black and white is their blurred edge
 SLACK = 1.15
 PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
+GAPS = 2  # labels that use less than one of this many numbers are grey levels
 LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
 
 
@@ -126,6 +128,39 @@ def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
     return set(peaks)
 
 
+def mixed_binary(found: Encoding) -> tuple[list[Pair], list[Pair]]:
+    """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else."""
+    both: tuple[list[Pair], list[Pair]] = [], []
+    for pair in found.numbered:
+        counts = _counts(pair[1].mask).keys()
+        for pairs, high in zip(both, (255, 1), strict=True):
+            if high in counts and counts <= {0, high}:
+                pairs.append(pair)
+    return both if all(both) and found.solid <= {0, 1, 255} else ([], [])
+
+
+def grey_levels(found: Encoding, classes: int | None) -> dict[int, int]:
+    """Which label each value of grey masks would get, if they are spread like grey levels (0, 76, 149); else {}.
+
+    Args:
+        found: the masks.
+        classes: number of classes, if it is known.
+    """
+    labels = sorted(found.solid)
+    inner = [label for label in labels if label != 255] if len(labels) > 3 else labels
+    spread = len(inner) >= 2 and max(inner) + 1 > GAPS * len(inner) + 4 and len(inner) < 64
+    if not (found.grey and spread) or mixed_binary(found)[0]:
+        return {}
+    steps = {high - low for low, high in pairwise(labels)}
+    all_classes = len(labels) <= 3 or max(steps) - min(steps) <= 2 or len(labels) == classes
+    return {label: 255 if label == 255 and not all_classes else i for i, label in enumerate(labels)}
+
+
+def is_blurred(found: Encoding) -> bool:
+    """Whether some of the masks without colours are."""
+    return any(values.blurred for _, record in found.numbered if (values := record.mask.values))
+
+
 def color_tolerance(found: Encoding) -> tuple[str, ...]:
     """`--tolerance` that takes the colours of blurred masks for the nearest frequent one; () where none is blurred."""
     if not any(record.mask.values and record.mask.values.blurred for _, record in found.color):
@@ -145,9 +180,12 @@ def main_colors(found: Encoding) -> list[int]:
     """
     solid = Counter(color for _, record in found.color if record.mask.values for color in record.mask.values.solid)
     main: list[int] = []
+    total = found.colors.total()
     for color, count in found.colors.most_common():
-        share = count / found.colors.total()
-        if share < RARE and (share < RARE / 20 or 2 * solid[color] < found.color_files[color]):
+        share = count / total
+        if share < RARE / 20:
+            break
+        if share < RARE and 2 * solid[color] < found.color_files[color]:
             continue
         if _is_apart(_channels([color])[0], _channels(main), lines=share < EDGES):
             main.append(color)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from segnext.data.doctor.advice import FEW_COLORS, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.depth import judge_depth
-from segnext.data.doctor.encoding import Encoding, Pair, color_tolerance, main_colors
+from segnext.data.doctor.encoding import Encoding, Pair, color_tolerance, main_colors, mixed_binary
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
@@ -221,19 +221,14 @@ def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
             examples(_masks(found.numbered)),
         )
         return
-    white = [
-        pair for pair in found.numbered if (v := pair[1].mask.values) and 255 in v.counts and not {*v.counts} - {0, 255}
-    ]
-    ones = [
-        pair for pair in found.numbered if (v := pair[1].mask.values) and 1 in v.counts and not {*v.counts} - {0, 1}
-    ]
-    if white and ones and not set(found.solid) - {0, 1, 255}:
+    white, ones = mixed_binary(found)
+    if white:
         yield Finding(
             "mixed-binary",
             Severity.ERROR,
             f"{counted(len(white), 'mask')} of 0 and 255 among {counted(len(ones), 'mask')} of 0 and 1",
             "the same class is written in two ways",
-            import_command(case.survey, "binary", "--threshold", "1"),
+            full_import(case.survey, found),
             len(white),
             (_masks(white)[0], _masks(ones)[0]),
         )

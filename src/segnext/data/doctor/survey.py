@@ -153,6 +153,9 @@ def _by_lists(result: Survey) -> dict[Path, list[str]]:
                 result.lists.append((split, file, sorted(set(names) - below.keys())))
                 for name in known:
                     found[below[name]].append(split)
+        if found and "train" not in lists:  # what is in no list is meant for training
+            for picture in below.values():
+                found[picture] = found[picture] or ["train"]
     return found
 
 

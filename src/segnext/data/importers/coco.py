@@ -195,13 +195,34 @@ def _region(annotation: Json, height: int, width: int, tools: Any, item: Item) -
             return None
         if [int(side) for side in shape["size"]] != [height, width]:
             raise ValueError(f"its RLE is for {shape['size']}")
-        if isinstance(shape["counts"], list):
-            if sum(map(int, shape["counts"])) != height * width:
-                raise ValueError(f"its RLE counts {sum(map(int, shape['counts']))} of {height * width} pixels")
-            return tools.frPyObjects(shape, height, width)
         counts = shape["counts"]
-        return {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}
-    except (KeyError, TypeError, ValueError) as error:
+        runs = counts if isinstance(counts, list) else _runs(str(counts))
+        if sum(map(int, runs)) != height * width or min(map(int, runs), default=0) < 0:
+            raise ValueError(f"its RLE counts {sum(map(int, runs))} of {height * width} pixels")
+        if isinstance(counts, list):
+            return tools.frPyObjects(shape, height, width)
+        return {"size": [height, width], "counts": counts.encode()}
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise PairError(
             "bad segmentation", f"{item.mask}: annotation {annotation.get('id')} cannot be read ({error})"
         ) from error
+
+
+def _runs(counts: str) -> list[int]:
+    """The runs of compressed RLE: 5 bits in each character, the low ones first, 32 says that more follow.
+
+    From the fourth on, the difference to the run before the last is kept. They are added up before pycocotools decodes
+    them, because what a damaged one does not cover is not told by it.
+    """
+    runs: list[int] = []
+    place = 0
+    while place < len(counts):
+        value, shift, more = 0, 0, True
+        while more:
+            code = ord(counts[place]) - 48
+            value |= (code & 31) << shift
+            more, shift, place = bool(code & 32), shift + 5, place + 1
+        if code & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+    return runs

@@ -118,6 +118,13 @@ def read_values(path: Path) -> NDArray[np.int32]:
     with _opened(path) as file:
         if file.mode == "P" or file.mode in _GREY:
             values = np.asarray(file).astype(np.int32)
+        elif file.mode == "F":
+            numbers = np.asarray(file)
+            values = np.rint(np.nan_to_num(numbers, nan=-1.0)).astype(np.int32)
+            if (values != numbers).any():
+                raise PairError("fractions", f"{path}: holds fractions instead of labels; write whole numbers")
+        elif (shape := _shape_in_alpha(file)) is not None:
+            values = shape.astype(np.int32)
         else:
             channels = np.asarray(file.convert("RGB"))
             if (channels != channels[..., :1]).any():
@@ -138,12 +145,26 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         if file.mode in _GREY and file.mode not in ("1", "L"):
             values = np.asarray(file)
             grey = (values >> 8 if values.max() > 255 else values).astype(np.uint8)
+        elif file.mode == "F":
+            numbers = np.nan_to_num(np.asarray(file), nan=0.0)
+            grey = (numbers * (255 if numbers.max() <= 1 else 1)).clip(0, 255).astype(np.uint8)
+        elif (shape := _shape_in_alpha(file)) is not None:
+            grey = shape
         else:
             channels = np.asarray(file.convert("RGB"))
             if np.ptp(channels, axis=2).max() > 48:  # JPEG makes grey a little coloured
                 raise PairError("colours", f"{path}: holds colours instead of black and white; use --from colors")
             grey = channels[..., 1]
     return turn(grey, orientation(path))
+
+
+def _shape_in_alpha(file: Image.Image) -> NDArray[np.uint8] | None:
+    """The transparency of a mask that has one colour all over and its shape in that alone; else None."""
+    if "A" not in file.getbands():
+        return None
+    alpha = np.asarray(file.getchannel("A"))
+    channels = np.asarray(file.convert("RGB"))
+    return alpha if (alpha != alpha[0, 0]).any() and not (channels != channels[0, 0]).any() else None
 
 
 def read_colors(path: Path) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:

@@ -118,9 +118,12 @@ def _by_lists(items: Sequence[Item], lists: dict[str, Path], source: Path) -> As
     for both, count in twice.items():
         kept = both.split(" and ")[1]
         remarks.append(f"{count} pictures are listed in {both}; they are in {kept} alone, so that it measures honestly")
-    placed = [replace(item, split=split_of.get(number, UNLISTED)) for number, item in enumerate(items)]
-    if rest := sum(item.split == UNLISTED for item in placed):
-        remarks.append(f"{rest} pairs are in no list; they are in a split of their own, '{UNLISTED}'")
+    rest = UNLISTED if "train" in lists else "train"
+    if rest == "train" and len(split_of) < len(items):
+        remarks.append(f"{len(items) - len(split_of)} pairs are in no list; there is none for train, so they are in it")
+    placed = [replace(item, split=split_of.get(number, rest)) for number, item in enumerate(items)]
+    if left := sum(item.split == UNLISTED for item in placed):
+        remarks.append(f"{left} pairs are in no list; they are in a split of their own, '{UNLISTED}'")
     return placed, problems, remarks
 
 
