@@ -2,7 +2,6 @@
 
 import pytest
 
-from segnext.training import progress
 from segnext.training.progress import Progress
 
 
@@ -10,7 +9,7 @@ from segnext.training.progress import Progress
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds, which stands still until it is changed."""
     now = [1000.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     return now
 
 
