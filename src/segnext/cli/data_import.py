@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=_tolerance, metavar="T", help=_TOLERANCE_HELP)
     add("--threshold", type=_grey, metavar="GREY", help="smallest grey level of the second class (128)")
     add("--others", choices=("refuse", "ignore"), help="values or annotations that no class claims (refuse)")
+    add(
+        "--rename",
+        type=_renaming,
+        metavar="OLD:NEW,...",
+        help="other class names of annotations, as 'Car:car,auto:car'",
+    )
+    add("--invert", type=_names, metavar="A,B,...", help="exchange black and white in the masks of these names")
     add("--background", metavar="CLASS", help="class of pixels in no shape, or 'ignore' (background)")
 
 
@@ -132,6 +139,13 @@ def _mapping(text: str) -> tuple[tuple[int | None, int], ...]:
             raise argparse.ArgumentTypeError(f"'{part}' is not LABEL:LABEL, as in 7:0,8:1,*:255")
         pairs.append((None if match[1] == "*" else int(match[1]), int(match[2])))
     return tuple(pairs)
+
+
+def _renaming(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.rpartition(":")[::2] for part in text.split(",")]
+    if not all(old.strip() and new.strip() for old, new in pairs):
+        raise argparse.ArgumentTypeError(f"'{text}' is not OLD:NEW,..., as in 'Car:car,auto:car'")
+    return tuple((old.strip(), new.strip()) for old, new in pairs)
 
 
 def _color(text: str) -> tuple[int, int, int]:
