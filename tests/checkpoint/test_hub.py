@@ -94,8 +94,8 @@ def test_card_of_a_trained_model(weights: Weights) -> None:
             }
         ],
     }
-    assert "mIoU 0.6612 on toy val, single scale.\n" in card
-    assert "| sky | 0.9000 |\n| road | - |" in card
+    assert "mIoU 66.12 % on toy val, single scale.\n" in card
+    assert "| sky | 90.00 |\n| road | - |" in card
     assert "crop:" in card
     assert "Classes\n\nsky, road" in card
 
@@ -105,7 +105,7 @@ def test_card_of_converted_and_of_unknown_weights(weights: Weights) -> None:
     card = model_card(Weights(CONFIG, LABELS, Preprocess(), weights.state, origin))
     assert front_matter(card)["license"] == "apache-2.0"
     assert "> Ask.\n" in card
-    assert "mIoU 0.5000 on toy val, single scale, as published; not measured again." in card
+    assert "mIoU 50.00 % on toy val, single scale, as published; not measured again." in card
     front = front_matter(model_card(Weights(CONFIG, LABELS, Preprocess(), weights.state)))
     assert set(front) == {"library_name", "pipeline_tag", "tags"}
 

@@ -46,7 +46,7 @@ def _headline(train: list[Record], val: list[Record]) -> str:
     if val:
         best = max(val, key=lambda record: float(record["top1"]))
         parts.append(
-            f"best val top-1 {100 * best['top1']:.1f} %, top-5 {100 * best['top5']:.1f} % at step {best['step']:,}"
+            f"best val top-1 {100 * best['top1']:.2f} %, top-5 {100 * best['top5']:.2f} % at step {best['step']:,}"
         )
     _, seconds = series(train, "seconds_per_image")
     if seconds:
@@ -75,7 +75,7 @@ def _draw_accuracy(axes: Axes, top1: Series, top5: Series) -> None:
             shown = [100 * value for value in values]
             axes.plot(steps, shown, color=color, marker="o", markersize=4)
             end = (steps[-1], shown[-1])
-            axes.annotate(f"{name}  {shown[-1]:.1f}", end, (-4, 8), textcoords="offset points", ha="right")
+            axes.annotate(f"{name}  {shown[-1]:.2f} %", end, (-4, 8), textcoords="offset points", ha="right")
     axes.set_ylim(0, None)
     axes.margins(y=0.15)
     axes.set_title("val accuracy % (averaged weights)", loc="left", fontsize=11)

@@ -75,7 +75,7 @@ def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
     steps, values = _percent(series(val, "miou"))
     if values:
         best = int(np.argmax(values))
-        parts.append(f"best val mIoU {values[best]:.1f} % at step {steps[best]:,}")
+        parts.append(f"best val mIoU {values[best]:.2f} % at step {steps[best]:,}")
     _, seconds = series(train, "seconds_per_image")
     if seconds:
         parts.append(f"{np.median(seconds):.3f} s/image")
@@ -114,7 +114,7 @@ def _draw_miou(axes: Axes, line: Series) -> None:
         axes.axhline(values[best], color=DARK_HUES[1], linewidth=0.8, linestyle=":")
         axes.margins(y=0.2)
         axes.annotate(
-            f"best {values[best]:.1f}",
+            f"best {values[best]:.2f} %",
             (steps[best], values[best]),
             (0, 8),
             textcoords="offset points",

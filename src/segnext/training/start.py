@@ -191,6 +191,26 @@ def freeze(model: SegNeXt, stages: int) -> None:
         stage.requires_grad_(False).eval()
 
 
+def about(
+    config: RunConfig, data: str, pictures: tuple[int, int], classes: int, steps: int, size: tuple[int, int]
+) -> str:
+    """A run in a line.
+
+    Args:
+        config: with everything decided.
+        data: name of the data set.
+        pictures: to train on, and to measure on.
+        classes: how many are told apart.
+        steps: of the whole run.
+        size: height and width of what the network sees of a picture.
+    """
+    train, val = pictures
+    return (
+        f"{data}: {train:,} train and {val:,} val pictures, {classes} classes; {config.model} on {config.device} in "
+        f"{config.precision}; {steps:,} steps of {config.total_batch} crops of {size[0]} x {size[1]}; into {config.out}"
+    )
+
+
 def require_new(out: Path) -> None:
     """Refuse a folder for a new run, before anything else is done.
 
