@@ -66,7 +66,7 @@ def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
         assert same(loaded, weights)
         assert (loaded.labels, loaded.preprocess) == (LABELS, Preprocess(short_side=64))
         assert loaded.provenance["metrics"] == METRICS
-    options = {"engine": "torch", "precision": "fp32", "testing": Testing(flip=True)}
+    options: dict[str, Any] = {"engine": "torch", "precision": "fp32", "testing": Testing(flip=True)}
     loaded = Segmenter.from_pretrained(folder, device="cpu", **options)
     assert (loaded.engine.name, loaded.engine.precision, loaded.testing) == tuple(options.values())
 
