@@ -17,3 +17,4 @@ def test_the_parts_add_up_to_the_figure_beside_them() -> None:
     assert list(drawn) == list(COLORS)
     assert (drawn["network"], drawn["labels"]) == pytest.approx((50, 50))
     assert (drawn["read"], drawn["preprocess"], drawn["save"]) == pytest.approx((1, 2, 3))
+    assert sum(drawn.values()) == pytest.approx(106)

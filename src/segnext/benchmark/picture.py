@@ -28,7 +28,7 @@ def draw(report: Report, out: Path) -> None:
         _draw_way(axes, row, way, report)
     axes.set_yticks(range(len(report.measured)), [way.way.name for way in report.measured])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.25 * max(way.seconds() for way in report.measured) * 1e3)
+    axes.set_xlim(0, 1.3 * max(way.seconds() for way in report.measured) * 1e3)
     axes.set_xlabel("ms")
     axes.set_title(report.title, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -51,23 +51,21 @@ def _draw_way(axes: Axes, row: int, way: Measured, report: Report) -> None:
     if way.way.network == OURS:
         for seconds, color in ((report.floor(way.way.precision), FLOOR), (report.bound(way.way.precision), BOUND)):
             axes.plot([1e3 * seconds] * 2, [row - 0.33, row + 0.33], color=color, linewidth=2.2, solid_capstyle="butt")
-    text = f"{1e3 * way.seconds(*LABELLING):.0f} ms to labels, {report.speedup(way):.1f} x"
+    text = f"{left:.0f} ms, {1e3 * way.seconds(*LABELLING):.0f} to labels: {report.speedup(way):.1f} x"
     axes.annotate(text, (left, row), (5, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
 def lengths(way: Measured) -> dict[str, float]:
     """Milliseconds of each stage as they are drawn, in the order of `COLORS`.
 
-    Medians of stages do not add up to the median of their sum. Those to the labels are scaled so that they do, for that
-    sum is written beside the bar, and so are the others.
+    Medians of stages do not add up to the median of their sum. They are scaled so that they do, to the labels and in
+    all, for these two sums are written beside the bar.
     """
-    others = tuple(stage for stage in COLORS if stage not in LABELLING)
-    drawn = {}
-    for stage in COLORS:
-        together = LABELLING if stage in LABELLING else others
-        scale = way.seconds(*together) / sum(way.seconds(one) for one in together)
-        drawn[stage] = 1e3 * scale * way.seconds(stage)
-    return drawn
+    medians = {stage: 1e3 * way.seconds(stage) for stage in COLORS}
+    to_labels = sum(medians[stage] for stage in LABELLING)
+    scale = 1e3 * way.seconds(*LABELLING) / to_labels
+    rest = 1e3 * (way.seconds() - way.seconds(*LABELLING)) / (sum(medians.values()) - to_labels)
+    return {stage: median * (scale if stage in LABELLING else rest) for stage, median in medians.items()}
 
 
 def _legend(axes: Axes) -> list[Patch]:
