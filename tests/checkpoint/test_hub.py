@@ -22,6 +22,7 @@ from segnext.checkpoint.file import Weights
 from segnext.checkpoint.hub import save_folder
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.network import build
@@ -65,6 +66,9 @@ def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
         assert same(loaded, weights)
         assert (loaded.labels, loaded.preprocess) == (LABELS, Preprocess(short_side=64))
         assert loaded.provenance["metrics"] == METRICS
+    options: dict[str, Any] = {"engine": "torch", "precision": "fp32", "testing": Testing(flip=True)}
+    loaded = Segmenter.from_pretrained(folder, device="cpu", **options)
+    assert (loaded.engine.name, loaded.engine.precision, loaded.testing) == tuple(options.values())
 
 
 def test_a_folder_that_cannot_be_written(weights: Weights, tmp_path: Path) -> None:
