@@ -104,6 +104,14 @@ def test_two_annotators_and_the_field_of_view() -> None:
     assert len(found.many_masks) == 4
 
 
+def test_two_annotators_of_pictures_of_another_name() -> None:
+    folders = ("test/images/{}_test.tif", "test/1st_manual/{}_manual1.gif", "test/2nd_manual/{}_manual2.gif")
+    found = pair(Path(name.format(number)) for name in folders for number in ("01", "02"))
+    assert [str(mask) for _, mask in found.pairs] == [f"test/1st_manual/{i}_manual1.gif" for i in ("01", "02")]
+    assert [str(mask) for mask in found.many_masks] == [f"test/2nd_manual/{i}_manual2.gif" for i in ("01", "02")]
+    assert found.masks == []
+
+
 def test_names_that_differ_in_capitals_are_two_where_both_are_there() -> None:
     names = ["images/A.jpg", "images/a.jpg", "masks/A.png", "masks/a.png"]
     assert pairs(*names) == [("images/A.jpg", "masks/A.png"), ("images/a.jpg", "masks/a.png")]

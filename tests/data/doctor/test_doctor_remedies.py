@@ -156,3 +156,46 @@ def test_a_chart_that_leaves_classes_out_says_so(folder: Folder, monkeypatch: py
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, text: said.append(text))
     class_chart(check(folder.root))
     assert said == ["the first 60 of 71 classes"]
+
+
+def test_black_and_white_written_as_grey_and_as_palette(folder: Folder, tmp_path: Path) -> None:
+    for index in range(6):
+        folder.save(f"images/{index}.png", folder.picture(64, 64))
+        if index < 2:
+            folder.save(f"masks/{index}.png", disc(index=index))
+        else:
+            mask = Image.fromarray(np.where(disc(index=index) > 0, np.uint8(251), np.uint8(0)))
+            mask.putpalette([0, 0, 0] * 251 + [255, 102, 51] * 5)
+            folder.save(f"masks/{index}.png", mask)
+    found = folder.found()
+    assert found["mixed-binary"].title == "2 masks of 0 and 255 among 4 masks of 0 and 251"
+    assert "grey-levels" not in found
+    advised = {finding.fix for finding in found.values() if "segnext data import" in finding.fix}
+    assert len(advised) == 1
+    assert follow(advised.pop(), tmp_path / "new") == 0
+    data = DataSet.open(tmp_path / "new")
+    shares = [read_mask(data.path / f"masks/train/{index}.png", data.labels).mean() for index in range(6)]
+    assert len(data.labels) == 2
+    assert 0.2 < min(shares) <= max(shares) < 0.35
+
+
+def test_three_labels_of_grey_and_palette_masks_are_no_black_and_white(folder: Folder) -> None:
+    for index in range(6):
+        folder.save(f"images/{index}.png", folder.picture(64, 64))
+        folder.save(f"masks/{index}.png", np.where(disc(index=index) > 0, np.uint8(200 + index % 2), np.uint8(0)))
+    assert "mixed-binary" not in folder.found()
+
+
+def test_pictures_damaged_as_texts_are_told(folder: Folder) -> None:
+    folder.clean()
+    file = folder.root / "masks/train/a1.png"
+    file.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+    assert "a1.png (a PNG whose line ends were changed" in folder.found()["unreadable-masks"].files[0]
+
+
+def test_annotations_of_via_are_known(folder: Folder) -> None:
+    folder.save("a.png", folder.picture())
+    (folder.root / "via_region_data.json").write_text(
+        '{"a.png1": {"regions": [{"shape_attributes": {"name": "rect"}}]}}'
+    )
+    assert "via_region_data.json is of VGG Image Annotator: export it there as COCO" in folder.found()["no-pairs"].fix

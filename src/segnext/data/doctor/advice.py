@@ -7,6 +7,7 @@ from dataclasses import replace
 from segnext.data.doctor.encoding import (
     Encoding,
     are_swapped,
+    binary_values,
     color_tolerance,
     grey_levels,
     has_fractions,
@@ -48,6 +49,8 @@ def full_import(survey: Survey, found: Encoding) -> str:
     if has_fractions(found):  # between 0 and 1, as a network's results: two classes
         return import_command(survey, "binary")
     if mixed_binary(found)[0]:
+        if found.palette:
+            return import_command(survey, "labels", *mapping_option({0: 0, **dict.fromkeys(binary_values(found), 1)}))
         return import_command(survey, "binary", "--threshold", "1")
     if levels := grey_levels(found, len(survey.labels) if survey.labels else None):
         others = ("--others", "ignore") if is_blurred(found) else ()
@@ -75,6 +78,10 @@ def annotation_command(survey: Survey) -> str | None:
         if file.suffix.lower() == ".json":
             with (survey.root / file).open("rb") as content:
                 start = content.read(1 << 20)
+            if b'"shape_attributes"' in start:
+                return (
+                    f"{file} is of VGG Image Annotator: export it there as COCO, then {import_command(survey, 'coco')}"
+                )
             if b'"shapes"' in start:
                 return import_command(survey, "labelme")
             if any(key in start for key in (b'"annotations"', b'"categories"', b'"images"')):

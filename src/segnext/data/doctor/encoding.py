@@ -138,14 +138,26 @@ def _is_even(pixels: Counter[int]) -> bool:
 
 
 def mixed_binary(found: Encoding) -> tuple[list[Pair], list[Pair]]:
-    """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else."""
+    """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else.
+
+    The higher values may be others where one is of grey masks alone and the other of palette masks alone.
+    """
+    low, high = binary_values(found)
     both: tuple[list[Pair], list[Pair]] = [], []
     for pair in found.numbered:
         counts = _counts(pair[1].mask).keys()
-        for pairs, high in zip(both, (255, 1), strict=True):
-            if high in counts and counts <= {0, high}:
+        for pairs, value in zip(both, (high, low), strict=True):
+            if value in counts and counts <= {0, value}:
                 pairs.append(pair)
-    return both if all(both) and found.solid <= {0, 1, 255} else ([], [])
+    kinds = [{record.mask.mode == "P" for _, record in pairs} for pairs in both]
+    alone = (low, high) == (1, 255) or kinds in ([{True}, {False}], [{False}, {True}])
+    return both if alone and all(both) and found.solid <= {0, low, high} else ([], [])
+
+
+def binary_values(found: Encoding) -> tuple[int, int]:
+    """The two values that may stand for one class beside 0: the lower and the higher; 1 and 255 unless others occur."""
+    values = sorted(found.solid - {0})
+    return (values[0], values[1]) if len(values) == 2 else (1, 255)
 
 
 def grey_levels(found: Encoding, classes: int | None) -> dict[int, int]:

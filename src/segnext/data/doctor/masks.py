@@ -7,7 +7,15 @@ from dataclasses import replace
 from segnext.data.doctor.advice import FEW_COLORS, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.depth import judge_depth
-from segnext.data.doctor.encoding import Encoding, Pair, are_swapped, color_tolerance, main_colors, mixed_binary
+from segnext.data.doctor.encoding import (
+    Encoding,
+    Pair,
+    are_swapped,
+    binary_values,
+    color_tolerance,
+    main_colors,
+    mixed_binary,
+)
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
@@ -78,7 +86,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"masks of several kinds: {', '.join(mixed)}",
             "the same class is written in different ways: read as they are, indices and colours get confused",
             full_import(case.survey, found)
-            if found.kind == "colors"
+            if found.kind == "colors" or mixed_binary(found)[0]
             else "make sure that grey values and palette indices mean the same, then save all as one kind",
             min(map(len, kinds)),
             tuple(_masks(pairs)[0] for pairs in kinds),
@@ -232,12 +240,13 @@ def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
             examples(_masks(found.numbered)),
         )
         return
+    low, high = binary_values(found)
     white, ones = mixed_binary(found)
     if white:
         yield Finding(
             "mixed-binary",
             Severity.ERROR,
-            f"{counted(len(white), 'mask')} of 0 and 255 among {counted(len(ones), 'mask')} of 0 and 1",
+            f"{counted(len(white), 'mask')} of 0 and {high} among {counted(len(ones), 'mask')} of 0 and {low}",
             "the same class is written in two ways",
             full_import(case.survey, found),
             len(white),
