@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from segnext.files import replacing
+from segnext.training.curves import share_steps, smoothed
 from segnext.training.log import Record, Series, read_log, series
 
 DARK, PALE, WARM = "#1f5fa8", "#a9c4e4", "#d1471f"
@@ -30,13 +30,7 @@ def draw_curves(log: Path, out: Path) -> None:
     panels["lr"].plot(*series(train, "lr"), color=DARK)
     panels["lr"].set_title("learning rate", loc="left", fontsize=11)
     panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    last = max(record["step"] for record in (*train, *val))
-    for axes in panels.values():
-        axes.set_xlim(0, max(last, 1) * 1.03)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel("step")
-        axes.grid(color="0.92")
-        axes.spines[["top", "right"]].set_visible(False)
+    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
     with replacing(out) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -57,11 +51,11 @@ def _headline(train: list[Record], val: list[Record]) -> str:
 def _draw_loss(axes: Axes, train: Series, val: Series) -> None:
     """The training loss, pale, and its mean over a twentieth of the run; the loss on val."""
     steps, values = train
-    window = len(values) // 40
-    axes.plot(steps, values, color=PALE if window > 1 else DARK, linewidth=0.7 if window > 1 else 1.5, label="train")
-    if window > 1:
-        box = np.ones(2 * window + 1)
-        smooth = np.convolve(values, box)[window:-window] / np.convolve(np.ones(len(values)), box)[window:-window]
+    smooth = smoothed(values)
+    if smooth is None:
+        axes.plot(steps, values, color=DARK, label="train")
+    else:
+        axes.plot(steps, values, color=PALE, linewidth=0.7, label="train")
         axes.plot(steps, smooth, color=DARK, label="train, smoothed")
     if val[0]:
         axes.plot(*val, color=WARM, marker="o", markersize=4, label="val")
