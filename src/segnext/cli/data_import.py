@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
 _EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on (auto: told by their size)"
 _CLASSES_HELP = (
-    "class list: a dataset.yaml, Roboflow's _classes.csv, CVAT's labelmap.txt or a text file of names; or 'derive' to "
+    "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
+    "or a text file of names; or 'derive' to "
     "make one of the masks"
 )
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"

@@ -66,7 +66,7 @@ def _partners(case: Case) -> Iterator[Finding]:
             Severity.WARNING,
             f"{counted(len(pairing.many_masks), 'further mask')} for pictures that have one already",
             "one is used and the rest are left out: a mask per object or class must be merged, "
-            "coloured copies and instance masks can go",
+            "coloured copies, instance masks and those of a second person can go",
             "merge them into one label per pixel, or keep the one that counts",
             len(pairing.many_masks),
             examples(pairing.many_masks),

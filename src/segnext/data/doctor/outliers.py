@@ -45,7 +45,7 @@ def _inverted(case: Case, found: Encoding) -> Iterator[Finding]:
         Severity.WARNING,
         f"{counted(len(few), 'mask')} of {len(shares):,} may be inverted: the two classes seem to have changed places",
         f"in these one class covers at least {100 * min(few):.0f} % and in all the others at most "
-        f"{100 * max(usual):.0f} %",
+        f"{100 * max(usual):.0f} %; pictures that it does fill are no error",
         f"look at them in the contact sheet (--sheet F.html), and {_invert(case, found, names)}",
         len(few),
         examples(names),
