@@ -12,6 +12,7 @@ import yaml
 
 from segnext.checkpoint.encoder import STEM, Start, start_encoder
 from segnext.checkpoint.finetune import start_network
+from segnext.data.doctor.findings import counted
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -204,11 +205,11 @@ def about(
         steps: of the whole run.
         size: height and width of what the network sees of a picture.
     """
+    assert config.total_batch is not None
     train, val = pictures
-    return (
-        f"{data}: {train:,} train and {val:,} val pictures, {classes} classes; {config.model} on {config.device} in "
-        f"{config.precision}; {steps:,} steps of {config.total_batch} crops of {size[0]} x {size[1]}; into {config.out}"
-    )
+    shown = f"{train:,} train and {val:,} val pictures, {counted(classes, 'class', 'classes')}"
+    length = f"{counted(steps, 'step')} of {counted(config.total_batch, 'crop')} of {size[0]} x {size[1]}"
+    return f"{data}: {shown}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"
 
 
 def require_new(out: Path) -> None:
