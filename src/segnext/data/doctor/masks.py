@@ -276,7 +276,7 @@ def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
         + (f"anti-aliased, interpolated or compressed with loss{jpeg}{distinct}" if pairs else f"JPEG{distinct}"),
         "the values between those of neighbouring classes are labels that mean nothing, or other classes"
         + (
-            "; the import divides them at grey 128, or ignores them by --others ignore"
+            "; the import divides them at grey 128, or ignores them by --others ignore --tolerance 20"
             if found.kind == "binary"
             else ""
         ),
