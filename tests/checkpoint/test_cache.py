@@ -112,6 +112,20 @@ def test_first_download_is_trusted_and_later_ones_held_to_it(published: Any, ser
     assert published_file(CITY, known_labels) == path
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_a_damaged_record_of_the_first_download(published: Any, server: Any, content: str) -> None:
+    path = published_file(CITY, known_labels)
+    path.unlink()
+    record = path.with_suffix(".json")
+    record.write_text(content)
+    asked = len(server.requests)
+    with pytest.raises(SegNextError, match=rf"{record.name}: the record .* is damaged; delete it"):
+        published_file(CITY, known_labels)
+    assert len(server.requests) == asked
+    record.unlink()
+    assert published_file(CITY, known_labels) == path
+
+
 def test_damaged_file_without_hash_is_not_kept(published: Any, server: Any) -> None:
     good = server.files[f"/{published[CITY].file}"]
     server.files[f"/{published[CITY].file}"] = good[: len(good) // 2]
@@ -130,18 +144,26 @@ def test_mirrors_come_first(published: Any, server: Any, monkeypatch: pytest.Mon
     assert [path for path, _ in server.requests] == [f"/first/{entry.file}", f"/second/{entry.file}"]
 
 
-def test_offline(published: Any, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline(
+    published: Any,
+    server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
     with pytest.raises(
         SegNextError, match=r"mscan_t\.imagenet is not in the cache .* and SEGNEXT_OFFLINE is set"
     ) as error:
         published_file(ENCODER, known_labels)
     assert str(tmp_path / "cache" / "downloads") in str(error.value)
+    assert capsys.readouterr().err == ""  # there is nothing yet that has a licence
     # put there by hand, as the sentence says
     by_hand = tmp_path / "cache" / "downloads" / published[ENCODER].file
     by_hand.write_bytes(server.files[f"/{published[ENCODER].file}"])
     assert published_file(ENCODER, known_labels).is_file()
     assert server.requests == []
+    assert capsys.readouterr().err == f"{LICENCE_NOTE}\n"
 
 
 def test_by_hand_but_wrong(published: Any, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from segnext.checkpoint.file import Weights
 from segnext.checkpoint.hub import save_folder
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.network import build
@@ -65,6 +66,9 @@ def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
         assert same(loaded, weights)
         assert (loaded.labels, loaded.preprocess) == (LABELS, Preprocess(short_side=64))
         assert loaded.provenance["metrics"] == METRICS
+    options: dict[str, Any] = {"engine": "torch", "precision": "fp32", "testing": Testing(flip=True)}
+    loaded = Segmenter.from_pretrained(folder, device="cpu", **options)
+    assert (loaded.engine.name, loaded.engine.precision, loaded.testing) == tuple(options.values())
 
 
 def test_a_folder_that_cannot_be_written(weights: Weights, tmp_path: Path) -> None:
@@ -94,8 +98,8 @@ def test_card_of_a_trained_model(weights: Weights) -> None:
             }
         ],
     }
-    assert "mIoU 0.6612 on toy val, single scale.\n" in card
-    assert "| sky | 0.9000 |\n| road | - |" in card
+    assert "mIoU 66.12 % on toy val, single scale.\n" in card
+    assert "| sky | 90.00 |\n| road | - |" in card
     assert "crop:" in card
     assert "Classes\n\nsky, road" in card
 
@@ -105,7 +109,7 @@ def test_card_of_converted_and_of_unknown_weights(weights: Weights) -> None:
     card = model_card(Weights(CONFIG, LABELS, Preprocess(), weights.state, origin))
     assert front_matter(card)["license"] == "apache-2.0"
     assert "> Ask.\n" in card
-    assert "mIoU 0.5000 on toy val, single scale, as published; not measured again." in card
+    assert "mIoU 50.00 % on toy val, single scale, as published; not measured again." in card
     front = front_matter(model_card(Weights(CONFIG, LABELS, Preprocess(), weights.state)))
     assert set(front) == {"library_name", "pipeline_tag", "tags"}
 

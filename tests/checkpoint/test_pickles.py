@@ -63,8 +63,10 @@ def test_truncated(saved: Save, share: float) -> None:
 
 def test_wrong_files(saved: Save, tmp_path: Path) -> None:
     (tmp_path / "picture.pth").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    with pytest.raises(SegNextError, match=r"picture\.pth"):
-        read_official(tmp_path / "picture.pth")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    for name in ("picture.pth", "photo.jpg"):
+        with pytest.raises(SegNextError, match=rf"{name}: is no checkpoint; give an official \.pth file or a weights"):
+            read_official(tmp_path / name)
     with pytest.raises(SegNextError, match="no such file"):
         read_official(tmp_path / "absent.pth")
     for content in ([1, 2], {"state_dict": 3}, {"epoch": 7}, {}, {1: torch.ones(1)}):

@@ -52,8 +52,9 @@ def test_init_of_an_empty_folder_says_where_data_go(tmp_path: Path, capsys: pyte
 
 
 def test_errors_are_for_the_caller_to_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SegNextError, match="no such folder"):
-        run("init", str(tmp_path / "nowhere"), "--like", "voc")
+    (tmp_path / "file").touch()
+    with pytest.raises(SegNextError, match="is a file"):
+        run("init", str(tmp_path / "file"), "--like", "voc")
     with pytest.raises(SegNextError, match="not a known label set"):
         run("init", str(tmp_path), "--like", "mine")
     with pytest.raises(SystemExit):

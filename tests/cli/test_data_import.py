@@ -61,7 +61,7 @@ def test_bands_of_the_pictures_get_their_names(tmp_path: Path, capsys: pytest.Ca
 def test_nothing_imported_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = scenes(tmp_path / "in", 1)
     assert main(["data", "import", str(source), str(tmp_path / "out"), "--from", "voc"]) == 2
-    assert "holds 0 folders JPEGImages" in capsys.readouterr().err
+    assert "there is no folder JPEGImages in it" in capsys.readouterr().err
     words = ["data", "import", str(source), str(tmp_path / "out"), "--from", "labels", "--names", "a"]
     assert main(words) == 2
     assert capsys.readouterr().out.startswith("imported: 0 pairs\n")

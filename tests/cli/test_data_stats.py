@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -37,3 +38,21 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "stats", str(tmp_path), "--picture", str(tmp_path / "s.jpg")]) == 2
     assert "ends in .png" in capsys.readouterr().err
     assert main(["data", "stats", str(tmp_path / "nowhere")]) == 2
+
+
+def test_pixels_that_were_not_measured_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("images/train", "masks/train"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dataset.yaml").write_text(
+        "name: bands\nclasses:\n  - {name: a, color: [0, 0, 0]}\nignore: 255\nbands: [red, green, nir]\nnodata: 0\n"
+    )
+    image, mask = np.full((4, 5, 3), 9, np.uint8), np.zeros((4, 5), np.uint8)
+    image[0], mask[0, :2], image[1, :, 0] = 0, 255, 0  # a row without any band, of which two pixels are ignored
+    Image.fromarray(image).save(tmp_path / "images/train/a.png")
+    Image.fromarray(mask).save(tmp_path / "masks/train/a.png")
+    assert main(["data", "stats", str(tmp_path), "--json", str(tmp_path / "s.json")]) == 0
+    told = capsys.readouterr().out
+    assert "ignored: 10.00 % of 20 pixels" in told
+    assert "not measured in any band: 15.00 % more" in told
+    content = json.loads((tmp_path / "s.json").read_text())
+    assert (content["ignored"], content["unmeasured"]) == (2, 3)

@@ -89,7 +89,8 @@ def test_ways_of_looking_at_pictures(weights: Path, photos: Path, tmp_path: Path
 
 def test_nothing_done(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("nowhere.png", "--weights", weights, "--out", tmp_path / "out") == 2
-    assert capsys.readouterr().err == "segnext predict: nowhere.png: no such file; check the path\n"
+    assert capsys.readouterr() == ("", "segnext predict: nowhere.png: no such file; check the path\n")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["results.jsonl"]  # for programs, with the failure
 
 
 def test_wrong_use(photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,17 +71,20 @@ def test_a_run_a_resumed_one_and_one_in_its_place(
     command += ["--epochs", "2", "--batch_size", "2", "--accumulate", "1"]
     assert main(command) == 0
     printed, err = capsys.readouterr()
-    lines = err.splitlines()
+    about, *lines = err.splitlines()
+    assert about.startswith("data: 2 train and 2 val pictures, 2 classes; tiny on ")
+    assert about.endswith(f"; 2 steps of 2 crops of 32 x 32; into {out}")
     assert [line.split()[:2] for line in lines] == [["step", "1/2"], ["step", "2/2"]]
     assert all("top-1" in line for line in lines)
     measured = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     best = max(line["top1"] for line in measured if line["kind"] == "val")
-    assert printed.startswith(f"best on val: top-1 {best:.4f}, top-5 1.0000 at step ")
+    assert printed.startswith(f"best on val: top-1 {100 * best:.2f} %, top-5 100.00 % at step ")
     assert printed.endswith(f"segnext train --model tiny --encoder_weights {out} ...\n")
 
     assert main(command) == 2
     assert f"{out}: already holds a run; go on with it by --resume {out}" in capsys.readouterr().err
     assert main(["pretrain", "--resume", str(out)]) == 0
+    assert f"{out}: the run is complete, with 2 steps; more training is a new run, with" in capsys.readouterr().out
     assert torch.get_num_threads() == threads
 
 

@@ -1,6 +1,7 @@
 """`segnext train`: what the command line makes of flags and recipes, and a whole run."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -148,14 +149,21 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     command += ["--iterations", "2", "--batch_size", "2"]
     assert main(command) == 0
     printed, err = capsys.readouterr()
-    assert err.startswith("step 2/2  ")
-    assert err.count("\n") == 1
-    assert printed.startswith("best mIoU on val: 0.")
+    about, line = err.splitlines()
+    assert about.startswith("scenes: 2 train and 1 val pictures, 11 classes; tiny on ")
+    assert line.startswith("step 2/2  ")
+    (measured,) = re.findall(r"  mIoU (\d+\.\d\d %) \(best ", line)
+    assert printed.startswith(f"best mIoU on val: {measured} at step 2\n")
     assert printed.endswith(f"segnext predict PATH --weights {out}\n")
     assert yaml.safe_load((out / "config.yaml").read_text())["crop"] == [32, 32]
 
     assert main(command) == 2
     assert f"{out}: already holds a run; go on with it by --resume {out}" in capsys.readouterr().err
     assert main(["train", "--resume", str(out)]) == 0
-    assert f"{out}: the run is complete, with 2 steps; there is nothing to resume\n" in capsys.readouterr().out
+    printed, err = capsys.readouterr()
+    again = f"segnext train --from {out} --out ANOTHER ..."
+    complete = f"{out}: the run is complete, with 2 steps; more training is a new run, from its weights: {again}"
+    assert printed.splitlines()[0] == complete
+    assert f"weights, log and pictures: {out}\n" in printed
+    assert err == ""
     assert torch.get_num_threads() == threads

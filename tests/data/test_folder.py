@@ -36,7 +36,7 @@ def save(path: Path, values: object, mode: str | None = None) -> Path:
 
 def test_pairs_are_sorted_and_have_the_same_stems(data: Path) -> None:
     folder = Folder.open(data)
-    assert folder.labels.name == "camvid"
+    assert folder.labels.name == "scenes"
     assert len(folder.labels) == 11
     assert folder.splits() == ["train", "val"]
     assert folder.pairs("train") == [

@@ -56,11 +56,11 @@ def test_a_file_that_cannot_be_understood_is_refused_too(content: str, tmp_path:
     assert (tmp_path / "dataset.yaml").read_text() == content
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:
+    assert init_dataset(tmp_path / "my/street", "camvid").is_file()
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(SegNextError, match=f"{folder.name}: no such folder; give the folder"):
-            init_dataset(folder, "camvid")
+    with pytest.raises(SegNextError, match="file: is a file; give the folder"):
+        init_dataset(tmp_path / "file", "camvid")
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

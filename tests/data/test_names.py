@@ -104,6 +104,32 @@ def test_two_annotators_and_the_field_of_view() -> None:
     assert len(found.many_masks) == 4
 
 
+def test_annotators_behind_a_dot() -> None:
+    found = pair(Path(f"im000{number}{end}.ppm") for number in (1, 2) for end in ("", ".ah", ".vk"))
+    assert [str(mask) for _, mask in found.pairs] == ["im0001.ah.ppm", "im0002.ah.ppm"]
+    assert [str(mask) for mask in found.many_masks] == ["im0001.vk.ppm", "im0002.vk.ppm"]
+
+
+def test_two_annotators_of_pictures_of_another_name() -> None:
+    folders = ("test/images/{}_test.tif", "test/1st_manual/{}_manual1.gif", "test/2nd_manual/{}_manual2.gif")
+    found = pair(Path(name.format(number)) for name in folders for number in ("01", "02"))
+    assert [str(mask) for _, mask in found.pairs] == [f"test/1st_manual/{i}_manual1.gif" for i in ("01", "02")]
+    assert [str(mask) for mask in found.many_masks] == [f"test/2nd_manual/{i}_manual2.gif" for i in ("01", "02")]
+    assert found.masks == []
+
+
+def test_drawings_and_further_masks_beside_a_picture_are_no_pictures() -> None:
+    ends = ("_rgb", "_label", "_centers")
+    found = pair(Path(f"A1/plant{number}{end}.png") for number in ("01", "02") for end in ends)
+    assert [str(mask) for _, mask in found.pairs] == ["A1/plant01_label.png", "A1/plant02_label.png"]
+    assert found.images == []
+    assert [file.name for file in found.aside] == ["plant01_centers.png", "plant02_centers.png"]
+    found = pair([Path(f"benign ({number}){end}.png") for number in (1, 2) for end in ("", "_mask", "_mask_1")])
+    assert [file.name for file in found.many_masks] == ["benign (1)_mask_1.png", "benign (2)_mask_1.png"]
+    found = pair([Path(f"a{end}.png") for end in ("", "_mask", "_2", "2")])  # pictures whose masks are missing
+    assert [file.name for file in found.images] == ["a2.png", "a_2.png"]
+
+
 def test_names_that_differ_in_capitals_are_two_where_both_are_there() -> None:
     names = ["images/A.jpg", "images/a.jpg", "masks/A.png", "masks/a.png"]
     assert pairs(*names) == [("images/A.jpg", "masks/A.png"), ("images/a.jpg", "masks/a.png")]

@@ -107,8 +107,10 @@ def test_a_class_in_two_groups_is_in_train_and_val(tmp_path: Path) -> None:
 def test_every_split_gets_a_group_and_one_group_cannot_be_split(tmp_path: Path) -> None:
     root = data_set(tmp_path, {f"train/{name}_{frame}": 0 for name in "ab" for frame in range(5)})
     assert plan(root, val=0.01).pictures("val") == 5
-    with pytest.raises(SegNextError, match="in 2 groups, too few for 3 splits"):
+    with pytest.raises(SegNextError, match="in 2 groups, too few for 3 splits; leave out --group and --group-by"):
         plan(root, val=0.2, test=0.2)
+    with pytest.raises(SegNextError, match=r"in 1 group, too few for 2 splits; leave out --group-by .* or group by"):
+        plan(root, by_folder, val=0.2)
     for shares in ({"val": 1.0}, {"val": 0.5, "test": 0.5}, {"val": 0.0}, {}):
         with pytest.raises(SegNextError, match="above 0 and together below 1"):
             plan_split(root, shares, alone, seed=0, again=False, watch=ignore)

@@ -42,7 +42,7 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     assert sorted(example.name for example in page.examples) == ["images/val/0000.png", "images/val/0001.png"]
     assert page.examples[0].score.iou <= page.examples[1].score.iou
     assert page.facts == [
-        ("data", "camvid"),
+        ("data", "scenes"),
         ("model", "segnext_x"),
         ("trained on", "1,234 pictures of camvid"),
         ("step", "1,500 of 2,000"),

@@ -113,9 +113,9 @@ def test_without_a_cache_the_files_are_temporary(tmp_path: Path, monkeypatch: py
 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch or openvino or onnxruntime"):
+    with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch, openvino or onnxruntime"):
         start(tiny_weights, "tensorrt")
-    with pytest.raises(SegNextError, match="unknown precision 'int8'"):
+    with pytest.raises(SegNextError, match="unknown precision 'int8'; choose auto, fp32 or bf16"):
         start(tiny_weights, "torch", "cpu", "int8")
     with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
         start(tiny_weights, "onnxruntime", "cpu", "bf16")

@@ -44,10 +44,15 @@ def test_file_and_folder(weights_file: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_names(packaged: Path, tmp_path: Path) -> None:
-    for name in ("segnext_t.nowhere", "SEGNEXT_T.TOY"):
+    for name in ("nowhere", "segnext_t.somewhere", "runs.nowhere/best.safetensors"):
         with pytest.raises(
             SegNextError, match=rf"no weights '{name}'; give a packaged name \(segnext_t\.toy\), a .saf"
         ):
+            weights_path(name)
+    near = {"SEGNEXT_T.TOY": "segnext_t.toy", "segnext_b.ade2k": "segnext_b.ade20k", "mscan_t": None}
+    for name, meant in near.items():
+        said = f"; did you mean {meant}\\?$" if meant else "; give a packaged name"
+        with pytest.raises(SegNextError, match=f"no weights '{name}'{said}"):
             weights_path(name)
     with pytest.raises(SegNextError, match=r"no weights in this folder; one of model\.safetensors"):
         weights_path(tmp_path)

@@ -73,6 +73,20 @@ def test_legend_is_outside_the_picture(height: int, width: int, below: bool) -> 
     assert ((strip < 100).all(axis=2)).sum() > 100, "letters"
 
 
+def test_the_legend_says_what_was_not_measured() -> None:
+    result = halves(200, 300)
+    before = np.asarray(result.overlay())[200:]
+    assert not (before == 0).all(axis=2).any()
+    result = halves(200, 300)
+    result.mask[:10] = 255
+    after = np.asarray(result.overlay())[200:]
+    assert (after == 0).all(axis=2).sum() >= 10 * 10  # its swatch
+    assert sum(result.shares.values()) == pytest.approx(0.95)
+    nothing = halves(200, 300)
+    nothing.mask[:] = 255
+    assert (np.asarray(nothing.overlay())[200:] == 0).all(axis=2).any()
+
+
 @pytest.mark.parametrize("letter", "ßéøłŽжλ")
 def test_letters_beyond_ascii_are_drawn(letter: str) -> None:
     def legend(name: str) -> bytes:

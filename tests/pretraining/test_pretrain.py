@@ -181,6 +181,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, mon
         ({"epochs": 0}, "epochs is 0; it must be at least 1"),
         ({"size": 16}, "size is 16; it must be at least 32"),
         ({"eval_crop": 1.5}, "eval_crop is 1.5; it must be above 0 and at most 1"),
+        ({"drop_path": 1.0}, "drop_path is 1.0; it must be at least 0 and below 1, or null"),
+        ({"seed": -1}, "seed is -1; it must be from 0 to"),
         ({"smoothing": 1.0}, "smoothing is 1.0; it must be at least 0 and below 1"),
         ({"precision": "fp16"}, "precision is fp16, which processors do not have"),
     ],

@@ -37,6 +37,10 @@ def test_a_whole_run_shows_train_and_val(tmp_path: Path) -> None:
     assert count(with_val, (0x1F, 0x5F, 0xA8)) > count(without, (0x1F, 0x5F, 0xA8)) + 500  # top-1
 
 
+def test_a_single_step_is_a_dot(tmp_path: Path) -> None:
+    assert count(drawn(tmp_path, TRAIN), (0x1F, 0x5F, 0xA8)) > 60  # of the loss, the learning rate and the legend
+
+
 @pytest.mark.parametrize("records", [[TRAIN], [VAL], [TRAIN, VAL], [TRAIN, {**TRAIN, "step": 20}]])
 def test_a_run_that_just_began(records: list[dict[str, object]], tmp_path: Path) -> None:
     assert drawn(tmp_path, *records).shape == (720, 1320, 3)

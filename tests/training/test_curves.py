@@ -43,9 +43,19 @@ def test_curves_of_a_run_that_just_began(records: list[dict[str, object]], tmp_p
     assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
 
 
-def test_curves_of_150_classes(tmp_path: Path) -> None:
+def test_bars_where_there_is_one_measurement(tmp_path: Path) -> None:
+    for name, iou in (("low", 0.1), ("high", 0.9)):
+        val = {**VAL, "iou": {"sky": iou, "road": 0.0}}
+        draw_curves(write(tmp_path / "log.jsonl", TRAIN, val), tmp_path / f"{name}.png")
+    low, high = ((pixels(tmp_path / f"{name}.png")[:, 780:] == (0x1F, 0x5F, 0xA8)).all(2) for name in ("low", "high"))
+    assert (low.any(1) == high.any(1)).all()  # as thick
+    assert 8 < high.sum() / low.sum() < 10  # and nine times as long, but for the edges
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_curves_of_150_classes(count: int, tmp_path: Path) -> None:
     iou = {f"class {i}": i / 150 for i in range(150)}
-    records = [{**VAL, "step": step, "iou": iou} for step in (10, 20)]
+    records = [{**VAL, "step": step, "iou": iou} for step in range(10, 10 + 10 * count, 10)]
     draw_curves(write(tmp_path / "log.jsonl", *records), tmp_path / "curves.png")
     assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
 

@@ -41,11 +41,24 @@ def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_memory")
 def test_out_of_memory_says_what_helps(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
     assert tiny_train(batch_size=6) == 2
-    err = capsys.readouterr().err
+    about, err = capsys.readouterr().err.split("\n", 1)
+    assert " 4 steps of 6 crops of 64 x 64; into " in about
     assert err.startswith(f"segnext train: {tmp_path}/run: out of memory in step 1 with batch_size 6 on cpu; use ")
     assert "--batch_size 3 --accumulate 2 (the same pictures in a step; --fit_memory true does it by itself)" in err
     assert "a --crop smaller than [64,64]" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_run_that_fails_in_its_first_step_leaves_the_folder_to_the_next(tiny_train: Train, tmp_path: Path) -> None:
+    assert tiny_train(batch_size=6) == 2
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert tiny_train(batch_size=6) == 2
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert tiny_train(batch_size=2, val_split="null", iterations=1) == 0
+    assert state(tmp_path / "run")["step"] == 1
 
 
 @pytest.mark.usefixtures("small_memory")
@@ -174,13 +187,13 @@ def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, c
         in capsys.readouterr().out
     )
     assert main(["train", "--resume", str(out)]) == 0
-    assert f"{out}: the run is complete, with {stopped} steps; there is nothing to resume\n" in capsys.readouterr().out
+    assert f"{out}: the run is complete, with {stopped} steps; more training is a new run, " in capsys.readouterr().out
     assert state(out)["step"] == stopped
 
 
 def test_a_single_value_for_batch_norm(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
     assert tiny_train(batch_size=1, crop="[32,32]") == 2
-    err = capsys.readouterr().err
+    _, err = capsys.readouterr().err.split("\n", 1)
     assert (
         f"{tmp_path}/run: in the last stage BatchNorm has a single value, and no variance; raise batch_size from 1"
         in err

@@ -101,9 +101,11 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     ]
     printed, err = capsys.readouterr()
     assert printed == ""
-    lines = err.splitlines()  # while stderr is not a terminal
+    about, *lines = err.splitlines()  # while stderr is not a terminal
+    what = "scenes: 3 train and 2 val pictures, 11 classes; tiny on cpu in (bf16|fp32)"
+    assert re.fullmatch(f"{what}; 4 steps of 2 crops of 32 x 32; into {re.escape(str(out))}", about)
     assert [line.split("  ")[0] for line in lines] == ["step 2/4", "step 4/4"]
-    assert all(re.search(r"  loss \d\.\d{3}  mIoU \d+\.\d \(best \d+\.\d\)", line) for line in lines)
+    assert all(re.search(r"  loss \d\.\d{3}  mIoU \d+\.\d\d % \(best \d+\.\d\d %\)", line) for line in lines)
 
     report = (out / "report.html").read_text(encoding="utf-8")
     for heading in ("training loss", "IoU of each class on val", "The worst pictures", "Class histogram", "versions"):
@@ -134,7 +136,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     assert provenance["step"] == best["step"]
     assert provenance["metrics"]["miou"] == best["miou"]
     assert provenance["recipe"]["optimizer"]["lr"] == 0.01
-    assert provenance["data"] == {"name": "camvid", "split": "train", "pictures": 3}
+    assert provenance["data"] == {"name": "scenes", "split": "train", "pictures": 3}
     assert str(data.parent) not in json.dumps(provenance)
 
     segmenter = segnext.load(out)

@@ -4,11 +4,23 @@ import pytest
 
 from segnext.errors import SegNextError
 from segnext.training.config import TrainConfig
-from segnext.training.start import require_total_batch
+from segnext.training.start import about, require_total_batch
 
 
 def config(total: int | None, batch: int, passes: int) -> TrainConfig:
     return TrainConfig("data", "out", total_batch=total, batch_size=batch, accumulate=passes)
+
+
+def test_a_run_in_a_line() -> None:
+    one = TrainConfig("data", "runs/a", device="cpu", precision="fp32", total_batch=1)
+    assert about(one, "cracks", (1200, 0), 1, 1, (32, 64)) == (
+        "cracks: 1,200 train and 0 val pictures, 1 class; segnext_t on cpu in fp32; 1 step of 1 crop of 32 x 64; "
+        "into runs/a"
+    )
+    many = TrainConfig("data", "runs/b", model="segnext_b", device="cuda", precision="bf16", total_batch=16)
+    assert about(many, "streets", (20, 5), 19, 10_000, (512, 512)).endswith(
+        ", 19 classes; segnext_b on cuda in bf16; 10,000 steps of 16 crops of 512 x 512; into runs/b"
+    )
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,6 @@ def published_file(name: str, labels_named: Callable[[str], Labels]) -> Path:
         (folder / "downloads").mkdir(parents=True, exist_ok=True)
         with _lock(folder / f"{name}.lock", name):
             if not target.is_file():
-                _show_licence(folder)
                 _convert(entry, target, labels_named)
     except OSError as error:
         problem = error.strerror or str(error)
@@ -98,6 +97,7 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
     """
     official = target.parent / "downloads" / entry.file
     record = target.with_suffix(".json")
+    known, whose = _expected(entry, record)
     if official.is_file():  # put there by hand
         origin = Downloaded(entry.url, digest(official), official.stat().st_size)
     elif offline():
@@ -107,8 +107,13 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
         )
     else:
         origin = _download(entry, official)
+    _show_licence(target.parent)
     try:
-        _check(entry, origin, record)
+        if not origin.sha256.startswith(known):
+            raise SegNextError(
+                f"{entry.file}: its SHA-256 starts with {origin.sha256[:8]}, but {known[:8]} was {whose}, so it was "
+                "deleted; download it again"
+            )
         _write(entry, origin, official, target, labels_named)
         _record(entry, origin, record)
     except SegNextError:
@@ -126,17 +131,21 @@ def _download(entry: Published, official: Path) -> Downloaded:
         ) from error
 
 
-def _check(entry: Published, origin: Downloaded, record: Path) -> None:
-    """Hold the file to its published hash, or where there is none to that of the first download."""
-    known, whose = entry.sha256, "published"
-    if not known and record.is_file():
-        known = json.loads(record.read_text(encoding="utf-8"))["sha256"]
-        whose = f"recorded at the first download (delete {record} to trust the new file)"
-    if not origin.sha256.startswith(known):
+def _expected(entry: Published, record: Path) -> tuple[str, str]:
+    """How the file's hash begins, and who says so: its publisher, or where it states none the first download.
+
+    Raises:
+        SegNextError: when the record of the first download is damaged.
+    """
+    if entry.sha256 or not record.is_file():
+        return entry.sha256, "published"
+    try:
+        known = str(json.loads(record.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
         raise SegNextError(
-            f"{entry.file}: its SHA-256 starts with {origin.sha256[:8]}, but {known[:8]} was {whose}, so it was "
-            "deleted; download it again"
-        )
+            f"{record}: the record of the first download of {entry.file} is damaged; delete it to trust the next one"
+        ) from error
+    return known, f"recorded at the first download (delete {record} to trust the new file)"
 
 
 def _write(

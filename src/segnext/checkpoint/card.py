@@ -106,11 +106,11 @@ def _quality(weights: Weights) -> str:
         return ""
     data, split, miou = measured
     published = "" if weights.provenance.get("metrics") else ", as published; not measured again"
-    lines = [f"## Quality\n\nmIoU {miou:.4f} on {data} {split}, single scale{published}.\n"]
+    lines = [f"## Quality\n\nmIoU {100 * miou:.2f} % on {data} {split}, single scale{published}.\n"]
     ious = (weights.provenance.get("metrics") or {}).get("iou")
     if ious:
-        rows = (f"| {name} | {'-' if iou is None else format(iou, '.4f')} |" for name, iou in ious.items())
-        lines.append("\n".join(("| class | IoU |", "|---|---|", *rows)) + "\n")
+        rows = (f"| {name} | {'-' if iou is None else format(100 * iou, '.2f')} |" for name, iou in ious.items())
+        lines.append("\n".join(("| class | IoU % |", "|---|---|", *rows)) + "\n")
     return "\n".join(lines)
 
 

@@ -67,6 +67,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
+    with path.open("rb") as file:
+        begins = file.read(2)
+    # Torch's archives are ZIPs, its older files bare pickles; an empty file is a download that failed.
+    if begins not in (b"PK", b"") and begins[:1] != b"\x80":
+        raise SegNextError(f"{path}: is no checkpoint; give an official .pth file or a weights file of ours")
     _require_size(path, _unpacked(path))
     try:
         with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():

@@ -48,13 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=_tolerance, metavar="T", help=_TOLERANCE_HELP)
     add("--threshold", type=_grey, metavar="GREY", help="smallest grey level of the second class (128)")
     add("--others", choices=("refuse", "ignore"), help="values or annotations that no class claims (refuse)")
+    add(
+        "--rename",
+        type=_renaming,
+        metavar="OLD:NEW,...",
+        help="other class names of annotations, as 'Car:car,auto:car'",
+    )
+    add("--invert", type=_names, metavar="A,B,...", help="exchange black and white in the masks of these names")
     add("--background", metavar="CLASS", help="class of pixels in no shape, or 'ignore' (background)")
 
 
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
 _EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on (auto: told by their size)"
 _CLASSES_HELP = (
-    "class list: a dataset.yaml, Roboflow's _classes.csv, CVAT's labelmap.txt or a text file of names; or 'derive' to "
+    "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
+    "or a text file of names; or 'derive' to "
     "make one of the masks"
 )
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"
@@ -132,6 +140,13 @@ def _mapping(text: str) -> tuple[tuple[int | None, int], ...]:
             raise argparse.ArgumentTypeError(f"'{part}' is not LABEL:LABEL, as in 7:0,8:1,*:255")
         pairs.append((None if match[1] == "*" else int(match[1]), int(match[2])))
     return tuple(pairs)
+
+
+def _renaming(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [part.rpartition(":")[::2] for part in text.split(",")]
+    if not all(old.strip() and new.strip() for old, new in pairs):
+        raise argparse.ArgumentTypeError(f"'{text}' is not OLD:NEW,..., as in 'Car:car,auto:car'")
+    return tuple((old.strip(), new.strip()) for old, new in pairs)
 
 
 def _color(text: str) -> tuple[int, int, int]:

@@ -71,6 +71,8 @@ def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
         _print_classes(stats, whole, labels)
     total = int(whole.pixels.sum()) + whole.ignored
     print(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
+    if whole.unmeasured:
+        print(f"not measured in any band: {100 * whole.unmeasured / total:.2f} % more, which evaluation leaves out too")
     absent = [name for label, name in enumerate(labels.classes) if not whole.pixels[label]]
     if absent:
         print(f"classes that do not occur: {', '.join(absent)}")

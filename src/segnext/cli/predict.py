@@ -97,4 +97,5 @@ def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
         print(f"{mask}\noverlay: {out / name}.overlay.png")
     elif summary.done > 1:
         print(f"{summary.done} masks and overlays: {out}")
-    print(f"results: {out / 'results.jsonl'}")
+    if summary.done:
+        print(f"results: {out / 'results.jsonl'}")

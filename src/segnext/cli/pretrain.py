@@ -27,7 +27,8 @@ def _summarise(out: Path, model: str) -> None:
     measured = [line for line in lines if line["kind"] == "val"]
     if measured:
         best = max(measured, key=lambda line: float(line["top1"]))
-        print(f"best on val: top-1 {best['top1']:.4f}, top-5 {best['top5']:.4f} at step {best['step']}")
+        top1, top5 = 100 * best["top1"], 100 * best["top5"]
+        print(f"best on val: top-1 {top1:.2f} %, top-5 {top5:.2f} % at step {best['step']}")
     print(f"weights, log and curves: {out}")
     print(f"start a segmentation from them: segnext train --model {model} --encoder_weights {out} ...")
 

@@ -32,7 +32,7 @@ def _summarise(out: Path) -> None:
         provenance = load_weights(best).provenance
         metrics = provenance["metrics"]
         if metrics["miou"] is not None:  # as it is when val holds no labelled pixel
-            print(f"best mIoU on {metrics['split']}: {metrics['miou']:.4f} at step {provenance['step']}")
+            print(f"best mIoU on {metrics['split']}: {100 * metrics['miou']:.2f} % at step {provenance['step']}")
     print(f"weights, log and pictures: {out}")
     print(f"segment pictures with them: segnext predict PATH --weights {out}")
 

@@ -1,6 +1,6 @@
 """Turning a folder of images and masks into a data set: its `dataset.yaml`, and a first look at the masks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,23 +35,26 @@ class Split:
     problems: tuple[str, ...]
 
 
-def init_dataset(folder: Path, like: str, ignore: int | None = None) -> Path:
-    """Write the `dataset.yaml` of the known label set `like` into `folder` and return its path.
+def init_dataset(folder: Path, like: str, ignore: int | None = None, *, name: str | None = None) -> Path:
+    """Write the `dataset.yaml` of the known label set `like` into `folder`, which is made, and return its path.
 
-    `ignore` replaces the label set's own ignore label. A file with the same content is left as it is.
+    `ignore` replaces the label set's own ignore label, and `name` its name. A file with the same content
+    is left as it is.
 
     Raises:
-        SegNextError: when the folder is missing or cannot be written to, the label set is unknown, or
+        SegNextError: when the folder cannot be made or written to, the label set is unknown, or
             there is a `dataset.yaml` that says something else.
     """
     labels = known_labels(like, ignore)
-    if not folder.is_dir():
-        raise SegNextError(f"{folder}: no such folder; give the folder that holds the data set's 'images' and 'masks'")
+    labels = replace(labels, name=name or labels.name)
+    if folder.exists() and not folder.is_dir():
+        raise SegNextError(f"{folder}: is a file; give the folder that holds the data set, or a new one")
     path = folder / "dataset.yaml"
     if path.exists():
         _require_same(path, labels)
         return path
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(to_yaml(labels), encoding="utf-8")
     except OSError as error:

@@ -39,7 +39,7 @@ _GLUED = re.compile(r"^(train|training|valid|val|test)_?(annots?|masks?|labels?|
 _STEM_MASK = re.compile(
     r"[ _.\-]*\(?(gt[ _.\-]?fine[ _.\-]?(labeltrainids|labelids|color)|label[ _.\-]?train[ _.\-]?ids|label[ _.\-]?ids"
     r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*"
-    r"|[12](st|nd)ho)\)?$|[ _.\-]L$",
+    r"|[12](st|nd)ho)\)?$|[ _.\-]L$|\.(ah|vk)$",
     re.IGNORECASE,
 )
 _STEM_IMAGE = re.compile(r"[ _.\-](leftimg8bit|images?|img|sat|rgb|raw|orig|original|input)$", re.IGNORECASE)

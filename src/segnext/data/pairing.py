@@ -62,10 +62,30 @@ def pair(files: Iterable[Path], images_in: Path | None = None, masks_in: Path | 
     spare = [file for file in mask_keys.values() if file not in taken]
     # A mask is one more of the same picture when its name continues that of a picture which has one.
     stems = {(images[image], stem) for image, _ in result.pairs for stem in (stem_of(image), bare_stem(stem_of(image)))}
+    stems |= {(masks[mask], bare_stem(stem_of(mask))) for mask in taken}
     more = {mask for mask in spare if _continues(masks[mask], stem_of(mask), stems)}
     result.many_masks = sorted({*result.many_masks, *more})
     result.masks = sorted(set(spare) - more)
+    _set_aside(result)
     return result
+
+
+def _set_aside(result: Pairing) -> None:
+    """Take further masks and drawings that lie beside a picture and its mask, called like it, for no pictures."""
+    stems: dict[Path, set[str]] = defaultdict(set)
+    for image, mask in result.pairs:
+        if image.parent == mask.parent:
+            stems[image.parent] |= {image.stem, bare_stem(image.stem)}
+    for image in [image for image in result.images if image.parent in stems]:
+        ends = [
+            end
+            for end, letter in enumerate(image.stem)
+            if not letter.isalnum() and image.stem[:end] in stems[image.parent]
+        ]
+        more = image.stem[max(ends) :] if ends else ""
+        if any(letter.isalpha() for letter in more):
+            result.images.remove(image)
+            (result.many_masks if is_mask_stem("x" + more.rstrip("_-0123456789")) else result.aside).append(image)
 
 
 def _sort(
@@ -196,7 +216,7 @@ def _match(
         image_keys, mask_keys = left[0][key], left[1][key]
         if len(image_keys) == 1:
             best = min(mask_keys, key=_mask_preference)
-            if len(mask_keys) == 1 or normal is _bare:
+            if len({(place, bare_stem(stem)) for place, stem in mask_keys}) == 1:
                 result.pairs.append((images[image_keys[0]], masks[best]))
 
 

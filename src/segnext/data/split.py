@@ -131,7 +131,7 @@ def plan_split(
     if len(groups) <= len(shares):
         raise SegNextError(
             f"{path}: all {len(pool)} pictures are in {len(groups)} group{'s' * (len(groups) > 1)}, too few for "
-            f"{len(shares) + 1} splits; choose finer groups"
+            f"{len(shares) + 1} splits; {_finer(pool, shares, grouping)}"
         )
     all_shares = {POOL: 1 - sum(shares.values()), **shares}
     splits, names = list(all_shares), sorted(groups)
@@ -143,6 +143,15 @@ def plan_split(
     plan = Plan(folder, dict(groups), split_of, totals)
     _require_free(plan)
     return plan
+
+
+def _finer(pool: Sequence[Pair], shares: Mapping[str, float], grouping: Grouping) -> str:
+    """What to do about groups that are too few."""
+    if len(pool) <= len(shares):
+        return "add pictures"
+    if grouping is by_folder:
+        return "leave out --group-by to take every picture by itself, or group by names with --group-by prefix"
+    return "leave out --group and --group-by to take every picture by itself, or name smaller groups by --group REGEX"
 
 
 def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair]:

@@ -33,6 +33,7 @@ class Stats:
         pixels: (classes,) pixels of each class.
         pictures: (classes,) pictures that hold each class.
         ignored: pixels with the ignore label.
+        unmeasured: other pixels at which no band was measured; they are left out where predictions are measured.
         moments: (3, bands), see `band_stats.moments`; in 8-bit units, or those of the data where bands have names.
         failures: one sentence for each pair that could not be read.
     """
@@ -43,6 +44,7 @@ class Stats:
     pixels: NDArray[np.int64] = field(init=False)
     pictures: NDArray[np.int64] = field(init=False)
     ignored: int = 0
+    unmeasured: int = 0
     moments: NDArray[np.float64] = field(init=False)
     failures: list[str] = field(default_factory=list)
 
@@ -100,6 +102,7 @@ class Stats:
             ],
             "pixels": self.total,
             "ignored": self.ignored,
+            "unmeasured": self.unmeasured,
             "bands": list(self.names),
             "mean": mean,
             "std": deviation,
@@ -143,6 +146,7 @@ def together(parts: Sequence[Stats]) -> Stats:
         whole.pixels += part.pixels
         whole.pictures += part.pictures
         whole.ignored += part.ignored
+        whole.unmeasured += part.unmeasured
         whole.failures += part.failures
         whole.moments = combined(whole.moments, part.moments)
     return whole
@@ -153,19 +157,22 @@ class _Pair:
     size: tuple[int, int]
     counts: NDArray[np.int64]  # (256,) pixels of each label
     moments: NDArray[np.float64]  # (3, bands)
+    unmeasured: int
 
 
 def _examined(pairs: Sequence[Pair], data: DataSet) -> Iterator[_Pair | str]:
     def examine(pair: Pair) -> _Pair | str:
         try:
-            found, shape = _moments(pair, data.bands)
+            found, missing = _moments(pair, data.bands)
             mask = pair.read_mask(data.labels)
         except SegNextError as error:
             return str(error)
         size = mask.shape[-2:]
-        if shape != size:
+        if missing.shape != size:
             return f"{pair.mask}: the mask has another size than its picture; 'segnext data check' says more"
-        return _Pair((size[0], size[1]), label_counts(mask, data.labels), found)
+        plane = mask if mask.ndim == 2 else mask[0]
+        unmeasured = int(np.count_nonzero(missing & (plane != data.labels.ignore)))
+        return _Pair((size[0], size[1]), label_counts(mask, data.labels), found, unmeasured)
 
     with ThreadPoolExecutor(2) as pool:
         try:
@@ -174,16 +181,16 @@ def _examined(pairs: Sequence[Pair], data: DataSet) -> Iterator[_Pair | str]:
             pool.shutdown(cancel_futures=True)
 
 
-def _moments(pair: Pair, bands: Bands | None) -> tuple[NDArray[np.float64], tuple[int, ...]]:
-    """The moments of a picture's bands, and its height and width."""
+def _moments(pair: Pair, bands: Bands | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The moments of a picture's bands, and where none of them was measured, H x W."""
     if bands is None:
         require_picture(pair.image)
     image = pair.read_image(bands)
     if image.dtype != np.uint8:
-        return moments(image), image.shape[:2]
+        return moments(image), np.asarray(np.isnan(image).all(2), np.bool_)
     mean, deviation = (values.ravel() for values in cv2.meanStdDev(image))  # quicker than numpy
     count = np.full(3, image.shape[0] * image.shape[1], np.float64)
-    return np.stack([count, mean, deviation**2 * count]), image.shape[:2]
+    return np.stack([count, mean, deviation**2 * count]), np.zeros(image.shape[:2], np.bool_)
 
 
 def _add(stats: Stats, found: _Pair | str) -> None:
@@ -195,4 +202,5 @@ def _add(stats: Stats, found: _Pair | str) -> None:
     stats.pixels += classes
     stats.pictures += classes > 0
     stats.ignored += int(found.counts[stats.labels.ignore])
+    stats.unmeasured += found.unmeasured
     stats.moments = combined(stats.moments, found.moments)

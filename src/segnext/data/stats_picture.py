@@ -61,8 +61,8 @@ def _draw_classes(axes: Axes, whole: Stats) -> None:
         share, pictures = shares[label], int(whole.pictures[label])
         text = f"{100 * share:.3g} %, in {pictures} of {whole.count}"
         axes.annotate(text, (share, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
-    if absent := len(shares) - len(order):
-        axes.set_xlabel(f"{absent} of {len(shares)} classes do not occur")
+    absent = len(shares) - len(order)
+    axes.set_xlabel("logarithmic" + (f"; {absent} of {len(shares)} classes do not occur" if absent else ""))
     ignored = whole.ignored / max(1, whole.ignored + int(whole.pixels.sum()))
     axes.set_title(
         f"share of the labelled pixels ({100 * ignored:.3g} % are ignored), and pictures that hold the class"

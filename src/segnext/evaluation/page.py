@@ -159,13 +159,11 @@ def _css(color: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _percent(ratio: float, digits: int = 1) -> str:
+def _percent(ratio: float) -> str:
     """A ratio of 0..1 without its sign; what is there never reads as nothing."""
     if math.isnan(ratio):
         return "–"
-    if 0 < ratio < 0.5 * 10 ** -(digits + 2):
-        return f"<{10**-digits:g}"
-    return f"{100 * ratio:.{digits}f}"
+    return "<0.01" if 0 < ratio < 0.5e-4 else f"{100 * ratio:.2f}"
 
 
 def _count(number: int) -> str:

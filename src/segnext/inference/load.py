@@ -1,5 +1,6 @@
 """From the name of weights to a segmenter."""
 
+import difflib
 import re
 from importlib import resources
 from pathlib import Path
@@ -47,6 +48,9 @@ def weights_path(name: str | Path) -> Path:
         from segnext.checkpoint.hub import fetch_repository
 
         return fetch_repository(name)
+    known = [*PACKAGED, *PUBLISHED]
+    if near := difflib.get_close_matches(str(name).lower(), known, 1, cutoff=0.85):
+        raise SegNextError(f"no weights '{name}'; did you mean {near[0]}?")
     raise SegNextError(
         f"no weights '{name}'; give a packaged name ({', '.join(PACKAGED) or 'none in this copy'}), "
         "a .safetensors file, a training run's folder, OWNER/NAME on the Hugging Face Hub, or a published name such as "

@@ -21,6 +21,7 @@ SMALLEST = 256
 BACKGROUND = (255, 255, 255)
 INK = (32, 32, 32)
 FRAME = (150, 150, 150)
+UNMEASURED = (0, 0, 0)  # as `paint` has what is no class
 
 
 def paint(image: Image, mask: NDArray[np.uint8], labels: Labels) -> Image:
@@ -67,8 +68,8 @@ def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: 
     """The painted picture in the top left corner, pixel for pixel, and a legend in a strip of its own.
 
     Only tiny pictures, at most 128 pixels long, are enlarged, by a whole number. The legend names the
-    classes that occur, the largest first, below wide pictures and beside tall ones; its letters grow
-    with the picture, so that it can be read however the picture is shown.
+    classes that occur, the largest first, and last what was not measured, below wide pictures and beside
+    tall ones; its letters grow with the picture, so that it can be read however the picture is shown.
     """
     factor = max(1, SMALLEST // max(mask.shape[-2:]))
     if factor > 1:
@@ -81,6 +82,9 @@ def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: 
         for name, share in sorted(shares.items(), key=lambda item: -item[1])
         if share > 0
     ]
+    unmeasured = 1 - sum(shares.values())
+    if mask.ndim == 2 and unmeasured > 0.5 / mask.size:  # a pixel or more, and no matter of rounding
+        entries.append(("not measured", UNMEASURED, percent(unmeasured)))
     legend = _legend(entries, width, height)
     below = width >= height
     size = (

@@ -166,7 +166,13 @@ class Segmenter:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, revision: str | None = None, token: str | None = None, device: str = "auto"
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        device: str = "auto",
+        **options: Any,
     ) -> "Segmenter":
         """What `segnext.load` gives; of a Hugging Face repository also another revision, or one that needs a token.
 
@@ -175,6 +181,7 @@ class Segmenter:
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
             device: see `Segmenter`.
+            options: engine, precision, testing, threshold and streams; see `Segmenter`.
         """
         hub = (revision or token) and not Path(name).exists()
         if hub:
@@ -183,7 +190,7 @@ class Segmenter:
             path = fetch_repository(str(name), revision=revision, token=token)
         else:
             path = weights_path(name)
-        return cls(WeightsFile(path), device)
+        return cls(WeightsFile(path), device, **options)
 
     def weights(self) -> "Weights":
         """The network's weights with everything around them, as a file holds them."""

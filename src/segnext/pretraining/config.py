@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from segnext.errors import SegNextError
+from segnext.errors import require_setting
 from segnext.training.config import Device, Optimizer, Precision
 
 
@@ -120,14 +120,12 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
         for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
-            if getattr(self, name) < 1:
-                raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.total_batch is not None and self.total_batch < 1:
-            raise SegNextError(f"total_batch is {self.total_batch}; it must be at least 1, or null for what comes out")
-        if self.size < 32:
-            raise SegNextError(f"size is {self.size}; it must be at least 32, one position of the last stage")
-        if not 0.0 < self.eval_crop <= 1.0:
-            raise SegNextError(f"eval_crop is {self.eval_crop}; it must be above 0 and at most 1")
+            require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        total, crop, drop = self.total_batch, self.eval_crop, self.drop_path
+        require_setting(total is None or total >= 1, "total_batch", total, "at least 1, or null for what comes out")
+        require_setting(self.size >= 32, "size", self.size, "at least 32, one position of the last stage")
+        require_setting(0.0 < crop <= 1.0, "eval_crop", crop, "above 0 and at most 1")
+        require_setting(drop is None or 0.0 <= drop < 1.0, "drop_path", drop, "at least 0 and below 1, or null")
+        require_setting(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2 ** 63 - 1")
         for name in ("ema", "smoothing"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise SegNextError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+            require_setting(0.0 <= getattr(self, name) < 1.0, name, getattr(self, name), "at least 0 and below 1")

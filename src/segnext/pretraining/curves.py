@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from segnext.files import replacing
+from segnext.training.curves import share_steps, smoothed
 from segnext.training.log import Record, Series, read_log, series
 
+CLOSE = 0.92  # of the top-5 accuracy, a top-1 whose name would lie over the other one
 DARK, PALE, WARM = "#1f5fa8", "#a9c4e4", "#d1471f"
 
 
@@ -27,16 +28,11 @@ def draw_curves(log: Path, out: Path) -> None:
     figure.suptitle(_headline(train, val))
     _draw_loss(panels["loss"], series(train, "loss"), series(val, "loss"))
     _draw_accuracy(panels["accuracy"], series(val, "top1"), series(val, "top5"))
-    panels["lr"].plot(*series(train, "lr"), color=DARK)
+    rates = series(train, "lr")
+    panels["lr"].plot(*rates, color=DARK, marker=_marker(rates), markersize=4)
     panels["lr"].set_title("learning rate", loc="left", fontsize=11)
     panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    last = max(record["step"] for record in (*train, *val))
-    for axes in panels.values():
-        axes.set_xlim(0, max(last, 1) * 1.03)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel("step")
-        axes.grid(color="0.92")
-        axes.spines[["top", "right"]].set_visible(False)
+    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
     with replacing(out) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -46,7 +42,7 @@ def _headline(train: list[Record], val: list[Record]) -> str:
     if val:
         best = max(val, key=lambda record: float(record["top1"]))
         parts.append(
-            f"best val top-1 {100 * best['top1']:.1f} %, top-5 {100 * best['top5']:.1f} % at step {best['step']:,}"
+            f"best val top-1 {100 * best['top1']:.2f} %, top-5 {100 * best['top5']:.2f} % at step {best['step']:,}"
         )
     _, seconds = series(train, "seconds_per_image")
     if seconds:
@@ -57,11 +53,11 @@ def _headline(train: list[Record], val: list[Record]) -> str:
 def _draw_loss(axes: Axes, train: Series, val: Series) -> None:
     """The training loss, pale, and its mean over a twentieth of the run; the loss on val."""
     steps, values = train
-    window = len(values) // 40
-    axes.plot(steps, values, color=PALE if window > 1 else DARK, linewidth=0.7 if window > 1 else 1.5, label="train")
-    if window > 1:
-        box = np.ones(2 * window + 1)
-        smooth = np.convolve(values, box)[window:-window] / np.convolve(np.ones(len(values)), box)[window:-window]
+    smooth = smoothed(values)
+    if smooth is None:
+        axes.plot(steps, values, color=DARK, marker=_marker(train), markersize=4, label="train")
+    else:
+        axes.plot(steps, values, color=PALE, linewidth=0.7, label="train")
         axes.plot(steps, smooth, color=DARK, label="train, smoothed")
     if val[0]:
         axes.plot(*val, color=WARM, marker="o", markersize=4, label="val")
@@ -69,13 +65,21 @@ def _draw_loss(axes: Axes, train: Series, val: Series) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
+def _marker(line: Series) -> str:
+    """Dots where there are few points, of which a single one makes no line."""
+    return "o" if len(line[0]) <= 30 else ""
+
+
 def _draw_accuracy(axes: Axes, top1: Series, top5: Series) -> None:
-    for (steps, values), name, color in ((top5, "top-5", PALE), (top1, "top-1", DARK)):
+    close = bool(top1[1] and top5[1]) and top1[1][-1] > CLOSE * top5[1][-1]
+    for (steps, values), name, color, above in ((top5, "top-5", PALE, True), (top1, "top-1", DARK, not close)):
         if steps:
             shown = [100 * value for value in values]
             axes.plot(steps, shown, color=color, marker="o", markersize=4)
             end = (steps[-1], shown[-1])
-            axes.annotate(f"{name}  {shown[-1]:.1f}", end, (-4, 8), textcoords="offset points", ha="right")
+            axes.annotate(
+                f"{name}  {shown[-1]:.2f} %", end, (-4, 8 if above else -18), textcoords="offset points", ha="right"
+            )
     axes.set_ylim(0, None)
     axes.margins(y=0.15)
     axes.set_title("val accuracy % (averaged weights)", loc="left", fontsize=11)

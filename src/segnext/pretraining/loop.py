@@ -19,7 +19,7 @@ from segnext.training.optim import Average
 from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.run import carry_out
-from segnext.training.start import decide, place, require_new
+from segnext.training.start import about, decide, place, require_new
 from segnext.training.state import State, saved_state
 
 
@@ -81,7 +81,10 @@ def _pretrain(config: PretrainConfig, processes: Processes, resume: bool) -> Pat
             state.load(saved, out / "state.pt")
         # Rounded up, so that the last measurement is the run's end and not some steps before it too.
         eval_every = math.ceil(iterations * config.eval_every / config.epochs)
-        plan = Plan(iterations, eval_every, f"a --size smaller than {config.size}")
+        pictures, size = (len(folder.train), len(folder.val)), (config.size, config.size)
+        line = about(config, Path(config.data).name, pictures, len(folder.classes), iterations, size)
+        smaller_input = f"a --size smaller than {config.size}"
+        plan = Plan(iterations, eval_every, line, smaller_input, "with more --epochs and another --out")
 
         def results_with(log: Log | None) -> Results:
             return Results(config, folder, log, processes)

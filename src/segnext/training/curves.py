@@ -1,6 +1,6 @@
 """The curves of a training run as a PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from segnext.evaluation.chart import spread_apart
 from segnext.figures import plain_text
@@ -18,6 +19,7 @@ from segnext.training.log import Record, Series, class_series, read_log, series
 DPI = 120
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
 LOWEST_LINES = 8
+MOST_BARS = 40  # classes, where there are bars instead
 DARK_HUES = (
     "#1f5fa8",
     "#d1471f",
@@ -52,16 +54,33 @@ def draw_curves(log: Path, out: Path) -> None:
     _draw_miou(panels["miou"], series(val, "miou"))
     _draw_line(panels["lr"], series(train, "lr"), "learning rate")
     panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    _draw_classes(panels["classes"], val)
-    last = max(record["step"] for record in (*train, *val))
-    for axes in panels.values():
+    if len(val) == 1:
+        _draw_bars(panels.pop("classes"), val[0])
+    else:
+        _draw_classes(panels["classes"], val)
+    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
+    with replacing(out) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def share_steps(panels: Iterable[Axes], last: int) -> None:
+    """Give the panels of a run of `last` steps the same axis of steps, and the same look."""
+    for axes in panels:
         axes.set_xlim(0, max(last, 1) * 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("step")
         axes.grid(color="0.92")
         axes.spines[["top", "right"]].set_visible(False)
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+
+
+def smoothed(values: Sequence[float]) -> NDArray[np.float64] | None:
+    """The mean over a twentieth of the values around each one; None where they are too few."""
+    window = len(values) // 40
+    if window < 2:
+        return None
+    box = np.ones(2 * window + 1)
+    sums, counts = (np.convolve(part, box)[window:-window] for part in (values, np.ones(len(values))))
+    return np.asarray(sums / counts)
 
 
 def _percent(line: Series) -> Series:
@@ -75,7 +94,7 @@ def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
     steps, values = _percent(series(val, "miou"))
     if values:
         best = int(np.argmax(values))
-        parts.append(f"best val mIoU {values[best]:.1f} % at step {steps[best]:,}")
+        parts.append(f"best val mIoU {values[best]:.2f} % at step {steps[best]:,}")
     _, seconds = series(train, "seconds_per_image")
     if seconds:
         parts.append(f"{np.median(seconds):.3f} s/image")
@@ -94,15 +113,12 @@ def _draw_line(axes: Axes, line: Series, title: str, **style: Any) -> None:
 
 
 def _draw_noisy(axes: Axes, line: Series, title: str) -> None:
-    steps, values = line
-    window = len(values) // 40
-    if window < 2:
+    smooth = smoothed(line[1])
+    if smooth is None:
         _draw_line(axes, line, title)
         return
     _draw_line(axes, line, f"{title} (dark: smoothed)", color="#a9c4e4", linewidth=0.7)
-    box = np.ones(2 * window + 1)
-    smooth = np.convolve(values, box)[window:-window] / np.convolve(np.ones(len(values)), box)[window:-window]
-    axes.plot(steps, smooth, color=DARK_HUES[0], linewidth=1.8)
+    axes.plot(line[0], smooth, color=DARK_HUES[0], linewidth=1.8)
 
 
 def _draw_miou(axes: Axes, line: Series) -> None:
@@ -114,13 +130,34 @@ def _draw_miou(axes: Axes, line: Series) -> None:
         axes.axhline(values[best], color=DARK_HUES[1], linewidth=0.8, linestyle=":")
         axes.margins(y=0.2)
         axes.annotate(
-            f"best {values[best]:.1f}",
+            f"best {values[best]:.2f} %",
             (steps[best], values[best]),
             (0, 8),
             textcoords="offset points",
             ha="right" if steps[best] > 0.8 * steps[-1] else "center",
             color=DARK_HUES[1],
         )
+
+
+def _draw_bars(axes: Axes, record: Record) -> None:
+    """A bar per class, the best on top, where one measurement makes no lines; of very many classes the lowest."""
+    ious = {name: 100 * line[1][0] for name, line in class_series([record]).items()}
+    ranked = sorted(ious, key=lambda name: ious[name])
+    title = f"val IoU % per class at step {record['step']:,}"
+    if len(ranked) > MOST_BARS:
+        ranked, title = ranked[:MOST_BARS], f"{title} (the {MOST_BARS} lowest of {len(ranked)})"
+    if not ranked:
+        _draw_line(axes, ([], []), title)
+        return
+    axes.set_title(title, loc="left", fontsize=11)
+    bars = axes.barh(range(len(ranked)), [ious[name] for name in ranked], 0.7, color=DARK_HUES[0])
+    axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9)
+    axes.set_yticks(range(len(ranked)), ranked, fontsize=9)
+    axes.set_ylim(min(0, len(ranked) - 10) - 0.7, len(ranked) - 0.3)  # a few bars stay thin
+    axes.set_xlim(0, 108)
+    axes.grid(axis="x", color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_classes(axes: Axes, val: Sequence[Record]) -> None:

@@ -21,7 +21,7 @@ from segnext.training.plan import Plan
 from segnext.training.processes import Processes
 from segnext.training.results import Results
 from segnext.training.run import carry_out
-from segnext.training.start import freeze, place, require_new, resolve, start_weights
+from segnext.training.start import about, freeze, place, require_new, resolve, start_weights
 from segnext.training.state import State, saved_state
 from segnext.training.step import TrainStep
 
@@ -69,7 +69,10 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
             state.load(saved, out / "state.pt")
         eval_every = None if config.val_split is None else config.eval_every
         smaller_input = f"a --crop smaller than [{crop[0]},{crop[1]}]"
-        plan = Plan(config.iterations, eval_every, smaller_input, config.patience)
+        pictures = len(pairs), len(val_pairs)
+        line = about(config, folder.labels.name, pictures, len(folder.labels), config.iterations, crop)
+        more = f"from its weights: segnext train --from {out} --out ANOTHER ..."
+        plan = Plan(config.iterations, eval_every, line, smaller_input, more, config.patience)
 
         def results_with(log: Log | None) -> Results:
             return Results(config, shape, crops, val_pairs, log, processes)

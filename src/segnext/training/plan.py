@@ -16,13 +16,17 @@ class Plan:
     Attributes:
         iterations: optimiser steps.
         eval_every: steps between measurements on val; None to measure nowhere.
+        about: what is trained on what and where, in a line that is printed when the run begins.
         smaller_input: what makes the network's input smaller, for messages.
+        more: how to train a finished run's weights further, for messages.
         patience: measurements in a row that are not the best so far, after which the run ends; None for never.
     """
 
     iterations: int
     eval_every: int | None
+    about: str
     smaller_input: str
+    more: str
     patience: int | None = None
 
 

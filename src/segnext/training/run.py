@@ -1,9 +1,11 @@
 """The steps of a run, and what surrounds them: log, measurements, checkpoints, and clean ends."""
 
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +39,8 @@ def carry_out(
 ) -> None:
     """Make the run's folder, or tidy it up, and take all steps that are still to do.
 
+    The folder of a new run that fails before its first step is done is taken back, so that the next run may have it.
+
     Args:
         config: with everything decided.
         plan: length and measurements.
@@ -48,29 +52,51 @@ def carry_out(
         resume: whether the folder holds the run already.
     """
     out = Path(config.out)
-    if processes.main:
-        if not resume:
-            write_recipe(config)
-        remove_leftovers(out)
     with ExitStack() as stack:
+        if processes.main and not resume:
+            stack.enter_context(_new_folder(config, state))
+        if processes.main:
+            remove_leftovers(out)
         log = stack.enter_context(closing(Log(out, state.step))) if processes.main else None
         images_per_step = processes.count * config.batch_size * config.accumulate
         progress = Progress(plan.iterations, state.step, images_per_step, shown=processes.main)
         results = results_with(log)
         stop = stack.enter_context(stopping(loud=processes.main, again=processes.count == 1))
         run = Run(config, plan, processes, step, state, samples, results, log, progress, stop)
-        if resume and processes.main:
-            print(_resuming(run), flush=True)
+        if processes.main:
+            _announce(run, resume=resume)
         stack.enter_context(progress)
         run.go()
     if processes.main:
         results.draw()
 
 
-def _resuming(run: "Run") -> str:
+@contextmanager
+def _new_folder(config: RunConfig, state: State) -> Iterator[None]:
+    """Make a new run's folder; of a run that fails in its first step nothing stays in the way of the next one."""
+    out = Path(config.out)
+    there = out.exists()
+    write_recipe(config)
+    try:
+        yield
+    except SegNextError:
+        if not state.step and there:  # with what else is in it; without config.yaml it is no run's folder
+            (out / "config.yaml").unlink(missing_ok=True)
+        elif not state.step:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _announce(run: "Run", *, resume: bool) -> None:
+    """Say what is about to be done, at once, for the first measurement may be far away."""
+    done, out = run.state.step, run.config.out
     if run.finished:
-        return f"{run.config.out}: the run is complete, with {run.state.step} steps; there is nothing to resume"
-    return f"resuming at step {run.state.step} of {run.plan.iterations}"
+        print(f"{out}: the run is complete, with {done} steps; more training is a new run, {run.plan.more}", flush=True)
+        return
+    with suppress(OSError):  # the terminal is gone
+        print(run.plan.about, file=sys.stderr, flush=True)
+    if resume:
+        print(f"resuming at step {done} of {run.plan.iterations}", flush=True)
 
 
 @dataclass

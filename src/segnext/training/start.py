@@ -12,6 +12,7 @@ import yaml
 
 from segnext.checkpoint.encoder import STEM, Start, start_encoder
 from segnext.checkpoint.finetune import start_network
+from segnext.data.doctor.findings import counted
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -189,6 +190,26 @@ def freeze(model: SegNeXt, stages: int) -> None:
     assert isinstance(model.encoder, MSCAN)
     for stage in model.encoder.stages[:stages]:
         stage.requires_grad_(False).eval()
+
+
+def about(
+    config: RunConfig, data: str, pictures: tuple[int, int], classes: int, steps: int, size: tuple[int, int]
+) -> str:
+    """A run in a line.
+
+    Args:
+        config: with everything decided.
+        data: name of the data set.
+        pictures: to train on, and to measure on.
+        classes: how many are told apart.
+        steps: of the whole run.
+        size: height and width of what the network sees of a picture.
+    """
+    assert config.total_batch is not None
+    train, val = pictures
+    shown = f"{train:,} train and {val:,} val pictures, {counted(classes, 'class', 'classes')}"
+    length = f"{counted(steps, 'step')} of {counted(config.total_batch, 'crop')} of {size[0]} x {size[1]}"
+    return f"{data}: {shown}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"
 
 
 def require_new(out: Path) -> None:

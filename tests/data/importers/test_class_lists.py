@@ -26,6 +26,13 @@ def test_cvat(tmp_path: Path) -> None:
     assert labels.colors == ((0, 0, 0), (160, 96, 64))
 
 
+def test_names_with_colours(tmp_path: Path) -> None:
+    text = 'name,r,g,b,class_4\nSky, 128, 128, 128, 0\n"wall, low",0,0,192,1\n'
+    labels = read_class_list(written(tmp_path, "class_dict.csv", text))
+    assert labels.classes == ("Sky", "wall, low")
+    assert labels.colors == ((128, 128, 128), (0, 0, 192))
+
+
 def test_names_on_lines(tmp_path: Path) -> None:
     labels = read_class_list(written(tmp_path, "labels.txt", "__ignore__\n_background_\npotted plant\n\n"))
     assert labels.classes == ("_background_", "potted plant")
@@ -35,6 +42,7 @@ def test_names_on_lines(tmp_path: Path) -> None:
     ("name", "text"),
     [
         ("_classes.csv", "filename, dog, cat\na.jpg, 0, 1\n"),
+        ("class_dict.csv", "name, r, g, b\nsky, 1, 2, 256\n"),
         ("labels.txt", "These labels were drawn by three people in one long summer.\n"),
         ("labels.txt", ""),
         ("classes.txt", "cat\ncat\n"),

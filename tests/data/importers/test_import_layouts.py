@@ -125,7 +125,7 @@ def test_voc_colours_beyond_its_21_classes(tmp_path: Path) -> None:
     _, folder = bring("voc", tmp_path / "in", classes="derive")
     np.testing.assert_array_equal(labels_of(folder, "train/1"), labels + 20)
     assert folder.labels.colors[20] == (0, 64, 128)
-    with pytest.raises(SegNextError, match="holds 0 folders JPEGImages"):
+    with pytest.raises(SegNextError, match="there is no folder JPEGImages in it"):
         bring("voc", tmp_path / "in/JPEGImages")
 
 
@@ -142,3 +142,11 @@ def test_ade20k(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels_of(folder, "train/ADE_0"), truth["training"])
     np.testing.assert_array_equal(labels_of(folder, "val/ADE_1"), truth["validation"])
     assert len(folder.labels) == 150
+
+
+def test_a_folder_that_is_not_voc_is_named(tmp_path: Path) -> None:
+    save(np.zeros((4, 4, 3), np.uint8), tmp_path / "crack/images/a.png")
+    with pytest.raises(
+        SegNextError, match=r"crack: there is no folder JPEGImages in it, .* or let 'segnext data check"
+    ):
+        bring("voc", tmp_path / "crack")

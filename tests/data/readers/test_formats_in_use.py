@@ -42,7 +42,8 @@ def test_train_and_eval_on_tiles(
     assert (metrics["images"], metrics["pixels"]) == (2, 2 * 60 * 896)
     assert [i for i, row in enumerate(metrics["confusion"]) if sum(row)] == [0, 1, 14]
     printed = capsys.readouterr().err
-    assert f"'segnext data check {tmp_path} --format isaid' says more about the data\nstep 1/1  " in printed
+    assert f"'segnext data check {tmp_path} --format isaid' says more about the data\n" in printed
+    assert "\nstep 1/1  " in printed
 
 
 def test_check_reads_the_labels_that_the_masks_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,16 @@
 """The commands that mend what was found."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from segnext.data.doctor.encoding import (
     Encoding,
+    are_swapped,
+    binary_values,
     color_tolerance,
     grey_levels,
+    has_fractions,
     is_blurred,
     main_colors,
     mixed_binary,
@@ -30,6 +34,8 @@ def import_command(survey: Survey, source: str = "labels", *options: str) -> str
 
 def full_import(survey: Survey, found: Encoding) -> str:
     """The import that mends all that has to do with the kind of masks, with names, tolerance and class list."""
+    if are_swapped(found):
+        return "exchange the names of the pictures' and the masks' folders, and check again"
     if found.kind == "binary":
         two = survey.labels is not None and len(survey.labels) == 2
         names = ("--names", ",".join(survey.labels.classes)) if two and survey.labels else ()
@@ -40,7 +46,11 @@ def full_import(survey: Survey, found: Encoding) -> str:
         like = None if survey.labels else likely_set(colors)
         classes = class_list(survey, colors=main_colors(found) if blurred else colors)
         return import_command(survey, "colors", *(classes or (("--like", like) if like else ())), *blurred)
+    if has_fractions(found):  # between 0 and 1, as a network's results: two classes
+        return import_command(survey, "binary")
     if mixed_binary(found)[0]:
+        if found.palette:
+            return import_command(survey, "labels", *mapping_option({0: 0, **dict.fromkeys(binary_values(found), 1)}))
         return import_command(survey, "binary", "--threshold", "1")
     if levels := grey_levels(found, len(survey.labels) if survey.labels else None):
         others = ("--others", "ignore") if is_blurred(found) else ()
@@ -50,12 +60,28 @@ def full_import(survey: Survey, found: Encoding) -> str:
     return import_command(survey, public or "labels", *listed)
 
 
+def merge_command(survey: Survey, groups: Sequence[Sequence[str]]) -> str | None:
+    """The import that makes one class of each group of names, the first; None where masks are of single classes."""
+    labels = survey.labels
+    if labels is None or labels.multi_label or any("," in name for name in labels.classes):
+        return None
+    first = {name: group[0] for group in groups for name in group}
+    kept = list(dict.fromkeys(first.get(name, name) for name in labels.classes))
+    mapping = {label: kept.index(first.get(name, name)) for label, name in enumerate(labels.classes)}
+    options = (*mapping_option({**mapping, labels.ignore: 255}), "--names", ",".join(kept))
+    return import_command(replace(survey, labels=None), "labels", *options)
+
+
 def annotation_command(survey: Survey) -> str | None:
     """`segnext data import` of annotations in JSON, told by the first words of the files; None where there are none."""
     for file in survey.tree.others:
         if file.suffix.lower() == ".json":
             with (survey.root / file).open("rb") as content:
                 start = content.read(1 << 20)
+            if b'"shape_attributes"' in start:
+                return (
+                    f"{file} is of VGG Image Annotator: export it there as COCO, then {import_command(survey, 'coco')}"
+                )
             if b'"shapes"' in start:
                 return import_command(survey, "labelme")
             if any(key in start for key in (b'"annotations"', b'"categories"', b'"images"')):

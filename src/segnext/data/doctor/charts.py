@@ -20,7 +20,8 @@ SPLIT_COLORS = ("#33691e", "#ef6c00", "#5e35b1", "#00838f")
 def class_chart(report: Report) -> bytes:
     """How many of the pixels each class, label or colour has, a bar for every split."""
     rows = class_rows(report)
-    names = list(next(iter(rows.values()), {}))[:MOST_CLASSES]
+    every = list(next(iter(rows.values()), {}))
+    names = every[:MOST_CLASSES]
     height = max(3.6, 0.2 * len(names) * (0.7 + 0.3 * len(rows)) + 1.2)
 
     def draw(axes: Axes) -> None:
@@ -48,11 +49,17 @@ def class_chart(report: Report) -> bytes:
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.invert_yaxis()
         axes.set_xlabel("share of the labelled pixels in percent, logarithmic")
-        axes.set_title({"colors": "colours of the masks", "binary": "grey levels"}.get(report.encoding.kind, "classes"))
+        axes.set_title(class_title(report.encoding.kind, len(names), len(every)))
         if any(rows):
             axes.legend(fontsize=8)
 
     return _drawn(draw, height)
+
+
+def class_title(kind: str, shown: int, count: int) -> str:
+    """What the bars are, and whether some are left out."""
+    what = {"colors": "colours of the masks", "binary": "grey levels"}.get(kind, "classes")
+    return what if shown == count else f"the first {shown} of {count} {what}"
 
 
 def size_chart(report: Report) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from segnext.data.doctor.advice import annotation_command, full_import, init_command
 from segnext.data.doctor.bands import judge_bands
 from segnext.data.doctor.case import Case, examine
+from segnext.data.doctor.class_names import judge_class_names
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
@@ -81,6 +82,7 @@ def _judge(case: Case) -> Report:
     findings = [
         *_layout(case, found),
         *judge_files(case, found),
+        *judge_class_names(case),
         *(alone if case.multi_label else _judge_labels(case, found)),
         *judge_images(case),
         *judge_bands(case),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from segnext.data.alike import alike
 from segnext.data.doctor.advice import class_list, fitting_sets, full_import, import_command, init_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding, Pair, grey_levels, mixed_binary
@@ -157,6 +158,7 @@ def _shifted(case: Case, found: Encoding, labels: Labels) -> Iterator[Finding]:
 
 def judge_occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
     """Classes that a split never or hardly ever shows."""
+    double = {name for group in alike(labels.classes) for name in group}  # of which there is a finding of its own
     for split, (pixels, files) in count_classes(case, labels).items():
         total = sum(pixels)
         if not total:
@@ -185,7 +187,7 @@ def judge_occurrence(case: Case, labels: Labels) -> Iterator[Finding]:
         rare = [
             f"{name} ({share(count, total)} of the pixels, {counted(inside, 'picture')})"
             for name, count, inside in zip(labels.classes, pixels, files, strict=True)
-            if inside and (count < RARE_SHARE * total or inside < min(RARE_PICTURES, pictures))
+            if inside and name not in double and (count < RARE_SHARE * total or inside < min(RARE_PICTURES, pictures))
         ]
         if rare:
             yield Finding(

@@ -34,7 +34,8 @@ def judge_depth(case: Case, found: Encoding) -> Iterator[Finding]:
                 f"{counted(len(pairs), 'mask')} of {what} ({_kinds(pairs)})"
                 + (f", values up to {largest:,}" if largest > 0 else ""),
                 f"{why} and refuses these",
-                "save whole numbers, for example numpy.rint(mask * (classes - 1)), as 8-bit PNG"
+                f"for two classes, {full_import(case.survey, found)} divides them in the middle; else save whole "
+                "numbers, for example numpy.rint(mask * (classes - 1)), as 8-bit PNG"
                 if fractions
                 else full_import(case.survey, found),
                 len(pairs),

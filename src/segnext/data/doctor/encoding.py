@@ -14,6 +14,7 @@ from segnext.data.doctor.survey import Item
 Pair = tuple[Item, Record]
 RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
 EDGES = 0.03  # share of all pixels up to which grey between black and white is their blurred edge
+EDGE_WIDTH = 8  # pixels of such edges along a side of small masks, of which they are a larger share
 SLACK = 1.15
 PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
 GAPS = 2  # labels that use less than one of this many numbers are grey levels
@@ -109,15 +110,17 @@ def _add_up(found: Encoding) -> None:
             counts = {value * 0x010101: count for value, count in counts.items()}
         _add_colors(found, counts)
     wide = Counter({value: n for value, n in found.pixels.items() if 2 * solid[value] >= found.files[value]})
-    found.solid = _peaks(wide, found.pixels) if blurred else set(found.pixels)
+    side = (found.pixels.total() / max(len(found.numbered), 1)) ** 0.5
+    found.solid = _peaks(wide, found.pixels, side) if blurred else set(found.pixels)
 
 
-def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
+def _peaks(pixels: Counter[int], every: Counter[int], side: float) -> set[int]:
     """The frequent values of blurred masks; of grey levels, the most frequent of those close together."""
     blur = [count for value, count in every.items() if value not in pixels]
     least = max(RARE * every.total(), PEAK * float(np.median(blur)) if blur else 0)
     frequent = [value for value, count in pixels.most_common() if count >= least]
-    if {0, 255} <= {*frequent} and sum(pixels[value] for value in frequent if 0 < value < 255) < EDGES * every.total():
+    between = sum(pixels[value] for value in frequent if 0 < value < 255) / max(every.total(), 1)
+    if {0, 255} <= {*frequent} and (between < EDGES or (between < EDGE_WIDTH / side and _is_even(every))):
         return {0, 255}
     if max(frequent, default=0) <= LEVELS:
         return set(frequent)
@@ -128,15 +131,33 @@ def _peaks(pixels: Counter[int], every: Counter[int]) -> set[int]:
     return set(peaks)
 
 
+def _is_even(pixels: Counter[int]) -> bool:
+    """Whether no grey between black and white stands out, as that of a third class does."""
+    first, second, *_ = *sorted((n for v, n in pixels.items() if 2 * NEAR <= v <= 255 - 2 * NEAR), reverse=True), 0, 0
+    return first <= 2 * second
+
+
 def mixed_binary(found: Encoding) -> tuple[list[Pair], list[Pair]]:
-    """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else."""
+    """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else.
+
+    The higher values may be others where one is of grey masks alone and the other of palette masks alone.
+    """
+    low, high = binary_values(found)
     both: tuple[list[Pair], list[Pair]] = [], []
     for pair in found.numbered:
         counts = _counts(pair[1].mask).keys()
-        for pairs, high in zip(both, (255, 1), strict=True):
-            if high in counts and counts <= {0, high}:
+        for pairs, value in zip(both, (high, low), strict=True):
+            if value in counts and counts <= {0, value}:
                 pairs.append(pair)
-    return both if all(both) and found.solid <= {0, 1, 255} else ([], [])
+    kinds = [{record.mask.mode == "P" for _, record in pairs} for pairs in both]
+    alone = (low, high) == (1, 255) or kinds in ([{True}, {False}], [{False}, {True}])
+    return both if alone and all(both) and found.solid <= {0, low, high} else ([], [])
+
+
+def binary_values(found: Encoding) -> tuple[int, int]:
+    """The two values that may stand for one class beside 0: the lower and the higher; 1 and 255 unless others occur."""
+    values = sorted(found.solid - {0})
+    return (values[0], values[1]) if len(values) == 2 else (1, 255)
 
 
 def grey_levels(found: Encoding, classes: int | None) -> dict[int, int]:
@@ -159,6 +180,16 @@ def grey_levels(found: Encoding, classes: int | None) -> dict[int, int]:
 def is_blurred(found: Encoding) -> bool:
     """Whether some of the masks without colours are."""
     return any(values.blurred for _, record in found.numbered if (values := record.mask.values))
+
+
+def are_swapped(found: Encoding) -> bool:
+    """Whether most of what should be masks are photographs, so that the folders have changed places."""
+    return len(found.photos) > len(found.numbered) + len(found.color)
+
+
+def has_fractions(found: Encoding) -> bool:
+    """Whether masks hold numbers that are not whole."""
+    return any(min(_counts(record.mask), default=0) < 0 for _, record in found.grey)
 
 
 def color_tolerance(found: Encoding) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
@@ -13,6 +13,7 @@ from segnext.data.doctor.findings import Finding, Severity, counted, examples, l
 from segnext.data.doctor.strays import judge_strays
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.names import split_of
+from segnext.data.split import by_prefix
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {
@@ -65,7 +66,7 @@ def _partners(case: Case) -> Iterator[Finding]:
             Severity.WARNING,
             f"{counted(len(pairing.many_masks), 'further mask')} for pictures that have one already",
             "one is used and the rest are left out: a mask per object or class must be merged, "
-            "coloured copies and instance masks can go",
+            "coloured copies, instance masks and those of a second person can go",
             "merge them into one label per pixel, or keep the one that counts",
             len(pairing.many_masks),
             examples(pairing.many_masks),
@@ -181,8 +182,8 @@ def _names(case: Case, found: Encoding) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"there is no split to measure on, only {listed(splits)}",
                 "training measures on 'val' to keep the best weights, and stops where there is none",
-                f"segnext data split {shlex.quote(str(case.survey.root))} --val 0.2 (--group-by prefix for frames or "
-                "tiles), or train with --val_split null",
+                f"segnext data split {shlex.quote(str(case.survey.root))} --val 0.2{_grouping(case)}, or train with "
+                "--val_split null",
                 1,
             )
         if splits and "train" not in kinds:
@@ -194,6 +195,16 @@ def _names(case: Case, found: Encoding) -> Iterator[Finding]:
                 "rename the folders to train, or name the split with --train_split",
                 len(splits),
             )
+
+
+def _grouping(case: Case) -> str:
+    """The option of `segnext data split` for pictures whose names look like frames or tiles, where it can be used."""
+    pictures = [PurePosixPath(*item.image.parts[1:]) for item, _ in case.pairs()]
+    groups = {by_prefix(picture) for picture in pictures}
+    few = 2 < len(groups) <= len(pictures) / 2
+    return (
+        f" (--group-by prefix if {len(groups)} names such as '{min(groups)}' are scenes or recordings)" if few else ""
+    )
 
 
 def _looked_for(item: Item) -> str:

@@ -7,7 +7,15 @@ from dataclasses import replace
 from segnext.data.doctor.advice import FEW_COLORS, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.depth import judge_depth
-from segnext.data.doctor.encoding import Encoding, Pair, color_tolerance, main_colors, mixed_binary
+from segnext.data.doctor.encoding import (
+    Encoding,
+    Pair,
+    are_swapped,
+    binary_values,
+    color_tolerance,
+    main_colors,
+    mixed_binary,
+)
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
@@ -16,7 +24,7 @@ CLOSE = 24  # levels of a channel by which colours differ that are probably mean
 
 def judge_masks(case: Case, found: Encoding) -> Iterator[Finding]:
     """Everything about masks that does not depend on the class list."""
-    yield from _photos(found)
+    yield from _photos(case, found)
     yield from _colors(case, found)
     yield from _palettes(case, found)
     yield from _stray_colors(case, found)
@@ -34,14 +42,14 @@ def _masks(pairs: list[Pair]) -> list[str]:
     return [str(item.mask) for item, _ in pairs]
 
 
-def _photos(found: Encoding) -> Iterator[Finding]:
+def _photos(case: Case, found: Encoding) -> Iterator[Finding]:
     if found.photos:
         yield Finding(
             "photo-masks",
             Severity.ERROR,
             f"{counted(len(found.photos), 'mask')} that look{'' if len(found.photos) > 1 else 's'} like photographs",
             "they hold thousands of values all over, as pictures do; perhaps the folders are swapped",
-            "put the masks into the masks' folder",
+            full_import(case.survey, found) if are_swapped(found) else "put the masks into the masks' folder",
             len(found.photos),
             examples(_masks(found.photos)),
         )
@@ -62,9 +70,7 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"{counted(len(found.color), f'{kind} mask')} of {len(case.records):,}{more}, {number} colours: "
             f"{listed(map(color_name, main), 6)}",
             "training reads one label per pixel and refuses them",
-            full_import(case.survey, found)
-            if found.kind == "colors"
-            else import_command(case.survey, "colors", *color_tolerance(found)),
+            _mend_colors(case, found),
             len(found.color),
             examples(_masks(found.color)),
         )
@@ -80,11 +86,21 @@ def _colors(case: Case, found: Encoding) -> Iterator[Finding]:
             f"masks of several kinds: {', '.join(mixed)}",
             "the same class is written in different ways: read as they are, indices and colours get confused",
             full_import(case.survey, found)
-            if found.kind == "colors"
+            if found.kind == "colors" or mixed_binary(found)[0]
             else "make sure that grey values and palette indices mean the same, then save all as one kind",
             min(map(len, kinds)),
             tuple(_masks(pairs)[0] for pairs in kinds),
         )
+
+
+def _mend_colors(case: Case, found: Encoding) -> str:
+    if found.kind == "colors":
+        return full_import(case.survey, found)
+    if found.kind == "binary":
+        return (
+            f"save them black and white as the others; {full_import(case.survey, found)} names them and takes the rest"
+        )
+    return import_command(case.survey, "colors", *color_tolerance(found))
 
 
 def _palettes(case: Case, found: Encoding) -> Iterator[Finding]:
@@ -213,20 +229,24 @@ def _binary(case: Case, found: Encoding) -> Iterator[Finding]:
             "binary-masks",
             Severity.ERROR,
             f"{counted(len(found.numbered), 'mask')} of 0 and 255, black and white",
-            "255 is the label to ignore: training would see one class and nothing else"
-            if ignored
-            else "labels count from 0: the second class is 1, not 255",
+            (
+                "255 is the label to ignore: training would see one class and nothing else"
+                if ignored
+                else "labels count from 0: the second class is 1, not 255"
+            )
+            + ("" if case.labels else "; the import names the classes by --names, the dark one first"),
             full_import(case.survey, found),
             len(found.numbered),
             examples(_masks(found.numbered)),
         )
         return
+    low, high = binary_values(found)
     white, ones = mixed_binary(found)
     if white:
         yield Finding(
             "mixed-binary",
             Severity.ERROR,
-            f"{counted(len(white), 'mask')} of 0 and 255 among {counted(len(ones), 'mask')} of 0 and 1",
+            f"{counted(len(white), 'mask')} of 0 and {high} among {counted(len(ones), 'mask')} of 0 and {low}",
             "the same class is written in two ways",
             full_import(case.survey, found),
             len(white),
@@ -254,7 +274,12 @@ def _blurred(case: Case, found: Encoding) -> Iterator[Finding]:
         Severity.ERROR,
         f"{counted(len(every), 'mask')} {'are' if len(every) > 1 else 'is'} "
         + (f"anti-aliased, interpolated or compressed with loss{jpeg}{distinct}" if pairs else f"JPEG{distinct}"),
-        "the values between those of neighbouring classes are labels that mean nothing, or other classes",
+        "the values between those of neighbouring classes are labels that mean nothing, or other classes"
+        + (
+            "; the import divides them at grey 128, or ignores them by --others ignore --tolerance 20"
+            if found.kind == "binary"
+            else ""
+        ),
         fix,
         len(every),
         examples(_masks(every)),

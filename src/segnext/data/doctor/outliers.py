@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
+from segnext.data.doctor.advice import import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, Severity, counted, examples
@@ -14,12 +16,12 @@ CLEFT = 0.2  # between the share of the second class in inverted masks and in th
 
 def judge_outliers(case: Case, found: Encoding) -> Iterator[Finding]:
     """Everything about masks that are unlike the others."""
-    yield from _inverted(found)
+    yield from _inverted(case, found)
     if not case.sampled:
         yield from _shared(case)
 
 
-def _inverted(found: Encoding) -> Iterator[Finding]:
+def _inverted(case: Case, found: Encoding) -> Iterator[Finding]:
     """Masks of two classes in a few of which the classes have changed places."""
     low, *rest = sorted(found.solid) or [0]
     if len(rest) != 1 or len(found.numbered) < FEWEST:
@@ -37,16 +39,29 @@ def _inverted(found: Encoding) -> Iterator[Finding]:
         few, usual, shares = [1 - share for share in usual], [1 - share for share in few], shares[::-1]
     if not few or len(few) > MOST * len(shares) or min(few) - max(usual) < CLEFT:
         return
+    names = [name for _, name in shares[: len(few)]]
     yield Finding(
         "inverted-masks",
         Severity.WARNING,
         f"{counted(len(few), 'mask')} of {len(shares):,} may be inverted: the two classes seem to have changed places",
         f"in these one class covers at least {100 * min(few):.0f} % and in all the others at most "
-        f"{100 * max(usual):.0f} %",
-        "look at them in the contact sheet (--sheet F.html), and invert those that are wrong",
+        f"{100 * max(usual):.0f} %; pictures that it does fill are no error",
+        f"look at them in the contact sheet (--sheet F.html), and {_invert(case, found, names)}",
         len(few),
-        examples([name for _, name in shares[: len(few)]]),
+        examples(names),
     )
+
+
+def _invert(case: Case, found: Encoding, names: list[str]) -> str:
+    """What inverts masks of black and white, or of 0 and 1."""
+    if found.palette or found.color or not {*found.solid} <= {0, 1, 255} or any("," in name for name in names):
+        return "invert those that are wrong"
+    threshold = ("--threshold", "1") if max(found.solid) == 1 else ()
+    stems = {PurePosixPath(name).stem for name in names}
+    every = [item.mask.stem for item, _ in case.pairs()]
+    short = sorted(stems) if sum(stem in stems for stem in every) == len(names) else sorted(names)
+    command = import_command(case.survey, "binary", *threshold, "--invert", ",".join(short))
+    return f"name those that are wrong to {command}"
 
 
 def _shared(case: Case) -> Iterator[Finding]:

@@ -231,6 +231,8 @@ def _what_it_is(file: IO[bytes]) -> str:
     start = file.read(256).lstrip()
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the picture; run 'git lfs pull'"
+    if start.startswith(b"\x89PNG\n"):
+        return "a PNG whose line ends were changed, as git or FTP does to texts; copy it again as binary"
     if start[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not a picture; download it again"
     if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):

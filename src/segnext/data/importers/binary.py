@@ -1,5 +1,8 @@
 """Masks of 0 and 255."""
 
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
 import numpy as np
 
 from segnext.data.importers.classes import made_labels, title
@@ -22,17 +25,42 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     found, problems = find_pairs(options)
     items, more, remarks = assign_splits(found, options)
     labels = made_labels(title(options.source), names, _COLORS)
-    return Source(labels, tuple(items), (*problems, *more), lambda item: _read(item, options), tuple(remarks))
+    inverted = _inverted(items, options)
+    return Source(
+        labels, tuple(items), (*problems, *more), lambda item: _read(item, options, item in inverted), tuple(remarks)
+    )
 
 
-def _read(item: Item, options: Options) -> Reading:
+def _inverted(items: Sequence[Item], options: Options) -> set[Item]:
+    """The pairs whose masks' black and white the options exchange.
+
+    Raises:
+        SegNextError: when they name a mask that is not there.
+    """
+    inverted: set[Item] = set()
+    for name in options.invert:
+        parts = PurePosixPath(name).parts
+        found = [item for item in items for file in (item.mask, item.mask.with_suffix("")) if _ends(file, parts)]
+        if not found:
+            raise SegNextError(f"--invert: there is no mask '{name}' in {options.source}; give masks' file names")
+        inverted.update(found)
+    return inverted
+
+
+def _ends(file: Path, parts: tuple[str, ...]) -> bool:
+    return file.parts[-len(parts) :] == parts
+
+
+def _read(item: Item, options: Options, inverted: bool) -> Reading:
+    """Labels of a mask; `inverted` masks count from white."""
     grey = read_grey(item.mask)
     counts = np.bincount(grey.ravel(), minlength=256)
     if options.threshold > 1 and counts[1] and not counts[2:].any():
         raise PairError(
             "0 and 1", f"{item.mask}: holds 0 and 1 instead of 0 and 255; import it by --from labels, or --threshold 1"
         )
-    mask = (grey >= options.threshold).astype(np.uint8)
+    notes = {"masks in which black and white were exchanged": 1} if inverted else {}
+    mask = ((grey >= options.threshold) != inverted).astype(np.uint8)
     tolerance = options.tolerance or 0.0
     between = np.zeros(256, bool)
     between[1:255] = True
@@ -40,8 +68,8 @@ def _read(item: Item, options: Options) -> Reading:
     between &= (levels > tolerance) & (levels < 255 - tolerance)
     count = int(counts[between].sum())
     if not count:
-        return Reading(mask)
+        return Reading(mask, notes)
     if options.others == "ignore":
         mask[between[grey]] = 255
-        return Reading(mask, {"pixels between black and white ignored": count})
-    return Reading(mask, {"pixels between black and white divided by the threshold": count})
+        return Reading(mask, {**notes, "pixels between black and white ignored": count})
+    return Reading(mask, {**notes, "pixels between black and white divided by the threshold": count})

@@ -1,7 +1,7 @@
 """The class lists that annotation tools write beside their masks.
 
 Roboflow writes _classes.csv ("Pixel Value, Class"), CVAT labelmap.txt ("name:r,g,b:parts:actions"), labelme and many
-others a text file with a name on each line.
+others a text file with a name on each line. Beside colour masks there often is a class_dict.csv ("name, r, g, b").
 """
 
 import csv
@@ -12,7 +12,10 @@ from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
 
-NAMES = ("_classes.csv", "labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt", "labels.txt")
+NAMES = (
+    *("_classes.csv", "class_dict.csv", "class_dict_seg.csv"),
+    *("labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt", "labels.txt"),
+)
 IGNORED = "__ignore__"  # labelme's name of what is no class
 _CVAT = re.compile(r"([^:]+):(\d+),(\d+),(\d+):[^:]*:.*")
 _SPREAD = labels_for_count(256).colors
@@ -29,11 +32,12 @@ def read_class_list(file: Path) -> Labels:
     except (OSError, UnicodeDecodeError) as error:
         raise SegNextError(f"{file}: cannot be read ({error}); give a list of classes to --classes") from error
     lines = [line for line in lines if line and not line.startswith("#")]
-    entries = _numbered(lines) if file.suffix.lower() == ".csv" else _colored(lines) or _plain(lines)
+    csv_file = file.suffix.lower() == ".csv"
+    entries = _numbered(lines) or _tinted(lines) if csv_file else _colored(lines) or _plain(lines)
     if not entries:
         raise SegNextError(
-            f"{file}: not a list of classes; give a dataset.yaml, Roboflow's _classes.csv, CVAT's labelmap.txt, or a "
-            "text file with a name on each line to --classes"
+            f"{file}: not a list of classes; give a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names "
+            "and colours, CVAT's labelmap.txt, or a text file with a name on each line to --classes"
         )
     classes = [{"name": name, "color": color} for name, color in entries]
     return Labels.from_dict({"name": file.resolve().parent.name or "dataset", "classes": classes}, str(file))
@@ -46,6 +50,14 @@ def _numbered(lines: list[str]) -> list[tuple[str, Color]]:
     if len(names) < len(rows):
         return []
     return [(names.get(label, f"class {label}"), _SPREAD[label]) for label in range(max(names, default=-1) + 1)]
+
+
+def _tinted(lines: list[str]) -> list[tuple[str, Color]]:
+    """The rows "name, red, green, blue" behind a header; what follows them is left out."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines[1:], skipinitialspace=True)]
+    if not all(len(row) >= 4 and all(cell.isdigit() and int(cell) < 256 for cell in row[1:4]) for row in rows):
+        return []
+    return [(row[0], (int(row[1]), int(row[2]), int(row[3]))) for row in rows]
 
 
 def _colored(lines: list[str]) -> list[tuple[str, Color]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import walk
-from segnext.data.importers.shapes import shape_classes
+from segnext.data.importers.shapes import renaming, shape_classes
 from segnext.data.importers.source import Item, PairError, Problem, Reading, Source, Watch, listed, quiet
 from segnext.data.importers.splits import assign_splits, split_name
 from segnext.errors import SegNextError
@@ -42,6 +42,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
         content = _load(file)
         _add_categories(categories, content, file)
         annotations = _by_image(content)
+        if lost := _lost(content, file):
+            problems.append(lost)
         for entry in content["images"]:
             found = _item(entry, file, pictures)
             if isinstance(found, Item) and found.image in entries:
@@ -54,17 +56,22 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
         watch("annotations", done, len(files))
     if not items:
         raise SegNextError(f"{folder}: holds none of the pictures that {listed(files)} lists; name --images FOLDER")
-    names = dict.fromkeys(categories[number] for number in sorted(categories))
-    labels, label_of, background = shape_classes(list(names), options)
-    label_of_id = {number: label_of[name] for number, name in categories.items()}
+    rename = renaming(options)
+    names = dict.fromkeys(rename(categories[number]) for number in sorted(categories))
+    classes = shape_classes(list(names), options)
+    label_of_id = {number: classes.label_of[rename(name)] for number, name in categories.items()}
+    unlisted = classes.labels.ignore if options.others == "ignore" else None
     problems += [Problem(file, "no mask", "no JSON file lists it") for file in pictures.all if file not in entries]
     items, more, remarks = assign_splits(sorted(items, key=lambda item: item.name), options)
-    remarks.append("overlapping annotations: crowd regions lie lowest, then from large to small, the small on top")
+    lie = "overlapping annotations: crowd regions lie lowest, then from large to small, the small on top"
+    remarks += [*classes.remarks, lie]
 
     def read(item: Item) -> Reading:
-        return _paint(*entries[item.image], label_of_id, background, tools, item)
+        entry, annotations = entries[item.image]
+        labelled = [(annotation, _label(annotation, label_of_id, unlisted, item)) for annotation in annotations]
+        return _paint(entry, labelled, classes.background, tools, item)
 
-    return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
+    return Source(classes.labels, tuple(items), (*problems, *more), read, tuple(remarks))
 
 
 def _by_image(content: Json) -> dict[Any, list[Json]]:
@@ -72,6 +79,34 @@ def _by_image(content: Json) -> dict[Any, list[Json]]:
     for annotation in content["annotations"]:
         annotations[annotation["image_id"]].append(annotation)
     return annotations
+
+
+def _lost(content: Json, file: Path) -> Problem | None:
+    """Annotations of pictures that the file does not list."""
+    known = {entry["id"] for entry in content["images"]}
+    lost = [annotation for annotation in content["annotations"] if annotation["image_id"] not in known]
+    if not lost:
+        return None
+    example = f"annotation {lost[0].get('id')} is of picture {lost[0]['image_id']!r}"
+    reason = f"{len(lost)} annotations are of pictures that its list 'images' does not have: {example}; add these to it"
+    return Problem(file, "annotations without a picture", reason)
+
+
+def _label(annotation: Json, label_of: dict[int, int], unlisted: int | None, item: Item) -> int:
+    """The label of an annotation's category; `unlisted` for categories that the file does not list.
+
+    Raises:
+        PairError: when it is of such a category and `unlisted` is None.
+    """
+    number = annotation.get("category_id")
+    label = unlisted if number is None else label_of.get(int(number), unlisted)
+    if label is None:
+        raise PairError(
+            "foreign category",
+            f"{item.mask}: annotation {annotation.get('id')} has category {number}, which its list 'categories' does "
+            "not have; add it there, or say --others ignore to ignore such regions",
+        )
+    return label
 
 
 def _tools() -> Any:
@@ -163,22 +198,17 @@ def _item(entry: Json, file: Path, pictures: _Pictures) -> Item | Problem:
     return Item(PurePosixPath(*folders, name.stem).as_posix(), found[0], file, split)
 
 
-def _paint(
-    entry: Json, annotations: Sequence[Json], label_of: dict[int, int], background: int, tools: Any, item: Item
-) -> Reading:
+def _paint(entry: Json, annotations: Sequence[tuple[Json, int]], background: int, tools: Any, item: Item) -> Reading:
     height, width = int(entry["height"]), int(entry["width"])
     mask = np.full((height, width), background, np.uint8)
     notes: dict[str, int] = {}
     painted: list[tuple[bool, int, int, int, Any]] = []
-    for annotation in annotations:
-        number = int(annotation.get("category_id", -1))
-        if number not in label_of:
-            raise PairError("foreign category", f"{item.mask}: annotation {annotation.get('id')} has category {number}")
+    for annotation, label in annotations:
         if (region := _region(annotation, height, width, tools, item)) is None:
             notes[_EMPTY] = 1 + notes.get(_EMPTY, 0)
             continue
         crowd = bool(annotation.get("iscrowd"))
-        painted.append((not crowd, -int(tools.area(region)), len(painted), label_of[number], region))
+        painted.append((not crowd, -int(tools.area(region)), len(painted), label, region))
     for *_, label, region in sorted(painted, key=lambda entry: entry[:3]):
         mask[tools.decode(region).astype(bool)] = label
     return Reading(mask, notes)

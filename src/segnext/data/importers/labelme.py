@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import walk
 from segnext.data.importers.raster import picture_shape
-from segnext.data.importers.shapes import shape_classes
+from segnext.data.importers.shapes import Classes, renaming, shape_classes
 from segnext.data.importers.source import Item, PairError, Problem, Reading, Source, Watch, quiet
 from segnext.data.importers.splits import assign_splits
 from segnext.errors import SegNextError
@@ -33,28 +33,29 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     items: list[Item] = []
     problems: list[Problem] = []
     names: set[str] = set()
+    rename = renaming(options)
     for done, file in enumerate(documents, 1):
         found = _open(file, options.source)
         if isinstance(found, Problem):
             problems.append(found)
         else:
             items.append(found[0])
-            names |= found[1]
+            names |= {*map(rename, found[1])}
         watch("JSON files", done, len(documents))
     if not items:
         raise SegNextError(f"{options.source}: there is no labelme JSON file with a picture in it; give their folder")
-    labels, label_of, background = shape_classes(sorted(names - {IGNORED, BACKGROUND}), options)
-    label_of |= {IGNORED: labels.ignore, BACKGROUND: background}
+    classes = shape_classes(sorted(names - {IGNORED, BACKGROUND}), options)
+    classes.label_of.update({IGNORED: classes.labels.ignore, BACKGROUND: classes.background})
     used = {item.image.resolve() for item in items}
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES and file.resolve() not in used]
     problems += [Problem(file, "no mask", "no labelme file names it") for file in pictures]
     items, more, remarks = assign_splits(items, options)
-    remarks.append("overlapping shapes: later ones in the file lie on top")
+    remarks += [*classes.remarks, "overlapping shapes: later ones in the file lie on top"]
 
     def read(item: Item) -> Reading:
-        return _paint(item, label_of, background)
+        return _paint(item, classes, rename)
 
-    return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
+    return Source(classes.labels, tuple(items), (*problems, *more), read, tuple(remarks))
 
 
 def _load(file: Path) -> Json | None:
@@ -96,18 +97,18 @@ def _embedded(file: Path) -> Callable[[], bytes]:
     return read
 
 
-def _paint(item: Item, label_of: dict[str, int], background: int) -> Reading:
+def _paint(item: Item, classes: Classes, rename: Callable[[object], str]) -> Reading:
     content = _load(item.mask) or {}
     height, width = content.get("imageHeight"), content.get("imageWidth")
     if not height or not width:
         shape = picture_shape(item.embedded() if item.embedded else item.image)
         height, width = shape.height, shape.width
-    canvas = Image.new("L", (int(width), int(height)), background)
+    canvas = Image.new("L", (int(width), int(height)), classes.background)
     draw = ImageDraw.Draw(canvas)
     notes: dict[str, int] = {}
     for number, shape in enumerate(content["shapes"]):
         try:
-            note = _draw(canvas, draw, shape, label_of[str(shape.get("label"))])
+            note = _draw(canvas, draw, shape, classes.label_of[rename(shape.get("label"))])
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise PairError("bad shape", f"{item.mask}: shape {number} cannot be drawn ({error})") from error
         if note:

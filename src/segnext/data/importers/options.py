@@ -22,14 +22,15 @@ FORMATS = {
         "masks whose colours are the classes: RGB, RGBA or palette pictures",
         (*_FOLDERS, *_CLASSES, "ignore_colors", "tolerance", "others"),
     ),
-    "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others")),
+    "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others", "invert")),
     "labels": Format(
         "masks of labels, to be shifted or mapped", (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "others")
     ),
     "coco": Format(
-        "COCO annotations: polygons and RLE (needs segnext[coco])", ("images", *_CLASSES, "background", "others")
+        "COCO annotations: polygons and RLE (needs segnext[coco])",
+        ("images", *_CLASSES, "background", "others", "rename"),
     ),
-    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others")),
+    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others", "rename")),
     "cityscapes": Format("Cityscapes: leftImg8bit, gtFine; its 19 train ids"),
     "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
     "ade20k": Format("ADE20K SceneParse150: images, annotations"),
@@ -61,6 +62,8 @@ class Options:
         mapping: label in the source -> label; the key None stands for all labels that are not named.
         offset: what to add to every label; what falls below 0 is ignored.
         background: class of the pixels in no annotation; "ignore" to ignore them.
+        rename: name of annotations -> name of their class.
+        invert: names of masks, with or without folders and suffix, in which black and white are exchanged.
     """
 
     source: Path
@@ -81,3 +84,5 @@ class Options:
     mapping: tuple[tuple[int | None, int], ...] = ()
     offset: int = 0
     background: str = "background"
+    rename: tuple[tuple[str, str], ...] = ()
+    invert: tuple[str, ...] = ()

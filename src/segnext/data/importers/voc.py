@@ -68,10 +68,15 @@ def _root(source: Path) -> Path:
         return source
     paths = (file.relative_to(source).parts for file in walk(source))
     roots = sorted({source.joinpath(*parts[: parts.index(IMAGES)]) for parts in paths if IMAGES in parts})
-    if len(roots) != 1:
+    if not roots:
         raise SegNextError(
-            f"{source}: holds {len(roots)} folders {IMAGES} {listed(roots) and f'(in {listed(roots)})'}; "
-            "give the folder that holds one, such as VOCdevkit/VOC2012"
+            f"{source}: there is no folder {IMAGES} in it, as Pascal VOC has; give the folder that holds it, such as "
+            f"VOCdevkit/VOC2012, or let 'segnext data check {source}' tell the format"
+        )
+    if len(roots) > 1:
+        raise SegNextError(
+            f"{source}: holds {len(roots)} folders {IMAGES} (in {listed(roots)}); "
+            "give the one that holds what you want, such as VOCdevkit/VOC2012"
         )
     return roots[0]
 

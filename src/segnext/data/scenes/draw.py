@@ -61,7 +61,7 @@ def write_scenes(folder: Path, splits: Mapping[str, int], seed: int = 0, height:
     The folder is created; it gets images/SPLIT/NNNN.png, masks/SPLIT/NNNN.png and dataset.yaml.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    init_dataset(folder, "camvid")
+    init_dataset(folder, "camvid", name="scenes")
     scene = seed * 1_000_000
     for split, count in splits.items():
         for part in ("images", "masks"):

@@ -27,7 +27,6 @@ def start(
             where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
         device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
         precision: "fp32" or "bf16"; "auto" takes bf16 where the processor computes it, fp32 elsewhere and on CUDA.
-
         streams: pictures to work on at the same time, called from so many threads; each then takes longer, all of
             them together take less. OpenVINO alone has more than one.
 
@@ -36,7 +35,7 @@ def start(
     """
     for kind, choice, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
         if choice not in ("auto", *known):
-            raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {' or '.join(known)}")
+            raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {', '.join(known[:-1])} or {known[-1]}")
     device = _device(device)
     if engine == "auto":
         engine = _best_engine(device)

@@ -35,7 +35,7 @@ def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
         _differences(left, found)
         left.set_title(TITLES[group], loc="left", fontsize=11)
         _operations(right, found)
-    panels[-1][0].set_xlabel("mIoU less that of the full network, in points")
+    panels[-1][0].set_xlabel("mIoU minus the full network's, points")
     panels[-1][1].set_xlabel("multiply-adds, G\n(512 x 512)")
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
@@ -54,7 +54,7 @@ def _differences(axes: Axes, found: list[Line]) -> None:
     if known:
         gains, rows = zip(*known, strict=True)
         axes.plot(gains, rows, "D", markerfacecolor="none", markeredgecolor=PAPER, label="paper, ADE20K")
-    axes.set_yticks(places, [f"{line.row.title}   {line.miou:.1f}" for line in found])
+    axes.set_yticks(places, [f"{line.row.title}   {line.miou:.2f}" for line in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
     axes.grid(axis="x", color="0.92")
     axes.spines[["top", "right", "left"]].set_visible(False)
