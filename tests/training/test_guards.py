@@ -44,6 +44,7 @@ def test_out_of_memory_says_what_helps(tiny_train: Train, tmp_path: Path, capsys
     about, err = capsys.readouterr().err.split("\n", 1)
     assert " 4 steps of 6 crops of 64 x 64; into " in about
     assert err.startswith(f"segnext train: {tmp_path}/run: out of memory in step 1 with batch_size 6 on cpu; use ")
+    assert err.rstrip().endswith("; there is no checkpoint yet")
     assert "--batch_size 3 --accumulate 2 (the same pictures in a step; --fit_memory true does it by itself)" in err
     assert "a --crop smaller than [64,64]" in err
     assert err.count("\n") == 1

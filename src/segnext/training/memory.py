@@ -33,13 +33,14 @@ class OutOfMemoryError(SegNextError):
 
 
 @contextmanager
-def watching_memory(config: RunConfig, smaller_input: str, step: int) -> Iterator[None]:
+def watching_memory(config: RunConfig, smaller_input: str, step: int, kept: str) -> Iterator[None]:
     """Turn the ways in which memory runs out in a step into one sentence that says what helps.
 
     Args:
         config: the run, with its precision decided.
         smaller_input: which setting makes the network's input smaller.
         step: number of the step, from 1.
+        kept: which checkpoint there is, in words.
 
     Raises:
         OutOfMemoryError: when memory ran out.
@@ -58,7 +59,7 @@ def watching_memory(config: RunConfig, smaller_input: str, step: int) -> Iterato
         knobs += ["--precision bf16"] if config.precision == "fp32" else []
         raise OutOfMemoryError(
             f"{config.out}: out of memory in step {step} with batch_size {config.batch_size} on {config.device}; "
-            f"use {', or '.join(knobs)}; the last checkpoint is kept",
+            f"use {', or '.join(knobs)}; {kept}",
             less,
         ) from error
 

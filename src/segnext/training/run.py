@@ -244,7 +244,7 @@ class Run:
 
     def _take(self, parts: list[Batch]) -> Taken:
         try:
-            with watching_memory(self.config, self.plan.smaller_input, self.state.step + 1):
+            with watching_memory(self.config, self.plan.smaller_input, self.state.step + 1, self._kept()):
                 return self.step(parts, self.state.step)
         except NotFiniteError as error:
             raise SegNextError(self._not_finite(error)) from error
