@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--names", type=_names, metavar="A,B,...", help="class names in the order of the labels; dark first for binary")
     add("--map", dest="mapping", type=_mapping, metavar="7:0,8:1,*:255", help=_MAP_HELP)
     add("--offset", type=int, metavar="N", help="add N to the labels, as -1 where 0 is to be ignored")
+    add("--offset-in", type=_names, metavar="A,B,...", help="add it to the labels of the masks of these names alone")
     add("--ignore-color", dest="ignore_colors", type=_color, action="append", metavar="#RRGGBB", help=_COLOR_HELP)
     add("--tolerance", type=_tolerance, metavar="T", help=_TOLERANCE_HELP)
     add("--threshold", type=_grey, metavar="GREY", help="smallest grey level of the second class (128)")
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OLD:NEW,...",
         help="other class names of annotations, as 'Car:car,auto:car'",
     )
-    add("--invert", type=_names, metavar="A,B,...", help="exchange black and white in the masks of these names")
+    add("--invert", type=_names, metavar="A,B,...", help="exchange the two classes in the masks of these names")
     add("--background", metavar="CLASS", help="class of pixels in no shape, or 'ignore' (background)")
 
 

@@ -1,3 +1,5 @@
+import re
+import shlex
 import shutil
 import struct
 from pathlib import Path
@@ -7,6 +9,7 @@ import pytest
 from messy_folder import Folder
 from PIL import Image, ImageFile
 
+from segnext.cli import main
 from segnext.data.doctor.check import QUICK_MASKS, check, quick_check
 from segnext.data.doctor.findings import Severity
 from segnext.data.doctor.report import overview
@@ -313,6 +316,22 @@ def test_leakage(folder: Folder) -> None:
     assert found["leakage"].title == "1 picture of 5 of 'val' also in 'train', pixel for pixel"
     assert found["near-leakage"].title.endswith("nearly pixel for pixel (1 mirrored)")
     assert found["duplicates"].files == ("images/train/a0.png = images/train/a1.png",)
+
+
+def test_leaking_scenes_are_divided_anew(folder: Folder) -> None:
+    folder.clean(5)
+    shutil.copy(folder.root / "images/train/a0.png", folder.root / "images/val/b0.png")
+    words = shlex.split(re.sub("^.*: segnext", "segnext", folder.found()["leakage"].fix))
+    assert words[4:] == ["--val", "0.5", "--group-by", "prefix", "--again"]
+    for index in range(5):
+        folder.pair(f"c{index}")
+    words = shlex.split(re.sub("^.*: segnext", "segnext", folder.found()["leakage"].fix))
+    assert words[:4] == ["segnext", "data", "split", str(folder.root)]
+    assert words[4:] == ["--val", "0.33", "--group-by", "prefix", "--again"]
+    assert main(words[1:]) == 0
+    stems = {split: {file.stem[0] for file in (folder.root / "images" / split).iterdir()} for split in ("train", "val")}
+    assert sorted(map(len, stems.values())) == [1, 2]
+    assert not stems["train"] & stems["val"]
 
 
 def test_a_picture_that_is_everywhere(folder: Folder) -> None:

@@ -1,8 +1,16 @@
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 from messy_folder import Folder
 from numpy.typing import NDArray
 from PIL import Image
+
+from segnext.cli import main
+from segnext.data.doctor.check import check
+from segnext.data.folder import Folder as DataSet
+from segnext.data.folder import read_mask
 
 
 @pytest.fixture
@@ -26,6 +34,29 @@ def test_inverted_masks_of_two_classes(folder: Folder, high: int, small: int) ->
     finding = folder.found()["inverted-masks"]
     assert finding.count == 2
     assert set(finding.files) == {"masks/train/2.png", "masks/train/5.png"}
+
+
+@pytest.mark.parametrize("palette", [False, True])
+def test_inverted_masks_of_a_finished_data_set_are_mended(folder: Folder, tmp_path: Path, palette: bool) -> None:
+    folder.classes(2)
+    for index in range(9):
+        mask = disc(index) ^ np.uint8(index == 4)
+        mask[0] = 255
+        picture = Image.fromarray(mask)
+        if palette:
+            picture.putpalette([value for label in range(256) for value in (label, 0, 0)])
+        folder.pair(str(index), mask=picture)
+    fix = folder.found()["inverted-masks"].fix
+    assert fix.endswith(f"--from labels --invert 4 --classes {folder.root}/dataset.yaml")
+    words = shlex.split(fix[fix.index("segnext data import") :])[1:]
+    assert main([str(tmp_path / "new") if word == "DEST" else word for word in words]) == 0
+    data = DataSet.open(tmp_path / "new")
+    assert data.labels.classes == ("grass", "road")
+    for index in range(9):
+        mask = read_mask(data.path / f"masks/train/{index}.png", data.labels)
+        assert (mask[0] == 255).all()
+        np.testing.assert_array_equal(mask[1:], disc(index)[1:])
+    assert "inverted-masks" not in {finding.code for finding in check(data.path).findings}
 
 
 def test_large_things_are_not_inverted(folder: Folder) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from segnext.cli import main
 from segnext.data.folder import Folder, read_mask
 from segnext.data.importers.binary import open_source
+from segnext.data.importers.labels import open_source as open_labels
 from segnext.data.importers.options import Options
 from segnext.errors import SegNextError
 
@@ -105,3 +106,22 @@ def test_masks_named_are_inverted(tmp_path: Path) -> None:
     assert rows == [[0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0]]
     with pytest.raises(SegNextError, match="--invert: there is no mask 'c' in "):
         open_source(Options(tmp_path / "in", invert=("c",)))
+
+
+def test_labels_of_masks_named_are_shifted(tmp_path: Path) -> None:
+    for stem, row in (("a", [0, 1, 255]), ("b", [1, 2, 255])):
+        picture(tmp_path / f"in/images/{stem}.png")
+        (tmp_path / "in/masks").mkdir(exist_ok=True)
+        Image.fromarray(np.array([row] * 4, np.uint8).repeat(2, axis=1)).save(tmp_path / f"in/masks/{stem}.png")
+    words = ["data", "import", str(tmp_path / "in"), str(tmp_path / "out"), "--from", "labels"]
+    assert main([*words, "--offset", "-1", "--offset-in", "b.png"]) == 0
+    labels = Folder.open(tmp_path / "out").labels
+    assert labels.classes == ("class 0", "class 1")
+    for stem in "ab":
+        assert read_mask(tmp_path / f"out/masks/train/{stem}.png", labels)[0].tolist() == [0, 0, 1, 1, 255, 255]
+    with pytest.raises(SegNextError, match="--offset-in: there is no mask 'c' in "):
+        open_labels(Options(tmp_path / "in", offset=-1, offset_in=("c",)))
+    with pytest.raises(SegNextError, match="--offset-in names the masks that --offset is for"):
+        open_labels(Options(tmp_path / "in", offset_in=("b",)))
+    with pytest.raises(SegNextError, match="--invert exchanges two classes, but there are 3"):
+        open_labels(Options(tmp_path / "in", invert=("b",)))

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from segnext.data.doctor.encoding import (
     Encoding,
@@ -57,7 +58,25 @@ def full_import(survey: Survey, found: Encoding) -> str:
         return import_command(survey, "labels", *mapping_option(levels), *others)
     listed = class_list(survey, found.solid)
     public = None if listed else public_layout(survey)
-    return import_command(survey, public or "labels", *listed)
+    return import_command(survey, public or "labels", *listed, *(() if public else from_one(survey, found)))
+
+
+def from_one(survey: Survey, found: Encoding) -> tuple[str, ...]:
+    """`--offset -1` where no list of classes is known, and labels are 1, 2, ... without 0."""
+    inner = sorted(found.solid - {255})
+    known = survey.labels or class_list(survey, found.solid) or fitting_sets(found.solid)
+    return ("--offset", "-1") if len(inner) > 1 and inner[0] == 1 and not known else ()
+
+
+def named_masks(survey: Survey, masks: Sequence[Path]) -> str | None:
+    """Masks as an option of the import takes them: A,B,..., without folder and suffix where that is enough.
+
+    None where a name cannot be given so.
+    """
+    stems = {mask.stem for mask in masks}
+    short = sum(item.mask.stem in stems for item in survey.items) == len(masks)
+    names = sorted(stems if short else {mask.as_posix() for mask in masks})
+    return None if any("," in name or name != name.strip() for name in names) else ",".join(names)
 
 
 def merge_command(survey: Survey, groups: Sequence[Sequence[str]]) -> str | None:

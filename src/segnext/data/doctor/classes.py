@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from segnext.data.alike import alike
-from segnext.data.doctor.advice import class_list, fitting_sets, full_import, import_command, init_command
+from segnext.data.doctor.advice import class_list, fitting_sets, from_one, full_import, import_command, init_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding, Pair, grey_levels, mixed_binary
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.shifted import SOME, some_from_one
 from segnext.data.names import split_of
 from segnext.labels import Labels
 
@@ -37,7 +38,7 @@ def judge_classes(case: Case, found: Encoding) -> Iterator[Finding]:
     if outside:
         finding = _outside(case, found, case.labels, outside)
         yield finding
-        if finding.code in ("grey-levels", "labels-from-one"):  # then which classes occur is not known
+        if finding.code in ("grey-levels", "labels-from-one", SOME):  # then which classes occur is not known
             return
     else:
         yield from _shifted(case, found, case.labels)
@@ -60,15 +61,15 @@ def _without_list(case: Case, found: Encoding) -> Iterator[Finding]:
     tool = class_list(case.survey, labels)
     hint = f"; as many as in {' and '.join(fitting)}" if fitting else ""
     hint = f" but {tool[1]}" if tool else hint
-    first = (
-        ""
-        if inner and min(inner) == 0
-        else f" (0 never occurs: with classes 1 to {max(inner, default=0)}, take --offset -1)"
-    )
-    if case.survey.ready:
+    first, shift = "", from_one(case.survey, found)
+    if shift:
+        first = f" (0 never occurs, so classes seem to be 1 to {max(inner)}; leave out --offset -1 if 0 is a class)"
+    elif inner and min(inner) > 0:
+        first = " (0 never occurs)"
+    if case.survey.ready and not shift:
         fix = init_command(case.survey)
     else:
-        fix = import_command(case.survey, "labels", *tool)
+        fix = import_command(case.survey, "labels", *tool, *shift)
         fix += f" (with --like {fitting[0]} if its classes are meant)" if fitting and not tool else ""
     yield Finding(
         "labels-without-names",
@@ -115,6 +116,8 @@ def _outside(case: Case, found: Encoding, labels: Labels, outside: list[int]) ->
     if any(values.blurred for _, record in pairs if (values := record.mask.values)):
         why += "; these masks are blurred, so such labels come of mixing two others"
         fix = "write the masks again as PNG, resized by nearest neighbour and drawn without anti-aliasing"
+    elif some := some_from_one(case, found, labels, outside):
+        return some
     elif outside == [count] and 0 not in found.solid:
         code, fix = "labels-from-one", import_command(case.survey, "labels", "--offset", "-1")
         why = f"labels are 1 to {count} and 0 never occurs: they count from 1 where classes count from 0"

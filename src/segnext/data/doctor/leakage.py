@@ -1,15 +1,17 @@
 """Findings about pictures that occur twice: leakage between splits, duplicates within one, contradicting masks."""
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
 from segnext.data.doctor.survey import Item
+from segnext.data.split import by_prefix
 
-APART = "remove them from one of the splits; if they come from one scene or recording, see 'segnext data split --group'"
+APART = "remove them from one of the splits"
 
 
 def judge_leakage(case: Case) -> Iterator[Finding]:
@@ -118,10 +120,27 @@ def _leaks(case: Case, copies: list[Copy], what: str) -> Iterator[Finding]:
                 if near
                 else ""
             ),
-            APART,
+            _apart(case, first, second),
             len(inside),
             examples([_line(case, copy) for copy in found]),
         )
+
+
+def _apart(case: Case, *splits: str) -> str:
+    """What parts the copies: a new division, where these splits are ones that it makes."""
+    sizes = {split: len(indices) for split, indices in case.survey.splits().items()}
+    new = [split for split in ("val", "test") if split in splits]
+    if not case.survey.ready or not case.survey.labels or "train" not in sizes or not {*splits} <= {"train", *new}:
+        return APART
+    total = sizes["train"] + sum(sizes[split] for split in new)
+    options = " ".join(f"--{split} {max(sizes[split] / total, 0.01):.2g}" for split in new)
+    folder = shlex.quote(str(case.survey.root))
+    scenes = {by_prefix(PurePosixPath(*item.image.parts[1:])) for item in case.survey.items}
+    grouping = "--group-by prefix" if len(new) < len(scenes) <= len(case.survey.items) / 2 else "--group REGEX"
+    return (
+        f"{APART}; if they come from one scene or recording, divide anew and keep it together: "
+        f"segnext data split {folder} {options} {grouping} --again"
+    )
 
 
 def _within(case: Case, copies: list[Copy], code: str, what: str) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path
 
-from segnext.data.doctor.advice import import_command
+from segnext.data.doctor.advice import import_command, named_masks
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, Severity, counted, examples
@@ -23,15 +23,17 @@ def judge_outliers(case: Case, found: Encoding) -> Iterator[Finding]:
 
 def _inverted(case: Case, found: Encoding) -> Iterator[Finding]:
     """Masks of two classes in a few of which the classes have changed places."""
-    low, *rest = sorted(found.solid) or [0]
+    two = case.labels is not None and len(case.labels) == 2
+    ignored = {case.labels.ignore} if case.labels and two and {0, 1} <= found.solid else set()
+    low, *rest = sorted(found.solid - ignored) or [0]
     if len(rest) != 1 or len(found.numbered) < FEWEST:
         return
-    shares: list[tuple[float, str]] = []
+    shares: list[tuple[float, Path]] = []
     for item, record in found.numbered:
         counts = record.mask.values.counts if record.mask.values else {}
         both = counts.get(low, 0) + counts.get(rest[0], 0)
         if both:
-            shares.append((counts.get(rest[0], 0) / both, str(item.mask)))
+            shares.append((counts.get(rest[0], 0) / both, item.mask))
     shares.sort(reverse=True)
     few = [share for share, _ in shares if share > 0.5]
     usual = [share for share, _ in shares if share <= 0.5]
@@ -46,22 +48,25 @@ def _inverted(case: Case, found: Encoding) -> Iterator[Finding]:
         f"{counted(len(few), 'mask')} of {len(shares):,} may be inverted: the two classes seem to have changed places",
         f"in these one class covers at least {100 * min(few):.0f} % and in all the others at most "
         f"{100 * max(usual):.0f} %; pictures that it does fill are no error",
-        f"look at them in the contact sheet (--sheet F.html), and {_invert(case, found, names)}",
+        f"look at them in the contact sheet (--sheet F.html), and {_invert(case, found, {low, rest[0]}, names)}",
         len(few),
         examples(names),
     )
 
 
-def _invert(case: Case, found: Encoding, names: list[str]) -> str:
+def _invert(case: Case, found: Encoding, values: set[int], masks: list[Path]) -> str:
     """What inverts masks of black and white, or of 0 and 1."""
-    if found.palette or found.color or not {*found.solid} <= {0, 1, 255} or any("," in name for name in names):
+    source = {(0, 1): "labels", (0, 255): "binary"}.get((min(values), max(values)))
+    names = named_masks(case.survey, masks)
+    if (
+        source is None
+        or names is None
+        or found.color
+        or found.kind == "colors"
+        or (found.palette and source == "binary")
+    ):
         return "invert those that are wrong"
-    threshold = ("--threshold", "1") if max(found.solid) == 1 else ()
-    stems = {PurePosixPath(name).stem for name in names}
-    every = [item.mask.stem for item, _ in case.pairs()]
-    short = sorted(stems) if sum(stem in stems for stem in every) == len(names) else sorted(names)
-    command = import_command(case.survey, "binary", *threshold, "--invert", ",".join(short))
-    return f"name those that are wrong to {command}"
+    return f"name those that are wrong to {import_command(case.survey, source, '--invert', names)}"
 
 
 def _shared(case: Case) -> Iterator[Finding]:

@@ -1,15 +1,13 @@
 """Masks of 0 and 255."""
 
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
-
 import numpy as np
 
 from segnext.data.importers.classes import made_labels, title
+from segnext.data.importers.named import named_items
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
 from segnext.data.importers.raster import read_grey
-from segnext.data.importers.source import Item, PairError, Reading, Source, Watch, quiet
+from segnext.data.importers.source import EXCHANGED, Item, PairError, Reading, Source, Watch, quiet
 from segnext.data.importers.splits import assign_splits
 from segnext.errors import SegNextError
 
@@ -25,30 +23,10 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     found, problems = find_pairs(options)
     items, more, remarks = assign_splits(found, options)
     labels = made_labels(title(options.source), names, _COLORS)
-    inverted = _inverted(items, options)
+    inverted = named_items(items, options.invert, "--invert", options.source)
     return Source(
         labels, tuple(items), (*problems, *more), lambda item: _read(item, options, item in inverted), tuple(remarks)
     )
-
-
-def _inverted(items: Sequence[Item], options: Options) -> set[Item]:
-    """The pairs whose masks' black and white the options exchange.
-
-    Raises:
-        SegNextError: when they name a mask that is not there.
-    """
-    inverted: set[Item] = set()
-    for name in options.invert:
-        parts = PurePosixPath(name).parts
-        found = [item for item in items for file in (item.mask, item.mask.with_suffix("")) if _ends(file, parts)]
-        if not found:
-            raise SegNextError(f"--invert: there is no mask '{name}' in {options.source}; give masks' file names")
-        inverted.update(found)
-    return inverted
-
-
-def _ends(file: Path, parts: tuple[str, ...]) -> bool:
-    return file.parts[-len(parts) :] == parts
 
 
 def _read(item: Item, options: Options, inverted: bool) -> Reading:
@@ -59,7 +37,7 @@ def _read(item: Item, options: Options, inverted: bool) -> Reading:
         raise PairError(
             "0 and 1", f"{item.mask}: holds 0 and 1 instead of 0 and 255; import it by --from labels, or --threshold 1"
         )
-    notes = {"masks in which black and white were exchanged": 1} if inverted else {}
+    notes = {EXCHANGED: 1} if inverted else {}
     mask = ((grey >= options.threshold) != inverted).astype(np.uint8)
     tolerance = options.tolerance or 0.0
     between = np.zeros(256, bool)

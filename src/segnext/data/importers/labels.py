@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segnext.data.importers.classes import DERIVE, given_labels, made_labels, title
+from segnext.data.importers.named import named_items
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
 from segnext.data.importers.raster import read_values
-from segnext.data.importers.source import Item, PairError, Reading, Source, Watch, listed, quiet
+from segnext.data.importers.source import EXCHANGED, Item, PairError, Reading, Source, Watch, listed, quiet
 from segnext.data.importers.splits import assign_splits
 from segnext.errors import SegNextError
 from segnext.labels import Labels
@@ -27,18 +29,41 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     """Pairs of pictures and label masks: grey, palette or 16-bit."""
     if options.mapping and options.offset:
         raise SegNextError("--map and --offset both change the labels; give one of them")
+    if options.offset_in and not options.offset:
+        raise SegNextError("--offset-in names the masks that --offset is for; give that too, as --offset -1")
     labels = given_labels(options)
     if labels is not None and options.names:
         raise SegNextError("--names and a class list both name the classes; give one of them")
     found, problems = find_pairs(options)
     items, more, remarks = assign_splits(found, options)
+    inverted = named_items(items, options.invert, "--invert", options.source)
+    shifted = named_items(items, options.offset_in, "--offset-in", options.source)
+    values: Values = read_values
+    if shifted:
+        values = shifting(options.offset, {item.mask for item in shifted})
+        options = replace(options, offset=0)
     if options.names:
         labels = made_labels(title(options.source), options.names)
     elif labels is None:
-        labels, extra = derive(items, read_values, table(options, IGNORE), options, watch)
+        labels, extra = derive(items, values, table(options, IGNORE), options, watch)
         remarks += extra
-    read = LabelReader(labels, table(options, labels.ignore), options.others == "ignore")
+    if inverted and len(labels) != 2:
+        raise SegNextError(f"--invert exchanges two classes, but there are {len(labels)}; use --map to exchange labels")
+    plain = LabelReader(labels, table(options, labels.ignore), options.others == "ignore", values)
+
+    def read(item: Item) -> Reading:
+        return _changed(plain(item), item in shifted, item in inverted)
+
     return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
+
+
+def _changed(reading: Reading, shifted: bool, inverted: bool) -> Reading:
+    """Labels with the two classes exchanged in an `inverted` mask; and notes of what was done to this mask alone."""
+    notes = {"masks whose labels were shifted": 1} if shifted else {}
+    if not inverted:
+        return Reading(reading.mask, {**reading.notes, **notes})
+    mask = np.where(reading.mask < 2, 1 - reading.mask, reading.mask)
+    return Reading(mask, {**reading.notes, **notes, EXCHANGED: 1})
 
 
 class LabelReader:
@@ -86,6 +111,19 @@ def table(options: Options, ignore: int) -> Table:
         values = np.where(shifted < 0, ignore, shifted).astype(np.int32)
     values[IGNORE] = ignore
     return values
+
+
+def shifting(offset: int, masks: set[Path]) -> Values:
+    """Reads label masks, and adds `offset` to the labels of `masks`; 255, and what falls below 0, is ignored."""
+
+    def read(mask: Path) -> NDArray[np.int32]:
+        values = read_values(mask)
+        if mask not in masks:
+            return values
+        shifted = values + offset
+        return np.where((values == IGNORE) | ((shifted < 0) & (values >= 0)), IGNORE, shifted).astype(np.int32)
+
+    return read
 
 
 def mapped(mapping: dict[int | None, int], ignore: int) -> Table:

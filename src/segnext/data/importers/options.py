@@ -24,7 +24,8 @@ FORMATS = {
     ),
     "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others", "invert")),
     "labels": Format(
-        "masks of labels, to be shifted or mapped", (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "others")
+        "masks of labels, to be shifted or mapped",
+        (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "offset_in", "others", "invert"),
     ),
     "coco": Format(
         "COCO annotations: polygons and RLE (needs segnext[coco])",
@@ -61,9 +62,10 @@ class Options:
         threshold: smallest value of the second class of binary masks.
         mapping: label in the source -> label; the key None stands for all labels that are not named.
         offset: what to add to every label; what falls below 0 is ignored.
+        offset_in: names of the masks, with or without folders and suffix, that `offset` is for; () for all.
         background: class of the pixels in no annotation; "ignore" to ignore them.
         rename: name of annotations -> name of their class.
-        invert: names of masks, with or without folders and suffix, in which black and white are exchanged.
+        invert: names of masks, with or without folders and suffix, in which the two classes are exchanged.
     """
 
     source: Path
@@ -83,6 +85,7 @@ class Options:
     threshold: int = 128
     mapping: tuple[tuple[int | None, int], ...] = ()
     offset: int = 0
+    offset_in: tuple[str, ...] = ()
     background: str = "background"
     rename: tuple[tuple[str, str], ...] = ()
     invert: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from segnext.labels import Labels
 
 Mask = NDArray[np.uint8]  # H x W labels
 Watch = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+EXCHANGED = "masks in which the two classes were exchanged"  # a note
 
 
 class PairError(SegNextError):
