@@ -104,7 +104,7 @@ def test_lists_of_splits(tmp_path: Path) -> None:
     items, problems, remarks = assign_splits(find_pairs(options)[0], options)
     assert [item.split for item in items] == ["train", "val", "val", "unlisted"]
     assert problems == []
-    assert "1 pairs are in no list" in remarks[-1]
+    assert "pairs in no list, put into a split of their own, 'unlisted': 1" in remarks[-1]
     options = Options(tmp_path / "in", split_from="none")
     assert {item.split for item in assign_splits(items, options)[0]} == {"train"}
     with pytest.raises(SegNextError, match=r"has no list train\.txt"):
