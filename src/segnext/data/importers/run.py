@@ -48,7 +48,7 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
     _require_apart(options.source, destination)
     source: Source = import_module(f"segnext.data.importers.{kind}").open_source(options, watch)
     bands = given_bands(options)
-    settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict()}
+    settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
     earlier = read_report(destination, settings)
     targets = _targets(source.items)
     writer = _Writer(destination, options, source, earlier)
