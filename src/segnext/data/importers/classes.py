@@ -47,10 +47,11 @@ def given_colors(options: Options) -> tuple[Labels | None, tuple[tuple[Color, in
     if not isinstance(entries, list) or not entries:
         return Labels.from_dict(content, file), ()  # which says what is wrong
     single = [Labels.from_dict({"classes": [entry]}, file) for entry in entries]
-    first = {names.classes[0]: entry for names, entry in reversed([*zip(single, entries, strict=True)])}
-    kept = list(dict.fromkeys(names.classes[0] for names in single))
-    labels = Labels.from_dict({**content, "classes": [first[name] for name in kept]}, file)
-    colors = [(names.colors[0], kept.index(names.classes[0])) for names in single]
+    first: dict[str, Any] = {}
+    for one, entry in zip(single, entries, strict=True):
+        first.setdefault(one.classes[0], entry)
+    labels = Labels.from_dict({**content, "classes": list(first.values())}, file)
+    colors = [(one.colors[0], labels.classes.index(one.classes[0])) for one in single]
     return labels, tuple((color, label) for color, label in colors if color != labels.colors[label])
 
 
