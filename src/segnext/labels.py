@@ -48,7 +48,10 @@ class Labels:
                 "'classes: [{name: ..., color: [r, g, b]}, ...]' and 'ignore: LABEL'"
             ) from error
         if len(set(classes)) != len(classes) or not classes:
-            raise SegNextError(f"{source}: class names must be present and unique; rename the repeated ones")
+            raise SegNextError(
+                f"{source}: class names must be present and unique; rename the repeated ones (where they are colours "
+                "of one class, 'segnext data import --from colors --classes FILE' merges them)"
+            )
         if not 0 <= ignore <= 255:
             raise SegNextError(f"{source}: 'ignore' is {ignore}; it must be a label from 0 to 255")
         if ignore < len(classes):

@@ -111,6 +111,12 @@ def test_our_own_file_to_our_own_file(tiny: Path, tmp_path: Path, capsys: Captur
     assert load_weights(target).preprocess.short_side == 99
 
 
+def test_half_is_for_our_files(tiny: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["convert", str(tiny), str(tmp_path / "x.pth"), "--half"]) == 2
+    assert "--half is for files of ours; let OUT end in .safetensors" in failed(capsys)
+    assert not (tmp_path / "x.pth").exists()
+
+
 def test_a_run_folder_is_converted_by_its_best_weights(tiny: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()

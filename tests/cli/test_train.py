@@ -118,7 +118,7 @@ def test_what_a_run_saves_is_a_recipe(recipe: Path, tmp_path: Path) -> None:
 
 
 def test_resuming_takes_no_other_flags(tmp_path: Path) -> None:
-    with pytest.raises(SegNextError, match="no other flags; leave out --seed 3"):
+    with pytest.raises(SegNextError, match="no other flags but --data; leave out --seed 3"):
         parse(["--resume", str(tmp_path), "--seed", "3"])
     with pytest.raises(SegNextError, match=f"{tmp_path}: holds no run to resume"):
         parse(["--resume", str(tmp_path)])

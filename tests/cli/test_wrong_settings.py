@@ -28,6 +28,7 @@ RUN = ["--data", "d", "--out", "o"]
         (["--lr", "x"], "there is no --lr; did you mean optimizer.lr?"),
         (["--flip=0"], "there is no --flip; did you mean augment.flip?"),
         (["--nothing-alike", "x"], "there is no --nothing_alike"),
+        (["--iteration", "3"], "there is no --iteration; did you mean iterations?"),  # nothing is shortened in silence
     ],
 )
 def test_flags(flags: list[str], message: str) -> None:
@@ -66,3 +67,20 @@ def test_hyphens_are_underscores() -> None:
 def test_a_resumed_run_takes_no_other_flags() -> None:
     with pytest.raises(SegNextError, match=r"leave out --iterations 9, or begin a new run .* --from run --out ANOTHER"):
         parse(["--resume", "run", "--iterations", "9"])
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_flags_override_a_recipe_wherever_it_stands(first: bool, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("{data: theirs, out: theirs, iterations: 9, batch_size: 5}")
+    flags, file = ["--data", "mine", "--iterations", "3"], ["--config", str(recipe)]
+    config, _ = parse([*file, *flags] if first else [*flags, *file])
+    assert (config.data, config.out, config.iterations, config.batch_size) == ("mine", "theirs", 3, 5)
+
+
+def test_a_resumed_run_may_find_its_data_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{data: gone, out: gone, iterations: 9}")
+    config, resume = parse(["--resume", str(tmp_path), "--data", "there"])
+    assert (resume, config.data, config.out, config.iterations) == (True, "there", str(tmp_path), 9)
+    with pytest.raises(SegNextError, match=r"no other flags but --data; leave out --config recipe\.yaml"):
+        parse(["--resume", str(tmp_path), "--config", "recipe.yaml"])

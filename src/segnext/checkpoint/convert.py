@@ -17,6 +17,7 @@ from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, ablations
+from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
@@ -59,8 +60,8 @@ def convert_from_official(
     config, state = from_official(state, str(source), rank or (ours.config.rank if ours else None))
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
-    if ours is not None and ours.config == config:
-        weights = Weights(config, ours.labels, ours.preprocess, state, {**ours.provenance, **origin})
+    if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
+        weights = Weights(ours.config, ours.labels, ours.preprocess, state, {**ours.provenance, **origin})
     else:
         labels = labels_for(config.num_classes)
         if len(labels) != config.num_classes:
@@ -79,6 +80,13 @@ def _our_header(meta: Mapping[str, Any], source: Path) -> Header | None:
     """What `convert_to_official` has put beside the tensors, so that the way back loses nothing."""
     text = meta.get("segnext")
     return parse_header({"format": FORMAT, "segnext": text}, source) if isinstance(text, str) else None
+
+
+def _fits(config: ModelConfig, state: Mapping[str, Tensor]) -> bool:
+    """Whether the tensors are those of a network of this configuration."""
+    with torch.device("meta"):
+        wanted = build(config).state_dict()
+    return wanted.keys() == state.keys() and all(wanted[name].shape == state[name].shape for name in wanted)
 
 
 def _classes(meta: Mapping[str, Any], usual: Labels, source: Path) -> Labels:

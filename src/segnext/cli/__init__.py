@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     name = arguments[0]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid text
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what it cannot read is said by us, in one line
     try:
         return _run(name, arguments[1:])
     except KeyboardInterrupt:

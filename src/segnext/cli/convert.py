@@ -59,9 +59,13 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
     from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
 
     if args.target.suffix != ".safetensors":
+        if args.half:
+            raise SegNextError(
+                f"{args.target}: --half is for files of ours; let OUT end in .safetensors, or leave it out"
+            )
         print(
             f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout; preprocessing "
-            "and provenance are beside them, where only 'segnext convert' reads them"
+            "and provenance are in the file too, where only 'segnext convert' reads them"
         )
         return 0
     if read_metadata(source).get("format") == ENCODER_FORMAT:

@@ -60,11 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
-_EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on (auto: told by their size)"
+_EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on where their size does not tell (auto: refuse them)"
 _CLASSES_HELP = (
     "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
-    "or a text file of names; or 'derive' to "
-    "make one of the masks"
+    "or a text file of names (for colors, a name may be repeated for each further colour); or 'derive' to make one of "
+    "the masks"
 )
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"
 _COLOR_HELP = "ignore this colour; may be repeated"

@@ -25,27 +25,34 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
         SegNextError: for wrong usage, or when the folder to resume holds no run.
     """
     arguments = [_underscored(argument) for argument in arguments]
-    resume = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    resume.add_argument("--resume")
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument("--resume")
+    first.add_argument("--config")
+    first.add_argument("--data")
     try:
-        known, others = resume.parse_known_args(arguments)
+        known, others = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise SegNextError(f"{error}; see 'segnext {command} --help'") from error
     if known.resume is None:
-        config = _config(config_class, command, description, arguments)
+        recipe = [] if known.config is None else ["--config", known.config]  # first: flags override it, wherever it is
+        data = [] if known.data is None else ["--data", known.data]
+        config = _config(config_class, command, description, [*recipe, *data, *others])
         restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0  # torchrun, after a worker was lost
         if not restarted or not (Path(config.out) / "config.yaml").is_file():
             return config, False
         known.resume, others = config.out, []
+    elif known.config is not None:
+        others += ["--config", known.config]
     if others:
-        message = f"--resume takes the run's own settings and no other flags; leave out {' '.join(others)}"
+        message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
             message += f", or begin a new run with this one's weights: --from {known.resume} --out ANOTHER"
         raise SegNextError(message)
     file = Path(known.resume) / "config.yaml"
     if not file.is_file():
         raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
-    return _config(config_class, command, description, ["--config", str(file), "--out", known.resume]), True
+    data = [] if known.data is None else ["--data", known.data]  # which may have been moved since
+    return _config(config_class, command, description, ["--config", str(file), "--out", known.resume, *data]), True
 
 
 def _underscored(argument: str) -> str:
@@ -72,9 +79,13 @@ def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Pat
 
 
 def _config(config_class: type[Config], command: str, description: str, arguments: list[str]) -> Config:
-    parser = jsonargparse.ArgumentParser(prog=f"segnext {command}", description=description, exit_on_error=False)
-    parser.add_argument("--config", action="config", help="recipe file (YAML); flags after it override its fields")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; takes no other flags")
+    parser = jsonargparse.ArgumentParser(
+        prog=f"segnext {command}", description=description, exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("--config", action="config", help="recipe file (YAML); flags override its fields")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with the run in this folder; takes no other flag but --data"
+    )
     parser.add_class_arguments(config_class)
     try:
         values = parser.instantiate(parser.parse_args(arguments))

@@ -47,8 +47,9 @@ def test_names_alike_are_told_and_merged(tmp_path: Path, capsys: pytest.CaptureF
     source = str(labelme(tmp_path / "in"))
     assert main(["data", "import", source, str(tmp_path / "one"), "--from", "labelme"]) == 0
     assert Folder.open(tmp_path / "one").labels.classes == ("background", "Pothole", "pothole")
-    assert "'pothole' and 'Pothole'; if they mean one class, import anew with --rename 'Pothole:pothole'" in (
-        capsys.readouterr().out
+    assert (
+        "'pothole' and 'Pothole'; if they mean one class, import into a new folder with --rename 'Pothole:pothole'"
+        in (capsys.readouterr().out)
     )
     words = ["data", "import", source, str(tmp_path / "two"), "--from", "labelme", "--rename", "Pothole:pothole"]
     assert main(words) == 0
@@ -64,6 +65,40 @@ def test_names_unlike_the_class_list_by_case_are_told(tmp_path: Path, capsys: py
     words = ["data", "import", source, str(tmp_path / "out"), "--from", "labelme", "--classes"]
     assert main([*words, str(tmp_path / "names.txt")]) == 2
     assert "say --rename 'Pothole:pothole', or say --others ignore" in capsys.readouterr().err
+
+
+def test_the_commonest_spelling_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = labelme(tmp_path / "in")
+    file = source / "b.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "shapes": content["shapes"] * 2}))
+    assert main(["data", "import", str(source), str(tmp_path / "one"), "--from", "labelme"]) == 0
+    assert "--rename 'pothole:Pothole'" in capsys.readouterr().out
+
+
+def test_the_background_keeps_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = labelme(tmp_path / "in")
+    for file in source.glob("*.json"):
+        file.write_text(file.read_text().replace("pothole", "Background").replace("Pothole", "Background"))
+    words = ["data", "import", str(source), str(tmp_path / "one"), "--from", "labelme"]
+    assert main(words) == 0
+    assert "--rename 'Background:background'" in capsys.readouterr().out
+
+
+def test_shapes_ignored_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "names.txt").write_text("background\npothole\n")
+    words = ["data", "import", str(labelme(tmp_path / "in")), str(tmp_path / "out"), "--from", "labelme"]
+    assert main([*words, "--classes", str(tmp_path / "names.txt"), "--others", "ignore"]) == 0
+    assert "shapes of 'Pothole', which no class claims, ignored: 1 (in 1 mask)" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools with NumPy 2
+def test_coco_annotations_ignored_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "names.txt").write_text("background\nCar\n")
+    words = ["data", "import", str(coco(tmp_path / "in")), str(tmp_path / "out"), "--from", "coco"]
+    assert main([*words, "--classes", str(tmp_path / "names.txt"), "--others", "ignore"]) == 0
+    told = capsys.readouterr().out
+    assert "annotations of category 'car ', which no class claims, ignored: 1 (in 1 mask)" in told
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools with NumPy 2
@@ -86,8 +121,10 @@ def test_annotations_of_unlisted_categories_and_pictures(tmp_path: Path, capsys:
     assert (
         "annotation 3 has category 9, which its list 'categories' does not have; add it there, or say --others" in told
     )
-    assert "1 annotations are of pictures that its list 'images' does not have: annotation 4 is of picture 5" in told
+    assert "1 annotation is of pictures that its list 'images' does not have: annotation 4 is of picture 5" in told
     assert main([*words, "--others", "ignore"]) == 1
+    assert "annotations of category 9, which no class claims, ignored: 1 (in 1 mask)" in capsys.readouterr().out
+    assert "category 9, which no class claims" in (tmp_path / "out/import.jsonl").read_text()
     folder = Folder.open(tmp_path / "out")
     assert read_mask(tmp_path / "out/masks/train/a.png", folder.labels)[0].tolist() == [255, 255, 0, 0, 0, 0]
 

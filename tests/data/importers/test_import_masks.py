@@ -105,6 +105,37 @@ def test_classes_derived_from_colours_are_named_after_them(tmp_path: Path) -> No
     np.testing.assert_array_equal(labels_of(folder, "train/a/1"), expected)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "yaml"])
+def test_several_colours_of_one_class(tmp_path: Path, suffix: str) -> None:
+    truth = np.zeros((6, 8), np.uint8)
+    truth[2:4, 1:5] = 1
+    red = np.zeros((6, 8, 3), np.uint8)
+    red[truth == 1] = (255, 0, 0)
+    for name, mask in {"red": red, "grey": truth * np.uint8(255)}.items():
+        save(red, tmp_path / f"in/images/{name}.png")
+        save(mask, tmp_path / f"in/masks/{name}.png")
+    names = {
+        "csv": "name,r,g,b\nground,0,0,0\ncrack,255,0,0\ncrack,255,255,255\ncrack,255,0,0\n",
+        "yaml": "classes: [{name: ground, color: [0, 0, 0]}, {name: crack, color: [255, 0, 0]}, "
+        "{name: crack, color: [255, 255, 255]}]\n",
+    }
+    classes = tmp_path / f"list.{suffix}"
+    classes.write_text(names[suffix])
+    summary, folder = bring("colors", tmp_path / "in", classes=str(classes))
+    assert (summary.imported, summary.failed) == (2, 0)
+    assert (folder.labels.classes, folder.labels.colors) == (("ground", "crack"), ((0, 0, 0), (255, 0, 0)))
+    for name in ("red", "grey"):
+        np.testing.assert_array_equal(labels_of(folder, f"train/{name}"), truth)
+    classes.write_text(names[suffix].replace("255, 255, 255", "255, 255, 0").replace("255,255,255", "255,255,0"))
+    with pytest.raises(SegNextError, match="other settings"):
+        bring("colors", tmp_path / "in", classes=str(classes))
+    classes.write_text(names[suffix].replace("255, 255, 255", "0, 0, 0").replace("255,255,255", "0,0,0"))
+    with pytest.raises(SegNextError, match="class 'crack' and class 'ground' share the colour #000000"):
+        bring("colors", tmp_path / "in", classes=str(classes))
+    with pytest.raises(SegNextError, match="unique"):
+        bring("labels", tmp_path / "in", classes=str(classes))
+
+
 def test_jpeg_colour_masks_need_a_tolerance(tmp_path: Path) -> None:
     image, _ = draw_scene(2, 64, 96)
     mask = np.zeros((64, 96, 3), np.uint8)

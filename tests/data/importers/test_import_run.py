@@ -12,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from segnext.data.doctor.check import check
+from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Folder, read_mask
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
@@ -102,7 +104,7 @@ def test_lists_of_splits(tmp_path: Path) -> None:
     items, problems, remarks = assign_splits(find_pairs(options)[0], options)
     assert [item.split for item in items] == ["train", "val", "val", "unlisted"]
     assert problems == []
-    assert "1 pairs are in no list" in remarks[-1]
+    assert "pairs in no list, put into a split of their own, 'unlisted': 1" in remarks[-1]
     options = Options(tmp_path / "in", split_from="none")
     assert {item.split for item in assign_splits(items, options)[0]} == {"train"}
     with pytest.raises(SegNextError, match=r"has no list train\.txt"):
@@ -137,6 +139,29 @@ def test_masks_on_the_upright_picture_stay(tmp_path: Path) -> None:
     summary = import_dataset("labels", out, Options(tmp_path / "in", names=tuple("abcdefghijk")))
     assert summary.notes() == {}
     np.testing.assert_array_equal(read_mask(out / "masks/train/a.png", Folder.open(out).labels), turn(labels, 6))
+
+
+@pytest.mark.parametrize("exif", ["stored", "upright"])
+def test_mixed_rotations_come_whole_and_stay_settled(tmp_path: Path, exif: str) -> None:
+    image, labels = draw_scene(1, 32, 48)
+    drawn = {"lying": (6, labels), "seen": (6, turn(labels, 6)), "half": (3, labels), "plain": (1, labels)}
+    for name, (orientation, mask) in drawn.items():
+        save(image, tmp_path / f"in/images/{name}.png", orientation)
+        save(mask, tmp_path / f"in/masks/{name}.png")
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert import_dataset("labels", out, Options(tmp_path / "in", like="camvid", exif=exif)).failed == 0
+    half = turn(labels, 3) if exif == "stored" else labels
+    expected = {"lying": turn(labels, 6), "seen": turn(labels, 6), "half": half, "plain": labels}
+    assert check(out).count(Severity.ERROR) == 0
+    assert not [finding for finding in check(out).findings if finding.code.startswith("exif")]
+    assert import_dataset("labels", again, Options(out, like="camvid", exif="stored")).failed == 0
+    for name, mask in expected.items():
+        for folder in (out, again):
+            found = read_mask(folder / f"masks/train/{name}.png", Folder.open(folder).labels)
+            np.testing.assert_array_equal(found, mask)
+    (out / "images/train/half.png").rename(out / "images/train/later.png")
+    (out / "masks/train/half.png").rename(out / "masks/train/later.png")
+    assert "exif-unclear" in {finding.code for finding in check(out).findings}  # of a picture that was added by hand
 
 
 def scenes(root: Path, count: int) -> Options:

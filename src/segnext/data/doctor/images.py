@@ -8,6 +8,7 @@ from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
 from segnext.data.doctor.records import Image, Record
 from segnext.data.doctor.survey import Item
+from segnext.data.importers.report import imported_names, name_in
 
 SPREAD = 4.0  # ratio of side lengths between the largest and smallest pictures that is pointed out
 SMALL = 32  # pixels; the network's last maps have a 32nd of the side
@@ -85,19 +86,22 @@ def _rotated(case: Case) -> Iterator[Finding]:
             Severity.ERROR,
             f"{counted(len(wrong), 'picture')} turned by EXIF, whose masks are not",
             "cameras store pictures lying, with a note to turn them; the masks were drawn on the lying ones",
-            "turn the masks alike, or write the pictures again as stored, without EXIF "
-            "('segnext data import' does so, by --exif stored)",
+            "turn the masks alike: 'segnext data import' does so, by their sizes, and copies the pictures as they are",
             len(wrong),
             examples([named(i.image, f"orientation {r.image.orientation}, mask {_by(r.mask.size)}") for i, r in wrong]),
         )
     unclear = [(i, r) for i, r in _good(case) if r.image.orientation > 1 and r.image.size == r.image.upright]
+    if unclear:  # but for what was settled when it was imported
+        settled = imported_names(case.survey.root)
+        unclear = [(item, record) for item, record in unclear if name_in(item.image) not in settled]
     if unclear:
         yield Finding(
             "exif-unclear",
             Severity.WARNING,
             f"{counted(len(unclear), 'picture')} turned or mirrored by EXIF; sizes do not tell if the masks follow",
             "if the masks were drawn on the picture as stored, they lie wrong",
-            "look at them in the contact sheet (--sheet F.html), and turn the masks or remove the EXIF orientation",
+            "look at them in the contact sheet (--sheet F.html); if the masks lie wrong, 'segnext data import' with "
+            "--exif stored turns them, and with --exif upright it leaves them as they are",
             len(unclear),
             examples([named(i.image, f"orientation {r.image.orientation}") for i, r in unclear]),
         )

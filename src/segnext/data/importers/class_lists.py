@@ -7,6 +7,7 @@ others a text file with a name on each line. Beside colour masks there often is 
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
@@ -25,6 +26,15 @@ def read_class_list(file: Path) -> Labels:
     """The classes that a file of one of the tools lists; colours are made up where it has none.
 
     Raises:
+        SegNextError: when it cannot be read, or is no list of classes of different names.
+    """
+    return Labels.from_dict(class_list_content(file), str(file))
+
+
+def class_list_content(file: Path) -> dict[str, Any]:
+    """The same as a dataset.yaml would hold it, with names that may be repeated.
+
+    Raises:
         SegNextError: when it cannot be read, or is no list of classes.
     """
     try:
@@ -40,7 +50,7 @@ def read_class_list(file: Path) -> Labels:
             "and colours, CVAT's labelmap.txt, or a text file with a name on each line to --classes"
         )
     classes = [{"name": name, "color": color} for name, color in entries]
-    return Labels.from_dict({"name": file.resolve().parent.name or "dataset", "classes": classes}, str(file))
+    return {"name": file.resolve().parent.name or "dataset", "classes": classes}
 
 
 def _numbered(lines: list[str]) -> list[tuple[str, Color]]:

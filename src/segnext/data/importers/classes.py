@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from segnext.bands import bands_from_dict
-from segnext.data.importers.class_lists import read_class_list
+from segnext.data.importers.class_lists import class_list_content
 from segnext.data.importers.options import Options
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
@@ -31,9 +31,28 @@ def given_labels(options: Options) -> Labels | None:
         return known_labels(options.like)
     if not options.classes or options.classes == DERIVE:
         return None
-    if Path(options.classes).suffix.lower() in (".csv", ".txt"):
-        return read_class_list(Path(options.classes))
     return Labels.from_dict(*_content(options.classes))
+
+
+def given_colors(options: Options) -> tuple[Labels | None, tuple[tuple[Color, int], ...]]:
+    """The class list, where a repeated name means one class, and the label of each further colour of a class.
+
+    Raises:
+        SegNextError: when it cannot be read, or two are named.
+    """
+    if options.like or not options.classes or options.classes == DERIVE:
+        return given_labels(options), ()
+    content, file = _content(options.classes)
+    entries = content.get("classes") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not entries:
+        return Labels.from_dict(content, file), ()  # which says what is wrong
+    single = [Labels.from_dict({"classes": [entry]}, file) for entry in entries]
+    first: dict[str, Any] = {}
+    for one, entry in zip(single, entries, strict=True):
+        first.setdefault(one.classes[0], entry)
+    labels = Labels.from_dict({**content, "classes": list(first.values())}, file)
+    colors = [(one.colors[0], labels.classes.index(one.classes[0])) for one in single]
+    return labels, tuple((color, label) for color, label in colors if color != labels.colors[label])
 
 
 def given_bands(options: Options) -> Bands | None:
@@ -45,14 +64,16 @@ def given_bands(options: Options) -> Bands | None:
     if options.bands is not None or options.nodata is not None:
         names = None if options.bands is None else list(options.bands)
         return bands_from_dict({"bands": names, "nodata": options.nodata}, "--bands and --nodata")
-    if not options.classes or options.classes == DERIVE or Path(options.classes).suffix.lower() in (".csv", ".txt"):
+    if not options.classes or options.classes == DERIVE:
         return None
     return bands_from_dict(*_content(options.classes))
 
 
 def _content(name: str) -> tuple[dict[str, Any], str]:
-    """What a dataset.yaml holds, and its path for error messages."""
+    """What a dataset.yaml holds, or a tool's class list would as one, and its path for error messages."""
     path = Path(name)
+    if path.suffix.lower() in (".csv", ".txt"):
+        return class_list_content(path), name
     file = path / "dataset.yaml" if path.is_dir() else path
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))

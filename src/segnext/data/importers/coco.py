@@ -6,8 +6,9 @@ lie on top; of two equally large ones the later in the file does.
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -57,8 +58,11 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     if not items:
         raise SegNextError(f"{folder}: holds none of the pictures that {listed(files)} lists; name --images FOLDER")
     rename = renaming(options)
-    names = dict.fromkeys(rename(categories[number]) for number in sorted(categories))
-    classes = shape_classes(list(names), options)
+    amounts = Counter(str(annotation.get("category_id")) for _, found in entries.values() for annotation in found)
+    names: Counter[str] = Counter()
+    for number in sorted(categories):
+        names[rename(categories[number])] += amounts[str(number)]
+    classes = shape_classes(names, options)
     label_of_id = {number: classes.label_of[rename(name)] for number, name in categories.items()}
     unlisted = classes.labels.ignore if options.others == "ignore" else None
     problems += [Problem(file, "no mask", "no JSON file lists it") for file in pictures.all if file not in entries]
@@ -69,7 +73,10 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     def read(item: Item) -> Reading:
         entry, annotations = entries[item.image]
         labelled = [(annotation, _label(annotation, label_of_id, unlisted, item)) for annotation in annotations]
-        return _paint(entry, labelled, classes.background, tools, item)
+        reading = _paint(entry, labelled, classes.background, tools, item)
+        ignored = [annotation for annotation, label in labelled if label == classes.labels.ignore]
+        notes = Counter(_ignored(annotation, categories) for annotation in ignored)
+        return replace(reading, notes={**reading.notes, **notes})
 
     return Source(classes.labels, tuple(items), (*problems, *more), read, tuple(remarks))
 
@@ -87,8 +94,9 @@ def _lost(content: Json, file: Path) -> Problem | None:
     lost = [annotation for annotation in content["annotations"] if annotation["image_id"] not in known]
     if not lost:
         return None
+    number = "1 annotation is" if len(lost) == 1 else f"{len(lost)} annotations are"
     example = f"annotation {lost[0].get('id')} is of picture {lost[0]['image_id']!r}"
-    reason = f"{len(lost)} annotations are of pictures that its list 'images' does not have: {example}; add these to it"
+    reason = f"{number} of pictures that its list 'images' does not have: {example}; add these to it"
     return Problem(file, "annotations without a picture", reason)
 
 
@@ -107,6 +115,13 @@ def _label(annotation: Json, label_of: dict[int, int], unlisted: int | None, ite
             "not have; add it there, or say --others ignore to ignore such regions",
         )
     return label
+
+
+def _ignored(annotation: Json, categories: dict[int, str]) -> str:
+    """The note on an annotation that no class claims."""
+    number = annotation.get("category_id")
+    name = None if number is None else categories.get(int(number))
+    return f"annotations of category {number if name is None else repr(name)}, which no class claims, ignored"
 
 
 def _tools() -> Any:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.importers.classes import MOST_CLASSES, given_labels, made_labels, title
+from segnext.data.importers.classes import MOST_CLASSES, given_colors, made_labels, title
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
 from segnext.data.importers.raster import pack, read_colors
@@ -29,7 +29,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     """Pairs of pictures and colour masks."""
     found, problems = find_pairs(options)
     items, more, remarks = assign_splits(found, options)
-    labels = given_labels(options)
+    labels, further = given_colors(options)
     if labels is None:
         labels, extra = derive(items, options, watch)
         remarks += extra
@@ -37,26 +37,35 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
         void = _VOID.get(labels.name, _BLACK)
         if void not in labels.colors:
             options = replace(options, ignore_colors=(*options.ignore_colors, void))
-    table = ColorTable(labels, options.ignore_colors, options.tolerance or 0.0, options.others == "ignore")
-    return Source(labels, tuple(items), (*problems, *more), lambda item: table.read(item), tuple(remarks))
+    table = ColorTable(labels, options.ignore_colors, options.tolerance or 0.0, options.others == "ignore", further)
+    settings = {"further colours": further} if further else {}
+    return Source(labels, tuple(items), (*problems, *more), table.read, tuple(remarks), settings)
 
 
 class ColorTable:
     """The label of every 24-bit colour, filled in as colours are met; safe to use from several threads."""
 
-    def __init__(self, labels: Labels, ignored: Sequence[Color], tolerance: float, ignore_others: bool) -> None:
-        """Refuse class lists that do not tell classes by colour."""
-        for index, color in enumerate(labels.colors):
-            first = labels.colors.index(color)
-            if first != index or color in ignored:
-                other = f"class '{labels.classes[first]}'" if first != index else "the colour to ignore"
+    def __init__(
+        self,
+        labels: Labels,
+        ignored: Sequence[Color],
+        tolerance: float,
+        ignore_others: bool,
+        further: Sequence[tuple[Color, int]] = (),
+    ) -> None:
+        """Refuse class lists that do not tell classes by colour; `further` are other colours of their labels."""
+        label_of: dict[Color, int] = {}
+        for color, label in [*zip(labels.colors, range(len(labels)), strict=True), *further]:
+            first = label_of.setdefault(color, label)
+            if first != label or color in ignored:
+                other = f"class '{labels.classes[first]}'" if first != label else "the colour to ignore"
                 raise SegNextError(
-                    f"class '{labels.classes[index]}' and {other} share the colour {name(color)}; "
+                    f"class '{labels.classes[label]}' and {other} share the colour {name(color)}; "
                     "give each its own in the class list"
                 )
         self.labels, self.tolerance, self.ignore_others = labels, tolerance, ignore_others
-        self.known = np.array([*labels.colors, *ignored], np.int32)
-        self.label_of = np.array([*range(len(labels)), *[labels.ignore] * len(ignored)], np.int16)
+        self.known = np.array([*label_of, *ignored], np.int32)
+        self.label_of = np.array([*label_of.values(), *[labels.ignore] * len(ignored)], np.int16)
         self.table = np.full(1 << 24, _UNSEEN, np.int16)
         self.table[pack(self.known)] = self.label_of
         self.lock = threading.Lock()
@@ -101,7 +110,8 @@ class ColorTable:
         example = name(unpack(int(colors[order[0]])))
         return (
             f"{item.mask}: holds {', '.join(shown)}{rest}, which no class has (up to {farthest:.0f} from the "
-            f"nearest); say --ignore-color {example}, {near}--others ignore, or add the class"
+            f"nearest); say --ignore-color {example}, {near}--others ignore, or add it to the class list, which "
+            "may name a class again for each further colour"
         )
 
 
@@ -141,6 +151,11 @@ def derive(items: Sequence[Item], options: Options, watch: Watch) -> tuple[Label
     rare = [code for code in chosen if counts[code] < _SLIP * total]
     slips = [f"{name(unpack(code))} ({counts[code]:,} pixels, as in {example[code].mask})" for code in rare]
     remarks = [f"{len(chosen)} classes named after their colours; give them names in dataset.yaml"]
+    if len(chosen) > 2:
+        remarks.append(
+            "colours that mean one class: give them one name in a copy of dataset.yaml, and import into a new folder "
+            "with --classes COPY"
+        )
     if slips:
         remarks.append(f"rare colours, perhaps slips that --ignore-color would ignore: {listed(slips)}")
     return labels, remarks

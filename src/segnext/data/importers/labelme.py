@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     documents = [file for file in files if file.suffix.lower() == ".json"]
     items: list[Item] = []
     problems: list[Problem] = []
-    names: set[str] = set()
+    names: Counter[str] = Counter()
     rename = renaming(options)
     for done, file in enumerate(documents, 1):
         found = _open(file, options.source)
@@ -40,11 +41,11 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
             problems.append(found)
         else:
             items.append(found[0])
-            names |= {*map(rename, found[1])}
+            names.update(map(rename, found[1]))
         watch("JSON files", done, len(documents))
     if not items:
         raise SegNextError(f"{options.source}: there is no labelme JSON file with a picture in it; give their folder")
-    classes = shape_classes(sorted(names - {IGNORED, BACKGROUND}), options)
+    classes = shape_classes({name: names[name] for name in sorted(names.keys() - {IGNORED, BACKGROUND})}, options)
     classes.label_of.update({IGNORED: classes.labels.ignore, BACKGROUND: classes.background})
     used = {item.image.resolve() for item in items}
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES and file.resolve() not in used]
@@ -64,7 +65,7 @@ def _load(file: Path) -> Json | None:
     return content if isinstance(content, dict) and isinstance(content.get("shapes"), list) else None
 
 
-def _open(file: Path, source: Path) -> tuple[Item, set[str]] | Problem:
+def _open(file: Path, source: Path) -> tuple[Item, list[str]] | Problem:
     try:
         content = _load(file)
     except (OSError, ValueError) as error:
@@ -76,7 +77,7 @@ def _open(file: Path, source: Path) -> tuple[Item, set[str]] | Problem:
     named = str(content.get("imagePath") or "").replace("\\", "/")
     beside = [file.with_suffix(suffix) for suffix in sorted(SUFFIXES)]
     image = next((path for path in [file.parent / named, *beside] if path.is_file()), None)
-    labels = {str(shape.get("label")) for shape in content["shapes"]}
+    labels = [str(shape.get("label")) for shape in content["shapes"]]
     name = file.relative_to(source).with_suffix("").as_posix()
     if image is not None:
         return Item(name, image, file), labels
@@ -107,10 +108,13 @@ def _paint(item: Item, classes: Classes, rename: Callable[[object], str]) -> Rea
     draw = ImageDraw.Draw(canvas)
     notes: dict[str, int] = {}
     for number, shape in enumerate(content["shapes"]):
+        name = rename(shape.get("label"))
         try:
-            note = _draw(canvas, draw, shape, classes.label_of[rename(shape.get("label"))])
+            note = _draw(canvas, draw, shape, classes.label_of[name])
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise PairError("bad shape", f"{item.mask}: shape {number} cannot be drawn ({error})") from error
+        if not note and name != IGNORED and classes.label_of[name] == classes.labels.ignore:
+            note = f"shapes of '{name}', which no class claims, ignored"
         if note:
             notes[note] = 1 + notes.get(note, 0)
     return Reading(np.array(canvas), notes)

@@ -46,7 +46,8 @@ class Options:
         source: folder (for COCO also a JSON file) that is read and never written to.
         split_from: "auto" for the source's own split folders or lists, "none" for one split `train`, or a folder
             with lists train.txt, val.txt, ...
-        exif: what masks of EXIF-rotated pictures are drawn on: "upright", "stored", or "auto" where their size tells.
+        exif: what masks of EXIF-rotated pictures are drawn on where their size does not tell: "upright", "stored", or
+            "auto" to refuse them.
         link: hard links to the pictures instead of copies.
         bands: names of the pictures' bands, for dataset.yaml; None for those of `classes`, if any.
         nodata: value in the pictures that stands for "not measured", for dataset.yaml.

@@ -67,23 +67,24 @@ def upright(mask: NDArray[np.uint8], picture: Shape, drawn_on: str) -> tuple[NDA
     Args:
         mask: H x W.
         picture: the picture's shape.
-        drawn_on: "upright", "stored", or "auto" to tell by the size.
+        drawn_on: "upright" or "stored" where the size does not tell, or "auto" to refuse such masks.
 
     Raises:
-        PairError: when sizes differ, or when the size does not tell what the mask was drawn on.
+        PairError: when sizes differ, or when the size does not tell what the mask was drawn on, and `drawn_on` neither.
     """
     size, seen = mask.shape, (picture.height, picture.width)
     stored = seen if picture.orientation in _UNTRANSPOSED else seen[::-1]
-    if drawn_on == "auto" and picture.orientation != 1 and size == seen == stored:
+    unclear = picture.orientation != 1 and seen == stored
+    if unclear and size == seen and drawn_on == "auto":
         raise PairError(
             "rotation unclear",
             f"the picture has EXIF orientation {picture.orientation}, and the mask's size does not tell whether it "
             "was drawn on the picture as seen or as stored; say --exif upright or --exif stored",
         )
-    if size == seen and drawn_on != "stored":
+    if size == stored and (size != seen or (unclear and drawn_on == "stored")):
+        return turn(mask, picture.orientation), True
+    if size == seen:
         return mask, False
-    if size == stored and drawn_on != "upright":
-        return turn(mask, picture.orientation), picture.orientation != 1
     raise PairError(
         "sizes differ",
         f"the mask is {size[1]} x {size[0]}, the picture {seen[1]} x {seen[0]} pixels (width x height); "

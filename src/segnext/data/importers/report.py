@@ -108,6 +108,22 @@ def read_report(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, str],
     return {(record.source, record.mask): record for record in records}
 
 
+def imported_names(folder: Path) -> set[str]:
+    """The pictures that an import brought into `folder`, without images/SPLIT/; none where there was no import.
+
+    Their masks lie on them as they are seen, EXIF orientation applied.
+    """
+    path = folder / FILE
+    lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
+    contents = [content for line in lines if isinstance(content := _parse(line), dict)]
+    return {str(content.get("target", "")).partition("/")[2] for content in contents} - {""}
+
+
+def name_in(picture: Path) -> str:
+    """The name that `imported_names` has for images/SPLIT/NAME; "" for other paths."""
+    return "/".join(picture.parts[2:]) if picture.parts[:1] == ("images",) else ""
+
+
 def start_report(folder: Path, settings: dict[str, Any]) -> IO[str]:
     """Open the report for further lines; settings come first."""
     path = folder / FILE

@@ -15,7 +15,16 @@ from PIL import Image
 from segnext.data.importers.classes import given_bands
 from segnext.data.importers.options import Options
 from segnext.data.importers.raster import picture_shape, upright
-from segnext.data.importers.report import Record, Summary, finish_report, read_report, start_report, to_line
+from segnext.data.importers.report import (
+    Record,
+    Summary,
+    finish_report,
+    imported_names,
+    name_in,
+    read_report,
+    start_report,
+    to_line,
+)
 from segnext.data.importers.source import Item, Mask, PairError, Problem, Source, Watch, quiet
 from segnext.data.init import to_yaml
 from segnext.errors import SegNextError
@@ -39,7 +48,7 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
     _require_apart(options.source, destination)
     source: Source = import_module(f"segnext.data.importers.{kind}").open_source(options, watch)
     bands = given_bands(options)
-    settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict()}
+    settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
     earlier = read_report(destination, settings)
     targets = _targets(source.items)
     writer = _Writer(destination, options, source, earlier)
@@ -77,6 +86,7 @@ class _Writer:
         self.destination, self.options, self.source, self.earlier = destination, options, source, earlier
         self.root = options.source if options.source.is_dir() else options.source.parent
         self.palette = _palette(source.labels)
+        self.settled = imported_names(self.root)  # by an earlier import, whose masks are upright
 
     def run(self, targets: list[tuple[Item, str]]) -> Iterator[Record]:
         """A record for each pair, in order."""
@@ -98,7 +108,7 @@ class _Writer:
             picture = item.embedded() if item.embedded else item.image
             shape = picture_shape(picture)
             reading = self.source.read(item)
-            labels, turned = upright(reading.mask, shape, self.options.exif)
+            labels, turned = upright(reading.mask, shape, self._drawn_on(item))
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))
@@ -121,6 +131,11 @@ class _Writer:
     def is_kept(self, record: Record) -> bool:
         """Whether an earlier run made this record."""
         return self.earlier.get((record.source, record.mask)) is record
+
+    def _drawn_on(self, item: Item) -> str:
+        inside = item.image.is_relative_to(self.root)
+        settled = inside and name_in(item.image.relative_to(self.root)) in self.settled
+        return "upright" if settled else self.options.exif
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix() if file.is_relative_to(self.root) else str(file)

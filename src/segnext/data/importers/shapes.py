@@ -1,6 +1,6 @@
 """What annotations as shapes have in common: their names become classes, and what is not drawn is background."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from segnext.data.alike import alike
@@ -38,11 +38,11 @@ def renaming(options: Options) -> Callable[[object], str]:
     return rename
 
 
-def shape_classes(names: Sequence[str], options: Options) -> Classes:
+def shape_classes(names: Mapping[str, int], options: Options) -> Classes:
     """The class list, the label of each name, and the label of the background.
 
     Args:
-        names: class names of the annotations in the order of the labels that they get without a class list.
+        names: how many annotations have each class name; their order is that of the labels without a class list.
         options: class list, background, and what becomes of names that are not in the class list.
 
     Raises:
@@ -50,7 +50,7 @@ def shape_classes(names: Sequence[str], options: Options) -> Classes:
     """
     labels = given_labels(options)
     if labels is None:
-        labels = made_labels(title(options.source), with_background(names, options))
+        labels = made_labels(title(options.source), with_background(list(names), options))
     missing = [name for name in names if name not in labels.classes]
     if missing and options.others != "ignore":
         near = [name for name in labels.classes if alike([name, missing[0]])]
@@ -60,16 +60,17 @@ def shape_classes(names: Sequence[str], options: Options) -> Classes:
             f"({len(missing)} such names); {other}, or say --others ignore"
         )
     label_of = {name: labels.classes.index(name) if name in labels.classes else labels.ignore for name in names}
-    return Classes(labels, label_of, background_label(labels, options), tuple(_remarks(labels)))
+    return Classes(labels, label_of, background_label(labels, options), tuple(_remarks(labels, names, options)))
 
 
-def _remarks(labels: Labels) -> list[str]:
-    groups = alike(labels.classes)
+def _remarks(labels: Labels, names: Mapping[str, int], options: Options) -> list[str]:
+    # No annotation bears the background's name, so it cannot be given another.
+    groups = alike(labels.classes, {**names, options.background: 1 + sum(names.values())})
     if not groups:
         return []
     shown = "; ".join(" and ".join(f"'{name}'" for name in group) for group in groups)
     merged = ",".join(f"{name}:{group[0]}" for group in groups for name in group[1:])
     return [
-        f"class names that differ in case, blanks or hyphens alone: {shown}; if they mean one class, import anew with "
-        f"--rename '{merged}'"
+        f"class names that differ in case, blanks or hyphens alone: {shown}; if they mean one class, import into "
+        f"a new folder with --rename '{merged}'"
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,7 @@ class Source:
         problems: files that belong to no pair.
         read: labels of a pair; raises SegNextError, best `PairError`. Called from several threads.
         remarks: sentences that people should read.
+        settings: what decides, beside options and labels, what the pairs become; JSON.
     """
 
     labels: Labels
@@ -84,6 +86,7 @@ class Source:
     problems: tuple[Problem, ...]
     read: Callable[[Item], Reading]
     remarks: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def quiet(_does: str, _done: int, _total: int) -> None:

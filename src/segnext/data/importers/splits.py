@@ -120,10 +120,10 @@ def _by_lists(items: Sequence[Item], lists: dict[str, Path], source: Path) -> As
         remarks.append(f"{count} pictures are listed in {both}; they are in {kept} alone, so that it measures honestly")
     rest = UNLISTED if "train" in lists else "train"
     if rest == "train" and len(split_of) < len(items):
-        remarks.append(f"{len(items) - len(split_of)} pairs are in no list; there is none for train, so they are in it")
+        remarks.append(f"pairs in no list, put into train, which has none: {len(items) - len(split_of)}")
     placed = [replace(item, split=split_of.get(number, rest)) for number, item in enumerate(items)]
     if left := sum(item.split == UNLISTED for item in placed):
-        remarks.append(f"{left} pairs are in no list; they are in a split of their own, '{UNLISTED}'")
+        remarks.append(f"pairs in no list, put into a split of their own, '{UNLISTED}': {left}")
     return placed, problems, remarks
 
 
