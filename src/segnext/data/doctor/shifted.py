@@ -6,11 +6,12 @@ from pathlib import Path
 
 from segnext.data.doctor.advice import import_command, named_masks
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.encoding import Encoding, Pair
-from segnext.data.doctor.findings import Finding, Severity, counted, examples
+from segnext.data.doctor.encoding import Encoding
+from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
 from segnext.labels import Labels
 
 SOME = "some-labels-from-one"  # the finding's code
+UNCLEAR = 12  # masks named that may be of either kind
 CHANCE = 0.5  # that masks with a label beyond the classes all lack 0, up to which they are taken for shifted
 
 
@@ -26,26 +27,28 @@ def some_from_one(case: Case, found: Encoding, labels: Labels, outside: Sequence
     beyond = len(labels) + (labels.ignore == len(labels))  # the ignore label is one higher too
     if beyond not in outside or not {*outside} <= {beyond, labels.ignore + 1}:
         return None
-    held = [(pair, values.counts.keys()) for pair in found.numbered if (values := pair[1].mask.values)]
-    shifted = [pair for pair, held_by in held if beyond in held_by]
-    others = [held_by for _, held_by in held if beyond not in held_by]
-    zero = sum(0 in held_by for held_by in others)
-    if not zero or any({0, beyond} <= held_by for _, held_by in held):  # a class that the list lacks, or to be ignored
+    held = [(item.mask, values.counts.keys()) for item, r in found.numbered if (values := r.mask.values)]
+    shifted = [file for file, values in held if beyond in values]
+    zero = sum(0 in values for _, values in held)
+    unclear = [file for file, values in held if not {0, beyond} & values and {*values} != {labels.ignore}]
+    if not zero or any({0, beyond} <= values for _, values in held):  # a class that the list lacks, or to be ignored
         return None
-    if (1 - zero / len(others)) ** len(shifted) > CHANCE:
+    if (len(unclear) / (zero + len(unclear))) ** len(shifted) > CHANCE:
         return None
-    return _finding(case, labels, shifted, beyond, zero, len(others) - zero)
+    return _finding(case, labels, shifted, beyond, zero, unclear)
 
 
-def _finding(case: Case, labels: Labels, shifted: list[Pair], beyond: int, zero: int, unclear: int) -> Finding:
-    masks = [item.mask for item, _ in shifted]
+def _finding(case: Case, labels: Labels, masks: list[Path], beyond: int, zero: int, unclear: list[Path]) -> Finding:
     many = len(masks) > 1
     why = (
         f"labels {beyond} and 0 never occur in one mask: as if {'these were' if many else 'this were'} numbered from "
         f"1, so that every class has the next one's label; no fault if {beyond} is a further label to be ignored"
     )
     if unclear:
-        why += f"; {counted(unclear, 'mask')} with neither 0 nor {beyond} may be of either kind, so look at them too"
+        why += (
+            f"; {counted(len(unclear), 'mask')} with neither 0 nor {beyond} may be of either kind, so look at them and "
+            f"add to the names those that are shifted too: {listed(sorted(map(str, unclear)), UNCLEAR)}"
+        )
     return Finding(
         SOME,
         Severity.ERROR,
