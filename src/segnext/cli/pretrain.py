@@ -1,6 +1,5 @@
 """segnext pretrain: an encoder learns to classify pictures, in a new run or a resumed one."""
 
-import json
 from pathlib import Path
 
 from segnext.cli.runs import exit_code_of, parse_run
@@ -23,8 +22,9 @@ def main(arguments: list[str]) -> int:
 
 def _summarise(out: Path, model: str) -> None:
     """What the run has reached, and what lies where."""
-    lines = map(json.loads, (out / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    measured = [line for line in lines if line["kind"] == "val"]
+    from segnext.training.log import read_log
+
+    _, measured = read_log(out / "log.jsonl")
     if measured:
         best = max(measured, key=lambda line: float(line["top1"]))
         top1, top5 = 100 * best["top1"], 100 * best["top5"]

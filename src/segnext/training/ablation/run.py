@@ -19,6 +19,7 @@ from segnext.model.complexity import count
 from segnext.model.config import Architecture
 from segnext.training.config import TrainConfig
 from segnext.training.data import check_data
+from segnext.training.log import read_log, series
 from segnext.training.loop import train
 
 SETTINGS = "ablation.settings.json"
@@ -160,8 +161,7 @@ def _trained(run: TrainConfig) -> Weights:
 
 def _seconds_per_step(run: TrainConfig) -> float:
     """The median over the second half of the log, when caches and clocks have settled."""
-    lines = [json.loads(line) for line in (Path(run.out) / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    seconds = [line["seconds_per_image"] for line in lines if line["kind"] == "train"]
+    _, seconds = series(read_log(Path(run.out) / "log.jsonl")[0], "seconds_per_image")
     images_per_step = run.batch_size * run.accumulate
     return float(statistics.median(seconds[len(seconds) // 2 :])) * images_per_step
 
