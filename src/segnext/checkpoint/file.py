@@ -113,15 +113,15 @@ def save_safetensors(state: Mapping[str, Tensor], metadata: dict[str, str], path
         name: (tensor.half() if half and tensor.ndim == 4 else tensor).detach().contiguous().cpu()
         for name, tensor in state.items()
     }
-    with replacing(path) as temporary:
-        temporary.write_bytes(_in_order(safetensors.torch.save(stored, metadata)))
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(_in_order(safetensors.torch.save(stored, metadata)))
 
 
-def _in_order(content: bytes) -> bytes:
-    """A safetensors file with its metadata sorted, which the library writes in any order."""
+def _in_order(content: bytes) -> tuple[bytes, memoryview]:
+    """Head and tensors of a safetensors file, the metadata sorted, which the library writes in any order."""
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
-    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+    return struct.pack("<Q", len(text)) + text, memoryview(content)[8 + length :]
