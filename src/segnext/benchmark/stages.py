@@ -74,4 +74,4 @@ class Stages:
 
 
 def _no_confidence() -> NDArray[np.float32]:
-    raise NotImplementedError  # neither the mask nor the overlay has it
+    raise AssertionError("saving a mask and an overlay asks for no confidence")

@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
+RUNS = ("train", "pretrain", "ablate")  # their flags are the fields of a dataclass, which they parse themselves
 
 USAGE = f"""usage: segnext COMMAND ...
 
@@ -75,11 +76,7 @@ def _run(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise SegNextError(f"there is no such command; choose from {', '.join(COMMANDS)}")
     command = importlib.import_module(f"segnext.cli.{name}")
-    if name in (
-        "train",
-        "pretrain",
-        "ablate",
-    ):  # their flags are the fields of a dataclass, which they parse themselves
+    if name in RUNS:
         return int(command.main(arguments))
     parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
     command.add_arguments(parser)

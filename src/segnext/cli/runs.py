@@ -33,16 +33,15 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
         known, others = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise SegNextError(f"{error}; see 'segnext {command} --help'") from error
+    recipe = [] if known.config is None else ["--config", known.config]  # first: flags override it, wherever it is
+    data = [] if known.data is None else ["--data", known.data]
+    others = [*recipe, *others]
     if known.resume is None:
-        recipe = [] if known.config is None else ["--config", known.config]  # first: flags override it, wherever it is
-        data = [] if known.data is None else ["--data", known.data]
-        config = _config(config_class, command, description, [*recipe, *data, *others])
+        config = _config(config_class, command, description, [*others, *data])
         restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0  # torchrun, after a worker was lost
         if not restarted or not (Path(config.out) / "config.yaml").is_file():
             return config, False
         known.resume, others = config.out, []
-    elif known.config is not None:
-        others += ["--config", known.config]
     if others:
         message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
@@ -51,7 +50,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
     file = Path(known.resume) / "config.yaml"
     if not file.is_file():
         raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
-    data = [] if known.data is None else ["--data", known.data]  # which may have been moved since
+    # The data may have been moved since.
     return _config(config_class, command, description, ["--config", str(file), "--out", known.resume, *data]), True
 
 

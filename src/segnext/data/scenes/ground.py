@@ -2,13 +2,10 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segnext.data.scenes.backdrop import pixel_centres
 from segnext.data.scenes.canvas import EYE, PAVEMENT, ROAD, TREE, Canvas, Floats, Point, grain, noise
 from segnext.data.scenes.street import OPEN, Frontage, Random, Street, between
-
-Bools = NDArray[np.bool_]
 
 
 def draw_ground(canvas: Canvas, street: Street, shadows: list[list[Point]], random: Random) -> None:

@@ -1,12 +1,9 @@
 """What runs the network."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-EngineName = Literal["auto", "torch", "openvino", "onnxruntime"]
-Precision = Literal["auto", "fp32", "bf16"]
 
 Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of 32
 Logits = NDArray[np.float32]  # (H / 8, W / 8, classes), or a quarter of both where the decoder takes in stage 1
