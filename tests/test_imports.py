@@ -33,10 +33,10 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE | {"figures", "data", "inference"},
     "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
-    "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
+    "bench": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
     "cli": BASE
     | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "benchmark"},
+    | {"pretraining", "bench"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scenes import draw_scene
 
 from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
@@ -20,7 +21,6 @@ from segnext.data.importers.pairs import find_pairs
 from segnext.data.importers.raster import turn
 from segnext.data.importers.run import import_dataset
 from segnext.data.importers.splits import assign_splits
-from segnext.data.scenes import draw_scene
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
