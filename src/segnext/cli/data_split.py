@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
-    from segnext.cli.progress import progress
     from segnext.data import split  # numpy and pillow load slowly
+    from segnext.progress import progress
 
     with progress("files") as watch:
         if not args.dry_run and (count := split.finish_split(args.folder, watch)) is not None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from segnext.data.importers.labels import LabelReader, table
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
-from segnext.data.importers.source import Source, Watch, quiet
+from segnext.data.importers.source import Source
 from segnext.data.importers.splits import assign_splits
 from segnext.data.known import known_labels
+from segnext.progress import Watch, quiet
 
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:

@@ -7,9 +7,10 @@ from segnext.data.importers.named import named_items
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs
 from segnext.data.importers.raster import read_grey
-from segnext.data.importers.source import EXCHANGED, Item, PairError, Reading, Source, Watch, quiet
+from segnext.data.importers.source import EXCHANGED, Item, PairError, Reading, Source
 from segnext.data.importers.splits import assign_splits
 from segnext.errors import SegNextError
+from segnext.progress import Watch, quiet
 
 NAMES = ("background", "foreground")
 _COLORS = ((0, 0, 0), (230, 60, 60))

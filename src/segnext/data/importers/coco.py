@@ -18,10 +18,12 @@ import numpy as np
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import walk
 from segnext.data.importers.shapes import renaming, shape_classes
-from segnext.data.importers.source import Item, PairError, Problem, Reading, Source, Watch, listed, quiet
+from segnext.data.importers.source import Item, PairError, Problem, Reading, Source
 from segnext.data.importers.splits import assign_splits, split_name
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 Json = dict[str, Any]
 _OTHER = re.compile("captions|person_keypoints|panoptic|image_info")

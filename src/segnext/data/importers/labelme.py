@@ -16,10 +16,11 @@ from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import walk
 from segnext.data.importers.raster import picture_shape
 from segnext.data.importers.shapes import Classes, renaming, shape_classes
-from segnext.data.importers.source import Item, PairError, Problem, Reading, Source, Watch, quiet
+from segnext.data.importers.source import Item, PairError, Problem, Reading, Source
 from segnext.data.importers.splits import assign_splits
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.progress import Watch, quiet
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # labels that have a meaning in labelme
 

@@ -25,12 +25,13 @@ from segnext.data.importers.report import (
     start_report,
     to_line,
 )
-from segnext.data.importers.source import Item, Mask, PairError, Problem, Source, Watch, quiet
+from segnext.data.importers.source import Item, Mask, PairError, Problem, Source
 from segnext.data.init import to_yaml
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.progress import Watch, quiet
 
 WORKERS = 2
 ALL_IGNORED = "masks that hold nothing but the ignore label"

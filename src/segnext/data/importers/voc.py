@@ -12,10 +12,12 @@ from segnext.data.importers.labels import IGNORE, LabelReader, derive, table
 from segnext.data.importers.options import Options
 from segnext.data.importers.pairs import find_pairs, walk
 from segnext.data.importers.raster import is_indexed, pack, read_colors, read_values
-from segnext.data.importers.source import PairError, Problem, Source, Watch, listed, quiet
+from segnext.data.importers.source import PairError, Problem, Source
 from segnext.data.importers.splits import assign_splits
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
 
