@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segnext.data.init import init_dataset
+from segnext.data.curate.init import init_dataset
 from segnext.data.known import known_labels
 from segnext.data.scenes.backdrop import draw_fronts, draw_sky, draw_skyline
 from segnext.data.scenes.canvas import Canvas
