@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scenes import draw_scene
 
 from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
@@ -20,7 +21,6 @@ from segnext.data.formats.pairs import find_pairs
 from segnext.data.formats.raster import turn
 from segnext.data.formats.run import import_dataset
 from segnext.data.formats.splits import assign_splits
-from segnext.data.scenes import draw_scene
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 

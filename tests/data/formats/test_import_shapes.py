@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scenes import draw_scene
 
 from segnext.data.folder import Folder, read_mask
 from segnext.data.formats.coco import _runs
@@ -20,7 +21,6 @@ from segnext.data.formats.options import Options
 from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.data.known import known_labels
-from segnext.data.scenes import draw_scene
 from segnext.errors import SegNextError
 
 Array = NDArray[np.uint8]

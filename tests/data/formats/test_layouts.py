@@ -25,6 +25,7 @@ from public_trees import (
     values,
     voc,
 )
+from scenes import write_scenes
 
 from segnext.data.coding import Window
 from segnext.data.folder import Folder, Pair
@@ -36,7 +37,6 @@ from segnext.data.formats.public.open import OPENERS, DataSet, open_data
 from segnext.data.formats.public.pascal_context import FREQUENT
 from segnext.data.formats.public.tiles import tiles
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 
 # Format, tree, the pictures of each split, and the labels of a row of the first train picture's mask.

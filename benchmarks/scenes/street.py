@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segnext.data.scenes.canvas import Color, Floats
+from scenes.canvas import Color, Floats
 
 HOUSE, SHOP, WALL, HEDGE, FENCE_PANEL, OPEN = range(6)  # what stands along the street
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from segnext.data.scenes.canvas import CAR, Canvas, Color, Point, disc, rectangle
-from segnext.data.scenes.street import Random, between, pick
+from scenes.canvas import CAR, Canvas, Color, Point, disc, rectangle
+from scenes.street import Random, between, pick
 
 PAINTS: tuple[Color, ...] = (
     (178, 182, 186), (120, 124, 130), (52, 54, 60), (30, 32, 36), (206, 208, 206), (40, 52, 92), (120, 28, 30),

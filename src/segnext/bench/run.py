@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from segnext.benchmark.measure import Progress, measure
-from segnext.benchmark.profile import Profile
-from segnext.benchmark.report import Report
-from segnext.benchmark.task import Task
-from segnext.benchmark.ways import OURS, Way
-from segnext.benchmark.work import operations
-from segnext.benchmark.worker import Worker
+from segnext.bench.measure import Progress, measure
+from segnext.bench.profile import Profile
+from segnext.bench.report import Report
+from segnext.bench.task import Task
+from segnext.bench.ways import OURS, Way
+from segnext.bench.work import operations
+from segnext.bench.worker import Worker
 from segnext.checkpoint.header import WeightsFile
 
 

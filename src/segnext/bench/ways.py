@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from segnext.allocator import keep_pages
-from segnext.benchmark.stages import Pipeline, Stages
-from segnext.benchmark.task import Task
+from segnext.bench.stages import Pipeline, Stages
+from segnext.bench.task import Task
 from segnext.checkpoint.header import WeightsFile
 from segnext.errors import SegNextError
 from segnext.inference.engines import ENGINES, INSTALL
@@ -97,16 +97,16 @@ def _configure(way: Way) -> None:
 
 def _pipeline(way: Way, task: Task, classes: int) -> Pipeline:
     if way.network != OURS:
-        from segnext.benchmark.peers import openvino_peer, plain_peer
+        from segnext.bench.peers import openvino_peer, plain_peer
 
         if way.engine == "plain":
             return plain_peer(way.network, classes)
         return openvino_peer(way.network, classes, way.precision, task.picture, task.folder, own=way.own_labels)
     if way.engine == "plain":
-        from segnext.benchmark.plain import plain
+        from segnext.bench.plain import plain
 
         return plain(task.weights)
-    from segnext.benchmark.ours import ours
+    from segnext.bench.ours import ours
 
     return ours(task.weights, way.engine, way.precision)
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnext.benchmark.ours import network_input
-from segnext.benchmark.stages import Covered, Mask, Pipeline, Size
+from segnext.bench.ours import network_input
+from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.file import load_weights
 from segnext.preprocess import Image
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from segnext.benchmark.measure import Measured
-from segnext.benchmark.picture import COLORS, lengths
-from segnext.benchmark.ways import Way
+from segnext.bench.measure import Measured
+from segnext.bench.picture import COLORS, lengths
+from segnext.bench.ways import Way
 
 
 def test_the_parts_add_up_to_the_figure_beside_them() -> None:

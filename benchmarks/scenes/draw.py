@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scenes.backdrop import draw_fronts, draw_sky, draw_skyline
+from scenes.canvas import Canvas
+from scenes.ground import draw_ground
+from scenes.layout import draw_gardens, place_things
+from scenes.street import Random, between, draw_street
 from segnext.data.curate.init import init_dataset
 from segnext.data.known import known_labels
-from segnext.data.scenes.backdrop import draw_fronts, draw_sky, draw_skyline
-from segnext.data.scenes.canvas import Canvas
-from segnext.data.scenes.ground import draw_ground
-from segnext.data.scenes.layout import draw_gardens, place_things
-from segnext.data.scenes.street import Random, between, draw_street
 from segnext.errors import SegNextError
 from segnext.files import replacing
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from segnext.benchmark.worker import Worker, peak_rss
+from segnext.bench.worker import Worker, peak_rss
 from segnext.errors import SegNextError
 
 

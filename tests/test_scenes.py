@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from draw_scenes import main
 from PIL import Image
+from scenes import draw_scene, write_scenes
+from scenes.canvas import BICYCLIST, CAR, PAVEMENT, POLE, ROAD, SKY, TREE, noise_table
 
 from segnext.data.known import known_labels
-from segnext.data.scenes import draw_scene, write_scenes
-from segnext.data.scenes.__main__ import main
-from segnext.data.scenes.canvas import BICYCLIST, CAR, PAVEMENT, POLE, ROAD, SKY, TREE, noise_table
 from segnext.errors import SegNextError
 from segnext.labels import Labels
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def checksum(seed: int) -> int:
@@ -26,10 +28,10 @@ def test_a_seed_gives_the_same_scene_again_and_in_another_process() -> None:
     here = checksum(5)
     assert checksum(5) == here != checksum(6)
     code = (
-        "import zlib; from segnext.data.scenes import draw_scene; image, labels = draw_scene(5, 64, 96); "
+        "import zlib; from scenes import draw_scene; image, labels = draw_scene(5, 64, 96); "
         "print(zlib.crc32(labels.tobytes(), zlib.crc32(image.tobytes())))"
     )
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=BENCHMARKS)
     assert int(there.stdout) == here
 
 
@@ -117,15 +119,19 @@ def test_written_scenes_are_a_data_set(tmp_path: Path) -> None:
     assert len(pictures) == 5
 
 
-def test_the_module_draws_a_picture_and_its_labels(tmp_path: Path) -> None:
-    main([str(tmp_path / "street.png"), "--seed", "3", "--size", "40", "60"])
-    image, labels = draw_scene(3, 40, 60)
-    with Image.open(tmp_path / "street.png") as drawn, Image.open(tmp_path / "street.labels.png") as mask:
+def test_the_script_draws_a_data_set(tmp_path: Path) -> None:
+    main([str(tmp_path / "set"), "--train", "1", "--val", "1", "--size", "40", "60"])
+    image, labels = draw_scene(1, 40, 60)
+    with (
+        Image.open(tmp_path / "set/images/val/0000.png") as drawn,
+        Image.open(tmp_path / "set/masks/val/0000.png") as mask,
+    ):
         assert (np.asarray(drawn) == image).all()
         assert (np.asarray(mask) == labels).all()
 
 
-def test_the_module_says_when_it_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_says_when_it_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(SystemExit):
-        main([str(tmp_path / "nowhere" / "street.png"), "--size", "16", "16"])
-    assert "nowhere" in capsys.readouterr().err
+        main([str(tmp_path / "file"), "--size", "16", "16"])
+    assert "file" in capsys.readouterr().err

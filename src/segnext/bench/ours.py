@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segnext.benchmark.stages import Covered, Mask, Pipeline, Size
+from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.header import WeightsFile
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.prepare import prepare, resized

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from segnext.benchmark.limits import DTYPES, Limits
+from segnext.bench.limits import DTYPES, Limits
 from segnext.model.config import ModelConfig
 from segnext.model.fold import fold
 from segnext.model.network import build

@@ -9,11 +9,11 @@ from statistics import median
 
 import numpy as np
 
-from segnext.benchmark.limits import Limits, Probe
-from segnext.benchmark.stages import STAGES
-from segnext.benchmark.task import Task
-from segnext.benchmark.ways import OURS, Way, open_way
-from segnext.benchmark.worker import Worker
+from segnext.bench.limits import Limits, Probe
+from segnext.bench.stages import STAGES
+from segnext.bench.task import Task
+from segnext.bench.ways import OURS, Way, open_way
+from segnext.bench.worker import Worker
 
 WARM_UP = 2  # rounds that do not count
 PAUSE = 0.02  # seconds after which the threads of the process before have gone to sleep

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from segnext.benchmark.ours import network_input
-from segnext.benchmark.task import Task
+from segnext.bench.ours import network_input
+from segnext.bench.task import Task
 from segnext.checkpoint.header import WeightsFile
 from segnext.imageio import read_image
 

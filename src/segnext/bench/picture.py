@@ -7,9 +7,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from segnext.benchmark.measure import Measured
-from segnext.benchmark.report import Report
-from segnext.benchmark.ways import OURS
+from segnext.bench.measure import Measured
+from segnext.bench.report import Report
+from segnext.bench.ways import OURS
 from segnext.files import replacing
 
 DPI = 120

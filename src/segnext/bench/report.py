@@ -9,11 +9,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from segnext.benchmark.limits import Limits
-from segnext.benchmark.measure import Measured
-from segnext.benchmark.stages import STAGES
-from segnext.benchmark.ways import OURS
-from segnext.benchmark.work import Operation
+from segnext.bench.limits import Limits
+from segnext.bench.measure import Measured
+from segnext.bench.stages import STAGES
+from segnext.bench.ways import OURS
+from segnext.bench.work import Operation
 from segnext.kernels.threads import cores
 
 

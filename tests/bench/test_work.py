@@ -3,8 +3,8 @@
 import pytest
 from conftest import CONFIG
 
-from segnext.benchmark.limits import Limits
-from segnext.benchmark.work import Operation, operations
+from segnext.bench.limits import Limits
+from segnext.bench.work import Operation, operations
 from segnext.model.complexity import count
 
 LIMITS = Limits({"fp32": 100.0, "bf16": 1000.0}, {10: 50.0, 1000: 5.0})

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from segnext.data.scenes.backdrop import pixel_centres
-from segnext.data.scenes.canvas import EYE, PAVEMENT, ROAD, TREE, Canvas, Floats, Point, grain, noise
-from segnext.data.scenes.street import OPEN, Frontage, Random, Street, between
+from scenes.backdrop import pixel_centres
+from scenes.canvas import EYE, PAVEMENT, ROAD, TREE, Canvas, Floats, Point, grain, noise
+from scenes.street import OPEN, Frontage, Random, Street, between
 
 
 def draw_ground(canvas: Canvas, street: Street, shadows: list[list[Point]], random: Random) -> None:

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from segnext.data.scenes.canvas import EYE, FENCE, POLE, SIGN, TREE, Canvas, Color, Point, disc, grain, noise, rectangle
-from segnext.data.scenes.street import LEAVES, Random, between, pick
+from scenes.canvas import EYE, FENCE, POLE, SIGN, TREE, Canvas, Color, Point, disc, grain, noise, rectangle
+from scenes.street import LEAVES, Random, between, pick
 
 METAL: tuple[Color, ...] = ((112, 116, 118), (72, 76, 78), (50, 56, 54), (140, 142, 140))
 

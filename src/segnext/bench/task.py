@@ -82,16 +82,16 @@ def with_random_weights(model: str, classes: int, picture: Path, folder: Path) -
 
 
 def drawn_picture(height: int, width: int, folder: Path) -> Path:
-    """A street scene as a JPEG file, the same at every call.
-
-    Raises:
-        SegNextError: when a side is under 16 pixels.
-    """
+    """Coloured clouds of every size, as photographs have, in a JPEG file; the same at every call."""
+    import cv2
+    import numpy as np
     import PIL.Image
 
-    from segnext.data.scenes import draw_scene
-
-    image, _ = draw_scene(0, height, width)
-    file = folder / "street.jpg"
-    PIL.Image.fromarray(image).save(file, quality=95)
+    random = np.random.Generator(np.random.PCG64(0))
+    picture = random.normal(128, 6, (height, width, 3)).astype(np.float32)
+    for side in (3, 6, 12, 24, 48, 96, 192):
+        clouds = random.uniform(-1, 1, (side, side, 3)).astype(np.float32)
+        picture += 120 / side**0.5 * cv2.resize(clouds, (width, height), interpolation=cv2.INTER_CUBIC)
+    file = folder / "drawn.jpg"
+    PIL.Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(file, quality=95)
     return file

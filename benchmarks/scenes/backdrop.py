@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.scenes.canvas import (
+from scenes.canvas import (
     BUILDING,
     EYE,
     FENCE,
@@ -20,7 +20,7 @@ from segnext.data.scenes.canvas import (
     Floats,
     noise,
 )
-from segnext.data.scenes.street import (
+from scenes.street import (
     FENCE_PANEL,
     HEDGE,
     OPEN,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segnext.data.scenes.canvas import BICYCLIST, PEDESTRIAN, Canvas, Color, Point, disc
-from segnext.data.scenes.street import Random, between, pick
+from scenes.canvas import BICYCLIST, PEDESTRIAN, Canvas, Color, Point, disc
+from scenes.street import Random, between, pick
 
 COATS: tuple[Color, ...] = (
     (28, 28, 32), (40, 44, 60), (70, 62, 52), (96, 34, 34), (54, 62, 52), (110, 100, 88), (34, 52, 84), (150, 146, 140),

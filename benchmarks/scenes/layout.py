@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from segnext.data.scenes.backdrop import draw_end_wall
-from segnext.data.scenes.canvas import Canvas, Point
-from segnext.data.scenes.furniture import (
+from scenes.backdrop import draw_end_wall
+from scenes.canvas import Canvas, Point
+from scenes.furniture import (
     draw_bollard,
     draw_bush,
     draw_lamp_post,
@@ -16,9 +16,9 @@ from segnext.data.scenes.furniture import (
     draw_traffic_light,
     draw_tree,
 )
-from segnext.data.scenes.people import draw_bicyclist, draw_pedestrian
-from segnext.data.scenes.street import SHOP, Random, Street, between
-from segnext.data.scenes.vehicles import Vehicle, draw_vehicle, make_vehicle
+from scenes.people import draw_bicyclist, draw_pedestrian
+from scenes.street import SHOP, Random, Street, between
+from scenes.vehicles import Vehicle, draw_vehicle, make_vehicle
 
 Draw = Callable[[Canvas, float, float, Random], None]
 

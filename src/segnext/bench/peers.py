@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segnext.benchmark.ours import network_input, our_labels
-from segnext.benchmark.stages import Covered, Mask, Pipeline, Size
+from segnext.bench.ours import network_input, our_labels
+from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.imageio import read_image
 from segnext.preprocess import Preprocess
 
@@ -25,7 +25,7 @@ def plain_peer(name: str, classes: int) -> Pipeline:
     """The package's own way."""
     import torch
 
-    from segnext.benchmark.plain import to_nchw
+    from segnext.bench.plain import to_nchw
 
     model = _model(name, classes)
 
@@ -79,7 +79,7 @@ def _own_labels() -> Any:
     import transformers
     from transformers.modeling_outputs import SemanticSegmenterOutput
 
-    from segnext.benchmark.plain import whole_pixels
+    from segnext.bench.plain import whole_pixels
 
     # Without torchvision, newer versions have a class of another name for the same.
     kind = getattr(transformers, "SegformerImageProcessorPil", None) or transformers.SegformerImageProcessor
