@@ -7,7 +7,7 @@ default it adds to all of them.
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from segnext.data.readers import Format
+from segnext.data.formats.public import Format
 from segnext.inference.testing import WHOLE, Testing
 from segnext.plain import to_yaml
 from segnext.training.config import Optimizer, Schedule, TrainConfig

@@ -24,9 +24,10 @@ class Broken(io.StringIO):
         raise BrokenPipeError
 
 
-@pytest.mark.parametrize(
-    "stream", [None, closed(), Broken(), io.StringIO()], ids=["absent", "closed", "broken", "file"]
-)
+STREAMS = {"absent": None, "closed": closed(), "broken": Broken(), "file": io.StringIO()}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS.keys())
 def test_nothing_ends_the_work(stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stderr", "stdout"):
         monkeypatch.setattr(sys, name, stream)
@@ -39,12 +40,13 @@ def test_nothing_ends_the_work(stream: io.StringIO | None, monkeypatch: pytest.M
 
 def test_a_terminal_sees_a_bar_for_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     with progress("pairs") as watch:
         watch("look [x]", 1, 2)
         watch("move", 5, 10)
         watch("single", 1, 1)
-    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    shown = terminal.getvalue()
     assert "look [x]" in shown
     assert "5/10" in shown
     assert "pairs/s" in shown

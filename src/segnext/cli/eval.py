@@ -13,7 +13,7 @@ from segnext.plain import write_json
 from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.data.readers.open import DataSet
+    from segnext.data.formats.public.open import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace) -> Measured:
-    from segnext.data.readers.open import open_data
+    from segnext.data.formats.public.open import open_data
     from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 
