@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.data.scenes import write_scenes
 from segnext.inference.segmenter import Segmenter

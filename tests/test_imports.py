@@ -25,11 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "bands": {"errors", "preprocess", "imageio"},
     "kernels": set(),
     "model": {"errors", "kernels"},
-    "checkpoint": BASE | {"model"},
+    "checkpoint": BASE | {"model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures"},
-    "inference": BASE
-    | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
-    "evaluation": BASE | {"figures", "data", "inference"},
+    "inference": BASE | {"allocator", "kernels", "model", "checkpoint"},
+    "evaluation": BASE | {"figures", "data", "checkpoint", "inference"},
     "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
     "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
