@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.checkpoint.find import DEFAULT
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.inference.load import load
 from segnext.inference.look import look
