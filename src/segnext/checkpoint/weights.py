@@ -16,6 +16,7 @@ from segnext.checkpoint.tensors import read_metadata, read_tensors, save_tensors
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, check
+from segnext.plain import with_tuples
 from segnext.preprocess import Bands, Preprocess
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
         )
     try:
         content = json.loads(metadata["segnext"])
-        config = ModelConfig(**_with_tuples(content["model"]))
+        config = ModelConfig(**with_tuples(content["model"]))
         preprocess = _preprocess(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
         check(config)
@@ -200,9 +201,4 @@ def encoder_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
 
 def _preprocess(fields: dict[str, Any]) -> Preprocess:
     bands = fields.get("bands")
-    return Preprocess(**_with_tuples(fields | {"bands": bands and Bands(**_with_tuples(bands))}))
-
-
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where our dataclasses have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return Preprocess(**with_tuples(fields | {"bands": bands and Bands(**with_tuples(bands))}))

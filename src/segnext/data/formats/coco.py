@@ -18,10 +18,12 @@ import numpy as np
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import walk
 from segnext.data.formats.shapes import renaming, shape_classes
-from segnext.data.formats.source import Item, PairError, Problem, Reading, Source, Watch, listed, quiet
+from segnext.data.formats.source import Item, PairError, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits, split_name
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 Json = dict[str, Any]
 _OTHER = re.compile("captions|person_keypoints|panoptic|image_info")

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from segnext.data.formats.options import Options
-from segnext.data.formats.source import Item, Problem, listed
+from segnext.data.formats.source import Item, Problem
 from segnext.data.names import bare_stem, folders_of, stem_of
 from segnext.data.pairing import Pairing, pair
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.words import listed
 
 
 def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:

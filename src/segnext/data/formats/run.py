@@ -26,11 +26,12 @@ from segnext.data.formats.report import (
     start_report,
     to_line,
 )
-from segnext.data.formats.source import Item, Mask, PairError, Problem, Source, Watch, quiet
+from segnext.data.formats.source import Item, Mask, PairError, Problem, Source
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.progress import Watch, quiet
 
 WORKERS = 2
 ALL_IGNORED = "masks that hold nothing but the ignore label"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import walk
-from segnext.data.formats.source import Item, Problem, listed
+from segnext.data.formats.source import Item, Problem
 from segnext.data.names import split_of, tokens
 from segnext.data.split_lists import SUFFIXES, find_lists
 from segnext.errors import SegNextError
+from segnext.words import listed
 
 LEAST_LEAKING = ("test", "val", "train")  # a pair in several lists belongs to the first of these
 OWN = ("train_extra",)  # splits of a name of their own

@@ -12,10 +12,12 @@ from segnext.data.formats.labels import IGNORE, LabelReader, derive, table
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs, walk
 from segnext.data.formats.raster import is_indexed, pack, read_colors, read_values
-from segnext.data.formats.source import PairError, Problem, Source, Watch, listed, quiet
+from segnext.data.formats.source import PairError, Problem, Source
 from segnext.data.formats.splits import assign_splits
 from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
 
