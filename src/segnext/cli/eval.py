@@ -12,7 +12,7 @@ from segnext.cli.progress import progress
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
-    from segnext.data.formats.public.open import DataSet
+    from segnext.data.folder import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
