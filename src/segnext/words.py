@@ -22,7 +22,7 @@ def listed(values: Iterable[object], most: int = 8) -> str:
 def percent(ratio: float, digits: int = 1, sign: str = " %") -> str:
     """A ratio of 0..1 as "25.6 %"; what is there never reads as nothing, and what is not defined (NaN) is a dash."""
     if math.isnan(ratio):
-        return "-"
+        return f"-{sign}"
     smallest = 10.0**-digits
     return f"<{smallest:.{digits}f}{sign}" if 0 < 100 * ratio < smallest / 2 else f"{100 * ratio:.{digits}f}{sign}"
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import require_writable
 from segnext.errors import SegNextError
+from segnext.plain import write_json
+from segnext.progress import progress
 
 if TYPE_CHECKING:
     from segnext.data.folder import DataSet

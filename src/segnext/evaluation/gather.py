@@ -87,11 +87,4 @@ def _details(segmenter: Segmenter) -> dict[str, Any]:
     parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
     if provenance:
         parts["provenance"] = provenance
-    return {name: _plain(part) for name, part in parts.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    return parts

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import yaml
 
 from segnext.checkpoint.encoder import STEM, Start, start_encoder
 from segnext.checkpoint.finetune import start_network
-from segnext.data.doctor.findings import counted
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -21,10 +19,12 @@ from segnext.labels import Labels
 from segnext.model.mscan import MSCAN
 from segnext.model.network import SegNeXt
 from segnext.model.trainable import Trainable
+from segnext.plain import to_yaml
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, RunConfig, TrainConfig
 from segnext.training.processes import Processes
 from segnext.training.sync_norm import synchronise
+from segnext.words import counted
 
 C = TypeVar("C", bound=RunConfig)
 
@@ -79,7 +79,10 @@ def _keep_total(config: C, processes: Processes) -> C:
     each = total // count
     size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
     if processes.main:
-        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
+        print(
+            f"{counted(count, 'device')} instead of those before: batch_size {size} and accumulate {each // size}",
+            flush=True,
+        )
     return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
 
 
@@ -100,16 +103,12 @@ def require_total_batch(config: RunConfig, devices: int) -> None:
         for size in dict.fromkeys((most, fewest)):
             choices.append(f"--batch_size {size} --accumulate {each // size}")
     if total % (batch * passes) == 0:
-        choices.append(f"{_devices(total // (batch * passes))} (torchrun --nproc_per_node)")
+        choices.append(f"{counted(total // (batch * passes), 'device')} (torchrun --nproc_per_node)")
     choices.append(f"--total_batch {devices * batch * passes}, which is another recipe")
     raise SegNextError(
-        f"total_batch is {total}, but {_devices(devices)} x batch_size {batch} x "
+        f"total_batch is {total}, but {counted(devices, 'device')} x batch_size {batch} x "
         f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
     )
-
-
-def _devices(count: int) -> str:
-    return f"{count} device" if count == 1 else f"{count} devices"
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
@@ -235,14 +234,6 @@ def write_recipe(config: RunConfig) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            settings = _plain(asdict(config))  # type: ignore[call-overload]
-            temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+            temporary.write_text(to_yaml(asdict(config)), encoding="utf-8")  # type: ignore[call-overload]
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -1,7 +1,7 @@
 """What a data set holds: sizes, class pixels, means and deviations of the bands."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,8 @@ from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands
+from segnext.progress import Watch
 
-Watch = Callable[[str, int, int], None]
 RGB = ("red", "green", "blue")
 
 

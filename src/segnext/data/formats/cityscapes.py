@@ -6,10 +6,11 @@ from pathlib import Path
 from segnext.data.formats.labels import IGNORE, LabelReader, mapped
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
-from segnext.data.formats.source import Item, Problem, Reading, Source, Watch, quiet
+from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits, split_name
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
+from segnext.progress import Watch, quiet
 
 # id -> train id, the public table of the cityscapesScripts; all other ids are ignored.
 IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)

@@ -18,11 +18,12 @@ import numpy as np
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
 from segnext.data.formats.shapes import renaming, shape_classes
-from segnext.data.formats.source import Item, Problem, Reading, Source, Watch, quiet
+from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits, split_name
 from segnext.data.masks import PairError
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.progress import Watch, quiet
 from segnext.words import listed
 
 Json = dict[str, Any]

@@ -16,11 +16,12 @@ from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
 from segnext.data.formats.rotation import picture_shape
 from segnext.data.formats.shapes import Classes, renaming, shape_classes
-from segnext.data.formats.source import Item, Problem, Reading, Source, Watch, quiet
+from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits
 from segnext.data.masks import PairError
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
+from segnext.progress import Watch, quiet
 
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # labels that have a meaning in labelme
 

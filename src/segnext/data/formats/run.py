@@ -26,12 +26,13 @@ from segnext.data.formats.report import (
     to_line,
 )
 from segnext.data.formats.rotation import laid_on, picture_shape
-from segnext.data.formats.source import Item, Problem, Source, Watch, quiet
+from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.progress import Watch, quiet
 
 WORKERS = 2
 ALL_IGNORED = "masks that hold nothing but the ignore label"

@@ -8,7 +8,6 @@ from typing import Any
 from segnext.data.masks import Mask
 from segnext.labels import Labels
 
-Watch = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 EXCHANGED = "masks in which the two classes were exchanged"  # a note
 
 
@@ -75,7 +74,3 @@ class Source:
     read: Callable[[Item], Reading]
     remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
-
-
-def quiet(_does: str, _done: int, _total: int) -> None:
-    """A `Watch` that shows nothing."""

@@ -11,11 +11,12 @@ from segnext.data.formats.classes import DERIVE, given_labels
 from segnext.data.formats.labels import IGNORE, LabelReader, derive, table
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of, find_pairs
-from segnext.data.formats.source import Problem, Source, Watch, quiet
+from segnext.data.formats.source import Problem, Source
 from segnext.data.formats.splits import assign_splits
 from segnext.data.known import known_labels, labels_for_count
 from segnext.data.masks import PairError, is_indexed, pack, read_colors, read_values
 from segnext.errors import SegNextError
+from segnext.progress import Watch, quiet
 from segnext.words import listed
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
