@@ -9,9 +9,8 @@ from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
 from segnext.data.doctor.findings import Severity
-from segnext.data.folder import Pair
+from segnext.data.folder import DataSet, Pair
 from segnext.data.formats.public.layout import Layout
-from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
