@@ -91,9 +91,16 @@ def _mend_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or stream.closed:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+            setattr(sys, name, _Nowhere())
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
+
+
+class _Nowhere(io.TextIOBase):
+    """A stream for what nobody will read."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 def _report(name: str, error: Exception, debug: bool) -> None:

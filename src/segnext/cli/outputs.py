@@ -18,7 +18,7 @@ STDOUT = Path("-")  # in place of a file, for programs
 
 def show(line: str) -> None:
     """Print a line; what is in file names does nothing to the terminal."""
-    print(printable(line))
+    print(printable(line), flush=True)
 
 
 def complain(command: str, message: str) -> None:
@@ -53,6 +53,11 @@ def write_results(content: Any, path: Path, what: str = "json") -> None:
     else:
         plain.write_json(content, path)
         show(f"{what}: {path}")
+
+
+def beside(json_file: Path | None, ending: str) -> Path | None:
+    """The picture that is drawn when none is named: NAME.ENDING beside NAME.json, where that is asked for."""
+    return None if json_file in (None, STDOUT) else json_file.with_name(json_file.stem + ending)
 
 
 def require_writable(path: Path, flag: str) -> None:

@@ -58,7 +58,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
         if restarted and (Path(found[0].out) / "config.yaml").is_file():
             found = reader.config(_resumed(command, found[0].out, None, {}, reader)), True
     if printing:
-        print(to_yaml(dataclasses.asdict(found[0])), end="")  # type: ignore[call-overload]
+        print(to_yaml(dataclasses.asdict(found[0])), end="")
         raise SystemExit
     return found
 

@@ -15,8 +15,10 @@ EXAMPLES = {int: ("256", "256", "3", "1"), float: ("0.5", "2.0", "1.0", "1.5")}
 PLACES = {int: "N", float: "X", bool: "true|false"}
 CHOICES = 4  # that a flag's place in the help shows; of more, the field's name
 # The fields that people set first, by any kind of run that has them.
-FIRST = ("data", "out", "model", "from_weights", "encoder_weights", "iterations", "epochs", "batch_size", "crop", "size")
-FIRST_TOO = ("optimizer.lr", "device")
+FIRST = (
+    *("data", "out", "model", "from_weights", "iterations", "epochs", "batch_size", "crop", "size", "optimizer.lr"),
+    "device",
+)
 SPELLED = {"from_weights": "from"}  # a field cannot have this name, which is a word of Python
 
 
@@ -115,11 +117,11 @@ def help_text(command: str, description: str, settings: tuple[Setting, ...]) -> 
         )
     )
     shown = argparse.ArgumentParser(
-        usage="", add_help=False, formatter_class=lambda prog: argparse.HelpFormatter(prog, 36, 36, 120)
+        usage="", add_help=False, formatter_class=lambda prog: argparse.HelpFormatter(prog, 2, 34, 120)
     )
     first = shown.add_argument_group("used first")
     for setting in every(settings):
-        if setting.name in (*FIRST, *FIRST_TOO):
+        if setting.name in FIRST:
             _add(first, setting)
     first.add_argument("--config", metavar="FILE", help="recipe (YAML); flags override its fields")
     first.add_argument("--resume", metavar="RUN", help="go on with a run; takes no other flag but --data")
@@ -131,30 +133,33 @@ def help_text(command: str, description: str, settings: tuple[Setting, ...]) -> 
         if setting.parts:
             group = shown.add_argument_group(setting.name, setting.help)
             for part in setting.parts:
-                _add(group, part)
+                if part.name not in FIRST:
+                    _add(group, part)
     flags = shown.format_help().split("\n", 1)[1].strip("\n")
     return f"{usage}\n\n{description}\n\n{flags}\n\n--print-config prints the whole recipe that the flags make.\n"
 
 
 def _add(group: "argparse._ArgumentGroup", setting: Setting) -> None:
     text = setting.help.rstrip(".")
-    if not setting.required and setting.default is not None and setting.name != "from_weights":
-        default = setting.default
-        value = str(default).lower() if isinstance(default, bool) else "[{}]".format(",".join(map(str, default))) \
-            if isinstance(default, tuple) else default
-        text += f" (default: {value})"
+    if not setting.required and setting.default is not None:
+        text += f" (default: {_said(setting.default)})"
     group.add_argument(setting.flag, metavar=_place(setting), help=text.replace("%", "%%"))
+
+
+def _said(value: Any) -> str:
+    """A value as a flag takes it."""
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_said, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _place(setting: Setting) -> str:
     """What stands for the value, in few letters."""
-    options = [option for option in (get_args(setting.kind) if get_origin(setting.kind) in (Union, UnionType) else (setting.kind,)) if option is not NoneType]
-    kind = options[0]
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        return "|".join(map(str, choices)) if len(choices) <= CHOICES else "NAME"
-    if get_origin(kind) is tuple:
-        parts = get_args(kind)
+    kinds = get_args(setting.kind) if get_origin(setting.kind) in (Union, UnionType) else (setting.kind,)
+    origin, parts = get_origin(kinds[0]), get_args(kinds[0])
+    if origin is Literal:
+        return "|".join(map(str, parts)) if len(parts) <= CHOICES else "NAME"
+    if origin is tuple:
         letter = PLACES.get(parts[0], "A")
-        return f"[{letter},...]" if Ellipsis in parts else "[{}]".format(",".join([letter] * len(parts)))
-    return PLACES.get(kind, "DIR" if setting.name in ("data", "out") else "NAME")
+        return f"[{letter},...]" if Ellipsis in parts else f"[{','.join([letter] * len(parts))}]"
+    return PLACES.get(kinds[0], "DIR" if setting.name in ("data", "out") else "NAME")
