@@ -36,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # the whole process is this command
+        from segnext.interrupt import end_when_interrupted
+
+        end_when_interrupted()
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
