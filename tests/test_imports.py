@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": set(),
     "allocator": set(),
     "figures": set(),
+    "interrupt": set(),
     "preprocess": set(),
     "labels": {"errors"},
     "imageio": {"errors", "preprocess"},
@@ -31,11 +32,11 @@ ALLOWED: dict[str, set[str]] = {
     "inference": BASE
     | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
     "evaluation": BASE | {"figures", "data", "inference"},
-    "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
+    "training": BASE | {"allocator", "figures", "interrupt", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
     "bench": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
     "cli": BASE
-    | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
+    | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
     | {"pretraining", "bench"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.

@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(name, arguments[1:])
     except KeyboardInterrupt:
         print(f"segnext {name}: interrupted", file=sys.stderr)
+        print(end="", flush=True)  # now: the process may be ended before Python would do so
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
