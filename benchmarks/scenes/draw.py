@@ -13,7 +13,7 @@ from scenes.canvas import Canvas
 from scenes.ground import draw_ground
 from scenes.layout import draw_gardens, place_things
 from scenes.street import Random, between, draw_street
-from segnext.data.init import init_dataset
+from segnext.data.curate.init import init_dataset
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.files import replacing
