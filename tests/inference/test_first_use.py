@@ -32,7 +32,7 @@ def test_many_threads_use_a_new_segmenter(engine: str, starts: int, weights_file
     if engine != "torch":
         pytest.importorskip(engine)
     load(weights_file, "cpu", engine=engine)  # fills the cache
-    command = [sys.executable, "-c", CODE, weights_file, engine, pictures]
+    command = [sys.executable, "-c", CODE, str(weights_file), engine, str(pictures)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(starts)]
     try:
         for process in processes:
