@@ -45,7 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done,
         70 a fault of ours.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # the whole process is this command
+        from segnext.interrupt import end_when_interrupted
+
+        end_when_interrupted()
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
@@ -61,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         say(f"segnext {name}: interrupted")
+        with suppress(OSError):
+            sys.stdout.flush()  # now: the process may be ended before Python would do so
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         with suppress(OSError, ValueError):  # what Python writes at its end goes nowhere
