@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from segnext.data.readers import Format
+from segnext.data.formats.public import Format
 from segnext.inference.testing import WHOLE, Testing
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scenes import write_scenes
 
 from segnext.checkpoint.file import Weights
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.inference.segmenter import Segmenter

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from segnext.cli.progress import progress
     from segnext.data.doctor.check import check
     from segnext.data.doctor.report import exit_code, print_report, to_dict
-    from segnext.data.readers.open import OPENERS
+    from segnext.data.formats.public.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
         raise SegNextError(f"{args.sheet}: the sheet is an HTML page or a PNG; give --sheet a name that ends in either")

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segnext.data.importers.options import FORMATS, Options
+from segnext.data.formats.options import FORMATS, Options
 from segnext.data.known import KNOWN
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
-    from segnext.data.importers.report import Record, Summary
+    from segnext.data.formats.report import Record, Summary
 
 FLAGS = {"ignore_colors": "--ignore-color", "mapping": "--map"}  # options whose flag has another name
 EXAMPLES = 3  # files named for each reason
@@ -74,7 +74,7 @@ _TOLERANCE_HELP = "take colours within this RGB distance for the nearest class's
 def run(args: argparse.Namespace) -> int:
     """Import, and say what became of every file."""
     from segnext.cli.progress import progress
-    from segnext.data.importers.run import import_dataset  # numpy and pillow load slowly
+    from segnext.data.formats.run import import_dataset  # numpy and pillow load slowly
 
     options = _options(args)
     with progress("pairs") as watch:

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write it, and say what the folder holds."""
-    from segnext.data.init import init_dataset, survey  # numpy and pillow load slowly
+    from segnext.data.curate.init import init_dataset, survey  # numpy and pillow load slowly
 
     folder: Path = args.folder
     labels = known_labels(args.like, args.ignore)

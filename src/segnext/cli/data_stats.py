@@ -9,7 +9,7 @@ from segnext.cli.data_format import add_format
 from segnext.cli.outputs import complain, require_writable, write_json
 
 if TYPE_CHECKING:
-    from segnext.data.stats import Stats
+    from segnext.data.curate.stats import Stats
     from segnext.labels import Labels
 
 POWER = 0.5  # of the class weights shown: the square root tames classes that differ a thousandfold
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Count, print, write what was asked for."""
     from segnext.cli.progress import progress
-    from segnext.data.readers.open import open_data  # numpy and pillow load slowly
-    from segnext.data.stats import survey, together
+    from segnext.data.curate.stats import survey, together
+    from segnext.data.formats.public.open import open_data  # numpy and pillow load slowly
     from segnext.errors import SegNextError
 
     for flag, path in (("--json", args.json), ("--picture", args.picture)):
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         write_json(content, args.json)
         print(f"json: {args.json}")
     if args.picture and whole.count:
-        from segnext.data.stats_picture import draw
+        from segnext.data.curate.stats_picture import draw
 
         draw(stats, folder.labels.name, args.picture)
         print(f"picture: {args.picture}")
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
-    from segnext.data.stats import RGB
+    from segnext.data.curate.stats import RGB
 
     for split, part in stats.items():
         mean, deviation = (", ".join(f"{value:.4g}" for value in values) for values in part.bands())

@@ -12,7 +12,7 @@ from segnext.cli.progress import progress
 from segnext.errors import SegNextError
 
 if TYPE_CHECKING:
-    from segnext.data.readers.open import DataSet
+    from segnext.data.formats.public.open import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace) -> Measured:
-    from segnext.data.readers.open import open_data
+    from segnext.data.formats.public.open import open_data
     from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segnext.bands import read_bands, read_values
 from segnext.data.doctor.records import read_image_record
 from segnext.data.folder import Folder, Pair
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.preprocess import Bands, Preprocess

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 
 from segnext.data.file_sets import ALONE, BARE, CORE, EQUAL, MOST, FileSet, Key, file_sets, fits, role_of_all
-from segnext.data.names import Role, parts_of, role_of, role_word, stem_of
+from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, stem_of
 
 Looks = Callable[[Path], float]  # how much a file looks like a mask, 0 to 1
 Groups = dict[Path, list[tuple[str, Path]]]  # of each picture its masks, with what their names say beside its own
@@ -181,7 +181,7 @@ def _many(images: FileSet, masks: FileSet, rule: str) -> Groups:
         picture = next(((pictures[key], what) for key, what in keys if key in pictures), None)
         if rule == ONLY and len(only[place]) == 1:
             picture = only[place][0], stem
-        if picture and picture[0] != mask:
+        if picture and picture[0] != mask and (rule == CLASSES or bare_stem(stem) != bare_stem(stem_of(picture[0]))):
             found[picture[0]].append((picture[1], mask))
     return dict(found) if any(len(group) > 1 for group in found.values()) else {}
 
@@ -236,6 +236,9 @@ def _take(result: Pairing) -> None:
         same = first.images is entry.images and first.masks is entry.masks
         if len(again) >= MOST * len(entry.masks.places):
             used |= {*again}
+            if entry.masks.role is not Role.MASK:
+                result.aside += again
+                continue
             more += again
             fitting = sum(image in first.groups and bool(parts) for image, parts in free.items())
             if 2 * fitting >= len(first.groups) and not is_drawn(entry.masks.name):

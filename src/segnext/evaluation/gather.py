@@ -9,7 +9,7 @@ import numpy as np
 
 from segnext.data.counts import count_classes
 from segnext.data.folder import Pair
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, worst

@@ -10,8 +10,8 @@ from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
 from segnext.data.doctor.findings import Severity, counted
 from segnext.data.folder import Pair
-from segnext.data.readers.layout import Layout
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.layout import Layout
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from segnext.data.crops import Crops
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset

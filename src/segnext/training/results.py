@@ -14,7 +14,7 @@ import torch
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.evaluation.evaluate import evaluate, no_counts, predictor
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather

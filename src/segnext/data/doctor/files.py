@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from segnext.data.curate.split import by_prefix
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.encoding import Encoding
@@ -13,7 +14,6 @@ from segnext.data.doctor.findings import Finding, Severity, counted, examples, l
 from segnext.data.doctor.strays import judge_strays
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.names import split_of
-from segnext.data.split import by_prefix
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {

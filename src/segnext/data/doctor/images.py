@@ -9,7 +9,7 @@ from segnext.data.doctor.case import Case, Pair, named
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, Severity, counted, found, listed, share
 from segnext.data.doctor.records import Image, Record
-from segnext.data.importers.report import imported_names, name_in
+from segnext.data.formats.report import imported_names, name_in
 from segnext.preprocess import Bands
 
 SPREAD = 4.0  # ratio of side lengths between the largest and smallest pictures that is pointed out

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.file import Weights, load_weights
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.model.ablations import Row
