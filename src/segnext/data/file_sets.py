@@ -1,4 +1,4 @@
-"""Sets of files that may be the pictures of a data set, or its masks, by what their folders and names have in common."""
+"""Sets of files that may be pictures, or their masks, by what their folders and names have in common."""
 
 import re
 from collections import Counter, defaultdict
@@ -68,9 +68,10 @@ class FileSet:
 
 
 def fits(file: Path, given: str) -> bool:
-    """Whether a file is in a folder that is given by its path, its name, or a pattern such as "*_mask.png"."""
+    """Whether a file is in a folder that is given by its path, its name, or a pattern such as "masks/*_mask"."""
     if "*" in given:
-        return fnmatch(file.as_posix() if "/" in given else file.name, given)
+        names = (f"/{file.as_posix()}", f"/{file.with_suffix('').as_posix()}")
+        return any(fnmatch(name.casefold(), f"*/{given.casefold()}") for name in names)
     wanted, parts = Path(given).parts, file.parent.parts
     return any(parts[at : at + len(wanted)] == wanted for at in range(len(parts) + 1 - len(wanted)))
 

@@ -24,7 +24,20 @@ _MASK = {"mask", "masks", "label", "labels", "lbl", "annotation", "annotations",
 _MASK |= {"gt", "gts", "truth", "groundtruth", "trimap", "trimaps", "seg", "segs", "labelled", "labeled"}
 _MASK |= {"manual", "labelids", "labeltrainids", "semseg", "matte", "1stho", "ah", "vk"}
 _WEAK_MASK = {"segmentation", "segmentations", "semantic", "target", "targets"}
-_OTHER = {"pred", "preds", "predict", "predicted", "prediction", "predictions", "output", "outputs", "result", "results", "overlay", "overlays"}
+_OTHER = {
+    "pred",
+    "preds",
+    "predict",
+    "predicted",
+    "prediction",
+    "predictions",
+    "output",
+    "outputs",
+    "result",
+    "results",
+    "overlay",
+    "overlays",
+}
 _OTHER |= {"vis", "visualization", "visualisation", "instance", "instances", "instanceids", "object", "demo"}
 _NEUTRAL = {"dataset", "datasets", "data", "project", "model", "models", "docs", "assets"}
 _SPLITS = {"train": "train", "training": "train", "trn": "train", "tr": "train"}

@@ -5,22 +5,35 @@ worth the share that it pairs. The best is taken, then those that pair what it l
 pictures are a choice; masks of single objects or classes are several of one picture.
 """
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from segnext.data.file_sets import ALONE, BARE, CORE, EQUAL, MOST, FileSet, Key, file_sets, fits, role_of_all
 from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, stem_of
+from segnext.errors import SegNextError
+from segnext.imageio import read_image
 
 Looks = Callable[[Path], float]  # how much a file looks like a mask, 0 to 1
 Groups = dict[Path, list[tuple[str, Path]]]  # of each picture its masks, with what their names say beside its own
 
 ONE = (EQUAL, BARE, CORE, ALONE)  # rules that give a picture one mask, the surest first
-BEGIN, FOLDER, CLASSES, ONLY = "names that begin with a picture's", "folders of its name", "folders of classes", "folder"
+BEGIN, FOLDER, CLASSES, ONLY = (
+    "names that begin with a picture's",
+    "folders of its name",
+    "folders of classes",
+    "folder",
+)
 MANY = (BEGIN, CLASSES, FOLDER, ONLY)
 FLATTER = 0.15  # by which masks must look more like masks than pictures do, where names say nothing
+_NUMBER = re.compile(r"[ _\-]\d+$")
 _LOSSY, _LOSSLESS = {".jpg", ".jpeg"}, {".png", ".bmp", ".gif", ".tif", ".tiff"}
 
 
@@ -94,10 +107,10 @@ def pair(
     aside = set(_aside(files, given))
     aside = aside if len(aside) < len(files) else set()
     left = [file for file in files if file not in aside]
-    known = {role for role in given.values()}
+    known = set(given.values())
     sets = [entry for entry in file_sets(left, given) if not known or _agrees(entry, given, known)]
     result = Pairing(aside=sorted(aside), tries=_tries(sets, len(left), looks))
-    _take(result)
+    _take(result, left)
     _sort_rest(result, left, given)
     return result
 
@@ -218,7 +231,7 @@ def _preference(file: Path) -> tuple[bool, str]:
     return file.suffix.lower() != ".png", str(file)
 
 
-def _take(result: Pairing) -> None:
+def _take(result: Pairing, files: list[Path]) -> None:
     """Fill in the pairs of the best try and of those that pair what is left; note what fits the same pictures."""
     masks_of: Groups = {}
     used: set[Path] = set()
@@ -249,9 +262,21 @@ def _take(result: Pairing) -> None:
             masks_of |= new
             used |= {mask for parts in new.values() for _, mask in parts}
             _note_equal(result, entry, new)
+    _go_on(masks_of, used, files)
     result.pairs = sorted((image, parts[0][1]) for image, parts in masks_of.items())
     result.several = {image: parts for image, parts in masks_of.items() if len(parts) > 1}
     result.many_masks = sorted([*more, *(mask for parts in result.several.values() for _, mask in parts[1:])])
+
+
+def _go_on(masks_of: Groups, used: set[Path], files: Iterable[Path]) -> None:
+    """Give pictures the masks whose names go on with a number behind that of theirs: a_mask.png, a_mask_1.png."""
+    image_of = {(mask.parent, stem_of(mask)): image for image, parts in masks_of.items() for _, mask in parts}
+    for file in files:
+        ends = _NUMBER.search(stem_of(file))
+        image = image_of.get((file.parent, stem_of(file)[: ends.start()])) if ends else None
+        if ends and image is not None and image != file and file not in used and file not in masks_of:
+            masks_of[image].append((ends[0].strip(" _-"), file))
+            used.add(file)
 
 
 def _fewer_left(entry: Try, masks_of: Groups, used: set[Path]) -> int:
@@ -276,7 +301,7 @@ def _note_equal(result: Pairing, entry: Try, new: Groups) -> None:
 def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> None:
     """Say of what was not paired whether it is a picture, a mask or something else."""
     equal = {file for group in (*result.same_stem, *result.same_mask) for file in group}
-    done = {file for both in result.pairs for file in both} | {*result.many_masks} | equal
+    done = {file for both in result.pairs for file in both} | {*result.many_masks, *result.aside} | equal
     first = result.tries[0] if result.tries else None
     for file in [file for file in files if file not in done]:
         role = given.get(file) or role_of_all([file])
@@ -289,3 +314,35 @@ def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> N
             result.images.append(file)
         else:
             result.aside.append(file)
+    for rest in (result.images, result.masks, result.aside):
+        rest.sort()
+
+
+def mask_likeness(root: Path) -> Looks:
+    """How few colours a picture below `root` has, where masks have few and photographs thousands: 0 to 1."""
+
+    @cache
+    def looks(file: Path) -> float:
+        try:
+            picture = read_image(root / file)
+        except SegNextError:
+            return 0.5
+        rows, columns = (np.linspace(0, side - 1, min(side, 96)).astype(int) for side in picture.shape[:2])
+        colors = picture[rows][:, columns].reshape(-1, 3).astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+        return max(0.0, 1 - math.log2(len(np.unique(colors))) / 10)
+
+    return looks
+
+
+def require_some(root: Path, files: Iterable[Path], *given: str | None) -> None:
+    """Refuse what was given for pictures or masks where no file is there.
+
+    Raises:
+        SegNextError: saying where it was looked for.
+    """
+    for where in given:
+        if where is not None and not any(fits(file, where) for file in files):
+            raise SegNextError(
+                f"{root}: no such folder with pictures: '{where}'; name a folder inside it, or a pattern such as "
+                "'*_mask.png'"
+            )

@@ -146,9 +146,9 @@ def test_annotations_in_json_are_told_apart(folder: Folder) -> None:
     folder.save("train/a.jpg", folder.picture())
     notes = folder.root / "train/a.json"
     notes.write_text('{"version": "5.0", "shapes": []}')
-    assert folder.found()["no-pairs"].fix.endswith("DEST --from labelme")
+    assert folder.found()["annotations"].fix.endswith("DEST --from labelme")
     notes.write_text('{"images": [], "annotations": []}')
-    assert folder.found()["no-pairs"].fix.endswith("DEST --from coco")
+    assert folder.found()["annotations"].fix.endswith("DEST --from coco")
 
 
 def test_a_folder_of_masks_for_each_picture_is_explained(folder: Folder) -> None:

@@ -51,7 +51,14 @@ class Finding:
         commands = [line for line in texts["fix"].splitlines() if line.startswith("segnext ")]
         files = [readable(file) for file in self.files]
         severity = self.severity.name.lower()
-        return {"code": self.code, "severity": severity, **texts, "commands": commands, "count": self.count, "files": files}
+        return {
+            "code": self.code,
+            "severity": severity,
+            **texts,
+            "commands": commands,
+            "count": self.count,
+            "files": files,
+        }
 
 
 class Number(int):
@@ -62,7 +69,7 @@ class Number(int):
         if spec.startswith("/"):
             return spec.split("/")[1 if self == 1 else 2]
         noun, _, plural = spec.partition("|")
-        return counted(self, noun, plural or None) if spec else f"{int(self):,}"
+        return counted(int(self), noun, plural or None) if spec else f"{int(self):,}"
 
 
 @cache
@@ -77,6 +84,8 @@ def found(
     kind: str,
     files: Sequence[object] = (),
     count: int | None = None,
+    /,
+    *,
     severity: Severity | None = None,
     **words: object,
 ) -> Finding:

@@ -7,7 +7,7 @@ from math import sqrt
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, Pair, named
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, Severity, counted, found, listed, share
+from segnext.data.doctor.findings import Finding, counted, found, listed, share
 from segnext.data.doctor.records import Image, Record
 from segnext.data.formats.report import imported_names, name_in
 from segnext.preprocess import Bands
@@ -145,16 +145,10 @@ def _said(image: Image) -> str:
     return f"{counted(image.bands, 'band')} of {image.bits} bits"
 
 
-def band_names(case: Case) -> list[str]:
-    """Names for the bands of pictures that have more than a picture has; [] where none do."""
-    counts = Counter(record.image.bands for _, record in case.pairs() if record.image.multiband)
-    return [f"band{number}" for number in range(1, counts.most_common(1)[0][0] + 1)] if counts else []
-
-
 def _unnamed(case: Case) -> Iterator[Finding]:
     pictures = [(item.image, record.image) for item, record in case.pairs()]
     if many := [named(file, _said(image)) for file, image in pictures if image.multiband]:
-        names = ", ".join(band_names(case))
+        names = ", ".join(case.band_names())
         fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order"
         yield found("unnamed-bands", many, fix=fix)
     if deep := [named(file, _said(image)) for file, image in pictures if image.bits >= 16 and not image.multiband]:
