@@ -4,14 +4,12 @@ The files are complete and are what is read; nothing reads this one. It is run w
 default it adds to all of them.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from segnext.data.formats.public import Format
 from segnext.inference.testing import WHOLE, Testing
+from segnext.plain import to_yaml
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 
 STRETCHED = Testing(resize="multiple")  # as the released settings have it
@@ -131,8 +129,7 @@ def text(data: Published, size: str) -> str:
 # We have not run this recipe.
 # A step has {data.total_batch} pictures; where they do not fit, lower batch_size and raise accumulate by one factor.
 """
-    settings = json.loads(json.dumps(asdict(recipe(data, size))))  # tuples become lists, which YAML knows
-    return header + yaml.safe_dump(settings, sort_keys=False, default_flow_style=None)
+    return header + to_yaml(asdict(recipe(data, size)), default_flow_style=None)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,13 @@
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from segnext.bench.measure import Measured
 from segnext.bench.report import Report
 from segnext.bench.ways import OURS
-from segnext.files import replacing
+from segnext.figures import drawing
 
-DPI = 120
 COLORS = {"network": "#1f5fa8", "labels": "#e08a1e", "preprocess": "#5b9e6f", "read": "#9fc9a9", "save": "#c9c9c9"}
 LABELLING = ("network", "labels")  # from the network's input to labels, which is what is written beside the bar
 FLOOR, BOUND = "#ffffff", "#ffd23f"
@@ -21,24 +18,21 @@ FLOOR, BOUND = "#ffffff", "#ffd23f"
 def draw(report: Report, out: Path) -> None:
     """Draw the stages of every way into the PNG `out`."""
     height = 2.1 + 0.36 * len(report.measured)
-    figure = Figure(figsize=(10, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for row, way in enumerate(report.measured):
-        _draw_way(axes, row, way, report)
-    axes.set_yticks(range(len(report.measured)), [way.way.name for way in report.measured])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.3 * max(way.seconds() for way in report.measured) * 1e3)
-    axes.set_xlabel("ms")
-    axes.set_title(report.title, fontsize=10, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="0.92")
-    axes.set_axisbelow(True)
-    figure.legend(
-        handles=_legend(axes), loc="outside lower center", ncols=7, frameon=False, fontsize=8.5, handlelength=1.2
-    )
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (10, height)) as figure:
+        axes = figure.subplots()
+        for row, way in enumerate(report.measured):
+            _draw_way(axes, row, way, report)
+        axes.set_yticks(range(len(report.measured)), [way.way.name for way in report.measured])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.3 * max(way.seconds() for way in report.measured) * 1e3)
+        axes.set_xlabel("ms")
+        axes.set_title(report.title, fontsize=10, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", color="0.92")
+        axes.set_axisbelow(True)
+        figure.legend(
+            handles=_legend(axes), loc="outside lower center", ncols=7, frameon=False, fontsize=8.5, handlelength=1.2
+        )
 
 
 def _draw_way(axes: Axes, row: int, way: Measured, report: Report) -> None:

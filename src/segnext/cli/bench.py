@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import image_size, positive
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import require_writable
 from segnext.errors import SegNextError
+from segnext.plain import write_json
+from segnext.progress import progress
 
 if TYPE_CHECKING:
     from segnext.bench.report import Report

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.progress import progress
+
 if TYPE_CHECKING:
     from segnext.data.curate.split import Plan
 
@@ -33,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
-    from segnext.cli.progress import progress
     from segnext.data.curate import split  # numpy and pillow load slowly
 
     with progress("files") as watch:

@@ -118,7 +118,7 @@ def pair(
 def _agrees(entry: FileSet, given: dict[Path, Role], known: set[Role]) -> bool:
     """Whether a set may be used beside what is given: no other masks where masks are, no other pictures."""
     some = next(iter(entry.places))
-    return some in given or entry.role not in known
+    return some in given or (len(known) == 1 and entry.role not in known)
 
 
 def _aside(files: list[Path], given: dict[Path, Role]) -> Iterator[Path]:
@@ -140,7 +140,7 @@ def _tries(sets: list[FileSet], files: int, looks: Looks | None) -> list[Try]:
     found: list[Try] = []
     for rank, rule in enumerate((*ONE, *MANY)):
         for image, mask in product(images, masks):
-            if image is not mask and (entry := _try(image, mask, rule, rank)) and _is_told(image, mask, looks):
+            if image is not mask and (entry := _try(image, mask, rule, rank)) and _is_told(entry, looks):
                 found.append(entry)
         if any(2 * len(entry.groups) == files for entry in found):
             break
@@ -199,11 +199,14 @@ def _many(images: FileSet, masks: FileSet, rule: str) -> Groups:
     return dict(found) if any(len(group) > 1 for group in found.values()) else {}
 
 
-def _is_told(images: FileSet, masks: FileSet, looks: Looks | None) -> bool:
-    """Whether two sets are pictures and masks; where names say nothing, by how they look, else by their suffixes."""
+def _is_told(entry: Try, looks: Looks | None) -> bool:
+    """Whether sets are pictures and masks; where names say nothing, most must pair, and look so or end so."""
+    images, masks = entry.images, entry.masks
     if images.role is Role.IMAGE or masks.role is Role.MASK:
         return True
     pictures = sorted(images.places.keys() - masks.places.keys())
+    if 2 * len(entry.groups) <= len(pictures):
+        return False
     if looks is not None:
         parts = [files[:: max(1, len(files) // 3)][:3] for files in (pictures, sorted(masks.places))]
         one, two = (sum(map(looks, part)) / len(part) for part in parts)

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.training.curves import share_steps, smoothed
 from segnext.training.log import Record, Series, read_log, series
 
@@ -22,19 +20,16 @@ def draw_curves(log: Path, out: Path) -> None:
         SegNextError: when the log is missing or has no such line yet.
     """
     train, val = read_log(log)
-    figure = Figure(figsize=(11, 6), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplot_mosaic([["loss", "accuracy"], ["lr", "accuracy"]], height_ratios=[3, 2])
-    figure.suptitle(_headline(train, val))
-    _draw_loss(panels["loss"], series(train, "loss"), series(val, "loss"))
-    _draw_accuracy(panels["accuracy"], series(val, "top1"), series(val, "top5"))
-    rates = series(train, "lr")
-    panels["lr"].plot(*rates, color=DARK, marker=_marker(rates), markersize=4)
-    panels["lr"].set_title("learning rate", loc="left", fontsize=11)
-    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (11, 6)) as figure:
+        panels = figure.subplot_mosaic([["loss", "accuracy"], ["lr", "accuracy"]], height_ratios=[3, 2])
+        figure.suptitle(_headline(train, val))
+        _draw_loss(panels["loss"], series(train, "loss"), series(val, "loss"))
+        _draw_accuracy(panels["accuracy"], series(val, "top1"), series(val, "top5"))
+        rates = series(train, "lr")
+        panels["lr"].plot(*rates, color=DARK, marker=_marker(rates), markersize=4)
+        panels["lr"].set_title("learning rate", loc="left", fontsize=11)
+        panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
 
 
 def _headline(train: list[Record], val: list[Record]) -> str:

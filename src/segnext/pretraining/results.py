@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from segnext.checkpoint.encoder import EncoderWeights, save_encoder
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import save_encoder
 from segnext.data.crops import batches
 from segnext.model.classifier import create_classifier
 from segnext.pretraining.config import PretrainConfig
@@ -49,7 +50,7 @@ class Results:
         if measured.top1 > state.best:
             state.best = measured.top1
             if self.processes.main:
-                save_encoder(self._weights(state), self.out / "best.safetensors")
+                save_encoder(state.average.state, self._provenance(state), self.out / "best.safetensors")
         progress.validated("top-1", measured.top1, state.best)
 
     def _measured(self, state: State, progress: Progress, stop: Stop) -> Accuracy | None:
@@ -73,23 +74,22 @@ class Results:
     def save(self, state: State) -> None:
         """Write last.safetensors, then state.pt, from which the run can go on."""
         if self.processes.main:
-            save_encoder(self._weights(state), self.out / "last.safetensors")
+            save_encoder(state.average.state, self._provenance(state), self.out / "last.safetensors")
             state.save(self.out / "state.pt")
 
     def draw(self) -> None:
         """curves.png: loss, accuracy and learning rate."""
         draw_curves(self.out / "log.jsonl", self.out / "curves.png")
 
-    def _weights(self, state: State) -> EncoderWeights:
+    def _provenance(self, state: State) -> Provenance:
         recipe = asdict(self.config)
-        provenance = {
+        return Provenance(
             # Where data and run lie is this machine's affair; what they are is not.
-            "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")},
-            "data": {"name": Path(self.config.data).name, "pictures": len(self.folder.train)},
-            "classes": list(self.folder.classes),
-            "step": state.step,
-            "metrics": state.metrics,
-            "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
+            recipe={name: value for name, value in recipe.items() if name not in ("data", "out")},
+            data={"name": Path(self.config.data).name, "pictures": len(self.folder.train)},
+            classes=tuple(self.folder.classes),
+            step=state.step,
+            metrics=state.metrics,
+            versions={name: version(name) for name in ("segnext", "torch", "numpy")}
             | {"python": platform.python_version()},
-        }
-        return EncoderWeights(state.average.state, provenance)
+        )

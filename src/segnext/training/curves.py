@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from segnext.evaluation.chart import spread_apart
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.training.log import Record, Series, class_series, read_log, series
 
-DPI = 120
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
 LOWEST_LINES = 8
 MOST_BARS = 40  # classes, where there are bars instead
@@ -34,7 +30,6 @@ DARK_HUES = (
 STYLES = ("-", "--", ":")
 
 
-@plain_text()
 def draw_curves(log: Path, out: Path) -> None:
     """Draw loss, gradient norm, learning rate, val mIoU and per-class IoU of a run's log.jsonl as a PNG.
 
@@ -42,25 +37,22 @@ def draw_curves(log: Path, out: Path) -> None:
         SegNextError: when the log is missing or has no such line yet.
     """
     train, val = read_log(log)
-    figure = Figure(figsize=(13, 10), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    norms = series(train, "grad_norm")
-    rows = {"loss": 3, "miou": 3, **({"norm": 2} if norms[0] else {}), "lr": 2}  # with their heights
-    panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=list(rows.values()))
-    figure.suptitle(_headline(train, val))
-    _draw_noisy(panels["loss"], series(train, "loss"), "training loss")
-    if norms[0]:
-        _draw_noisy(panels["norm"], norms, "gradient norm")
-    _draw_miou(panels["miou"], series(val, "miou"))
-    _draw_line(panels["lr"], series(train, "lr"), "learning rate")
-    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    if len(val) == 1:
-        _draw_bars(panels.pop("classes"), val[0])
-    else:
-        _draw_classes(panels["classes"], val)
-    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (13, 10)) as figure:
+        norms = series(train, "grad_norm")
+        rows = {"loss": 3, "miou": 3, **({"norm": 2} if norms[0] else {}), "lr": 2}  # with their heights
+        panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=list(rows.values()))
+        figure.suptitle(_headline(train, val))
+        _draw_noisy(panels["loss"], series(train, "loss"), "training loss")
+        if norms[0]:
+            _draw_noisy(panels["norm"], norms, "gradient norm")
+        _draw_miou(panels["miou"], series(val, "miou"))
+        _draw_line(panels["lr"], series(train, "lr"), "learning rate")
+        panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        if len(val) == 1:
+            _draw_bars(panels.pop("classes"), val[0])
+        else:
+            _draw_classes(panels["classes"], val)
+        share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
 
 
 def share_steps(panels: Iterable[Axes], last: int) -> None:

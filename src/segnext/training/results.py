@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.formats.public.open import open_data
@@ -155,19 +156,19 @@ class Results:
 
     def _weights(self, state: State) -> Weights:
         recipe = dataclasses.asdict(self.config)
-        provenance = {
+        provenance = Provenance(
             # Where data and run lie is this machine's affair; what they are is not.
-            "recipe": {name: value for name, value in recipe.items() if name not in ("data", "out")}
+            recipe={name: value for name, value in recipe.items() if name not in ("data", "out")}
             | {name: recipe[name] and Path(recipe[name]).name for name in ("encoder_weights", "from_weights")},
-            "data": {
+            data={
                 "name": self.labels.name,
                 "split": self.config.train_split,
                 "pictures": len(self.crops.pairs),
             },
-            "step": state.step,
-            "metrics": state.metrics,
+            step=state.step,
+            metrics=state.metrics,
             **state.origin,
-            "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
+            versions={name: version(name) for name in ("segnext", "torch", "numpy")}
             | {"python": platform.python_version()},
-        }
+        )
         return Weights(self.shape, self.labels, self.crops.preprocess, state.average.state, provenance)

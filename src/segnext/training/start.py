@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import yaml
 
-from segnext.checkpoint.encoder import STEM, Start, start_encoder
-from segnext.checkpoint.finetune import start_network
-from segnext.data.doctor.findings import counted
+from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.start import bands_of, start_encoder, start_network
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.load import weights_path
 from segnext.labels import Labels
 from segnext.model.mscan import MSCAN
 from segnext.model.network import SegNeXt
 from segnext.model.trainable import Trainable
+from segnext.plain import to_yaml
 from segnext.preprocess import Preprocess
 from segnext.training.config import Device, Precision, RunConfig, TrainConfig
 from segnext.training.processes import Processes
 from segnext.training.sync_norm import synchronise
+from segnext.words import counted
 
 C = TypeVar("C", bound=RunConfig)
 
@@ -79,7 +79,10 @@ def _keep_total(config: C, processes: Processes) -> C:
     each = total // count
     size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
     if processes.main:
-        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
+        print(
+            f"{counted(count, 'device')} instead of those before: batch_size {size} and accumulate {each // size}",
+            flush=True,
+        )
     return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
 
 
@@ -100,16 +103,12 @@ def require_total_batch(config: RunConfig, devices: int) -> None:
         for size in dict.fromkeys((most, fewest)):
             choices.append(f"--batch_size {size} --accumulate {each // size}")
     if total % (batch * passes) == 0:
-        choices.append(f"{_devices(total // (batch * passes))} (torchrun --nproc_per_node)")
+        choices.append(f"{counted(total // (batch * passes), 'device')} (torchrun --nproc_per_node)")
     choices.append(f"--total_batch {devices * batch * passes}, which is another recipe")
     raise SegNextError(
-        f"total_batch is {total}, but {_devices(devices)} x batch_size {batch} x "
+        f"total_batch is {total}, but {counted(devices, 'device')} x batch_size {batch} x "
         f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
     )
-
-
-def _devices(count: int) -> str:
-    return f"{count} device" if count == 1 else f"{count} devices"
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
@@ -146,31 +145,27 @@ def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: 
     name = config.from_weights or config.encoder_weights
     if name is None:
         return {}
-    path = weights_path(name)
+    checkpoint = read_checkpoint(weights_path(name))
     if config.from_weights is None:
-        start, part, new = start_encoder(model, path), "encoder", "the decoder and its classifier start"
+        coverage, part, new = start_encoder(model, checkpoint), "encoder", "the decoder and its classifier start"
     else:
-        start, part = start_network(model, path, labels.classes), "network"
-        new = "" if start.classes == labels.classes else f"{_other_classes(start, labels)}, so the classifier starts"
+        coverage, part, new = start_network(model, checkpoint, labels.classes), "network", ""
+        if checkpoint.classes != labels.classes:
+            new = f"{_other_classes(checkpoint, labels)}, so the classifier starts"
     if loud:
         said = f"{new} from random weights" if new else "all of it is taken"
-        print(f"{part} from {name} ({start.layout}); {said}")
-        if start.bands != _bands(model):
-            print(f"its stem for {start.bands} bands is spread over {_bands(model)}")
-        print(start.coverage, flush=True)
-    kept = {key: value for key, value in start.provenance.items() if key in ("licence", "licence_note")}
-    source = {key: value for key, value in start.provenance.items() if key in ("converted_from", "url", "sha256")}
-    return {"started_from": {"weights": Path(name).name, "part": part, **source}, **kept}
+        print(f"{part} from {name} ({checkpoint.layout}); {said}")
+        before, now = bands_of(checkpoint.state), bands_of(model.state_dict())
+        if before != now:
+            print(f"its stem for {before} bands is spread over {now}")
+        print(coverage, flush=True)
+    return checkpoint.provenance.succession(Path(name).name, part).to_dict()
 
 
-def _other_classes(start: Start, labels: Labels) -> str:
-    if start.classes is None:
+def _other_classes(checkpoint: Checkpoint, labels: Labels) -> str:
+    if checkpoint.classes is None:
         return "its classes have no names"
-    return f"it knows other classes ({len(start.classes)}, the data has {len(labels)})"
-
-
-def _bands(model: SegNeXt) -> int:
-    return int(model.state_dict()[STEM].shape[1])
+    return f"it knows other classes ({len(checkpoint.classes)}, the data has {len(labels)})"
 
 
 def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
@@ -235,14 +230,6 @@ def write_recipe(config: RunConfig) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            settings = _plain(asdict(config))  # type: ignore[call-overload]
-            temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+            temporary.write_text(to_yaml(asdict(config)), encoding="utf-8")  # type: ignore[call-overload]
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -1,6 +1,7 @@
 import re
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_every_kind_is_whole(kind: str) -> None:
     assert {"severity", "title", "why", "fix"} <= entry.keys() <= {"code", "severity", "title", "why", "fix"}
     fields = [field for text in entry.values() for field in string.Formatter().parse(text) if field[1]]
     names = {word for _, name, spec, _ in fields for word in (str(name), *re.findall(r"{(\w+)}", spec or ""))}
-    words: dict[str, object] = {name: 2 if f"{{{name}:" in str(entry) else f"<{name}>" for name in names - {"n"}}
+    words: dict[str, Any] = {name: 2 if f"{{{name}:" in str(entry) else f"<{name}>" for name in names - {"n"}}
     finding = found(kind, ["a", "b"], **words)
     assert finding.severity is Severity[entry["severity"].upper()]
     assert finding.count == 2

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from segnext.data.counts import count_classes
 from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.files import walk
+from segnext.plain import write_json
+from segnext.progress import Watch
 
 JOURNAL = ".split.json"  # the moves of a split that is under way
 POOL = "train"  # where pictures come from
@@ -22,7 +24,6 @@ _ROUNDS = 4  # of improving the first division
 
 Counts = NDArray[np.int64]
 Grouping = Callable[[PurePosixPath], str]
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair
     pool = folder.pairs(POOL)
     for split in shares:
         images = folder.path / "images" / split
-        if not any(file.is_file() for file in images.rglob("*")):
+        if not any(walk(images)):
             continue
         if not again:
             raise SegNextError(f"{images}: there are pictures in this split already; say --again to divide it anew")
@@ -220,8 +221,7 @@ def apply_split(plan: Plan, watch: Watch) -> None:
     Raises:
         SegNextError: when files cannot be moved.
     """
-    with replacing(plan.folder.path / JOURNAL) as temporary:
-        temporary.write_text(json.dumps(plan.moves()), encoding="utf-8")
+    write_json(plan.moves(), plan.folder.path / JOURNAL)
     finish_split(plan.folder.path, watch)
 
 

@@ -1,7 +1,7 @@
 """What a data set holds: sizes, class pixels, means and deviations of the bands."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.band_stats import combined, moments, require_picture
+from segnext.bands import require_picture
+from segnext.data.band_stats import combined, moments
 from segnext.data.counts import label_counts
-from segnext.data.folder import Pair
-from segnext.data.formats.public.open import DataSet
+from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands
+from segnext.progress import Watch
 
-Watch = Callable[[str, int, int], None]
 RGB = ("red", "green", "blue")
 
 

@@ -5,36 +5,28 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from segnext.data.curate.stats import RGB, Stats, together
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 
-DPI = 120
 ROW = 0.24  # inches: a class's bar
 PAINTS = {"red": "#d1471f", "green": "#2b8a3e", "blue": "#1f5fa8"}
 SMALLEST_SHARE = 1e-6  # where the logarithmic axis ends at the latest
 
 
-@plain_text()
 def draw(stats: Mapping[str, Stats], title: str, out: Path) -> None:
     """Draw class shares, sizes and bands of the splits, which hold a picture at least, into the PNG `out`."""
     whole = together(list(stats.values()))
     height = max(5.2, 1.6 + ROW * int(np.count_nonzero(whole.pixels)))
-    figure = Figure(figsize=(13, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = [3, 2.2] if height < 7 else [3, 2.2, height - 5.2]
-    grid = figure.add_gridspec(len(rows), 2, width_ratios=[3, 2], height_ratios=rows)
-    figure.suptitle(_headline(stats, title))
-    _draw_classes(figure.add_subplot(grid[:, 0]), whole)
-    sizes, bands = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
-    _draw_sizes(sizes, whole)
-    _draw_bands(bands, stats)
-    with replacing(out) as temporary:
-        figure.savefig(temporary)
+    with drawing(out, (13, height)) as figure:
+        rows = [3, 2.2] if height < 7 else [3, 2.2, height - 5.2]
+        grid = figure.add_gridspec(len(rows), 2, width_ratios=[3, 2], height_ratios=rows)
+        figure.suptitle(_headline(stats, title))
+        _draw_classes(figure.add_subplot(grid[:, 0]), whole)
+        sizes, bands = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
+        _draw_sizes(sizes, whole)
+        _draw_bands(bands, stats)
 
 
 def _headline(stats: Mapping[str, Stats], title: str) -> str:

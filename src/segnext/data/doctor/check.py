@@ -1,7 +1,7 @@
 """The whole examination of a data set, and the quick one before a training."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segnext.data.doctor.advice import fitting_sets, full_import, init_command
@@ -9,15 +9,17 @@ from segnext.data.doctor.case import Case, examine
 from segnext.data.doctor.classes import judge_class_list, judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
-from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, found, listed
+from segnext.data.doctor.findings import Finding, Severity, by_severity, found
 from segnext.data.doctor.images import judge_bands, judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.survey import Survey, survey, survey_layout
 from segnext.data.doctor.tools import judge_tools
+from segnext.data.folder import DataSet
 from segnext.data.formats.public.layout import Layout
-from segnext.data.formats.public.open import DataSet
+from segnext.words import counted, listed
 
+DIVIDED = ("leakage", "split-inside-split", "listed-twice")  # errors that a new division mends
 QUICK_MASKS = 48  # of each split are decoded in the quick examination
 
 
@@ -80,7 +82,16 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
 
 def _judge(case: Case) -> Report:
     encoding = encoding_of(case)
-    return Report(case, encoding, by_severity(_findings(case, encoding)))
+    findings = by_severity(_findings(case, encoding))
+    if any(finding.severity is Severity.ERROR and finding.code not in DIVIDED for finding in findings):
+        findings = [replace(finding, fix=_later(finding.fix)) for finding in findings]
+    return Report(case, encoding, findings)
+
+
+def _later(fix: str) -> str:
+    """Advice without commands that divide a data set, which must be sound for that."""
+    kept = [line for line in fix.splitlines() if not line.startswith("segnext data split ")]
+    return fix if len(kept) == len(fix.splitlines()) else "\n".join([*kept, "mend the errors first, then check again"])
 
 
 def _findings(case: Case, encoding: Encoding) -> Iterator[Finding]:
@@ -106,7 +117,8 @@ def _layout(case: Case, encoding: Encoding) -> Iterator[Finding]:
     """Whether training could read the folder, and the command that makes it so."""
     seen = case.survey
     if seen.labels_error:
-        yield found("bad-dataset-yaml", ("dataset.yaml",), problem=seen.labels_error)
+        fix = full_import(case, encoding) if seen.items else ""
+        yield found("bad-dataset-yaml", ("dataset.yaml",), problem=seen.labels_error, fix=fix)
     elif not seen.items:
         yield from judge_tools(seen) or [_no_pairs(seen)]
     elif not seen.ready:

@@ -18,9 +18,10 @@ from segnext.data.doctor.advice import (
 )
 from segnext.data.doctor.case import Case, Pair
 from segnext.data.doctor.encoding import Encoding, grey_levels, mixed_binary
-from segnext.data.doctor.findings import Finding, counted, found, listed, share
+from segnext.data.doctor.findings import Finding, found
 from segnext.data.names import split_of
 from segnext.labels import Labels
+from segnext.words import counted, listed, share
 
 RARE_SHARE = 2e-4  # of the labelled pixels
 RARE_PICTURES = 3
@@ -32,13 +33,9 @@ CHANCE = 0.5  # that masks with a label beyond the classes all lack 0, up to whi
 
 
 def judge_class_list(case: Case) -> Iterator[Finding]:
-    """The class list itself: a single class, and names that were meant to be one."""
+    """Classes of dataset.yaml whose names say that they were meant to be one."""
     if case.labels is None:
         return
-    if len(case.labels) == 1 and not case.multi_label:
-        name = case.labels.classes[0]
-        fix = import_command(case.without_list(), "binary", "--threshold", "1", "--names", f"background,{name}")
-        yield found("one-class", (), 1, name=name, fix=f"add a class for the rest to dataset.yaml; or:\n{fix}")
     groups = alike(case.labels.classes)
     if groups:
         names = listed((" and ".join(f"'{name}'" for name in group) for group in groups), 3)

@@ -8,11 +8,12 @@ from pathlib import Path
 from segnext.data.doctor.advice import full_import, split_command
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, Severity, counted, found, listed
+from segnext.data.doctor.findings import Finding, Severity, found
 from segnext.data.doctor.several import judge_several
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.doctor.tree import ARRAYS
 from segnext.data.names import split_of
+from segnext.words import counted, listed
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {

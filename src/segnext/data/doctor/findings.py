@@ -1,13 +1,15 @@
 """What the doctor found: one kind of problem, how often, where, and what mends it. The texts are in findings.yaml."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import yaml
+
+from segnext.words import counted, printable
 
 EXAMPLES = 4  # files named with a finding
 
@@ -45,20 +47,15 @@ class Finding:
     count: int
     files: tuple[str, ...] = ()
 
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands in `fix`."""
+        return tuple(line for line in self.fix.splitlines() if line.startswith("segnext "))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        texts = {name: readable(getattr(self, name)) for name in ("title", "why", "fix")}
-        commands = [line for line in texts["fix"].splitlines() if line.startswith("segnext ")]
-        files = [readable(file) for file in self.files]
-        severity = self.severity.name.lower()
-        return {
-            "code": self.code,
-            "severity": severity,
-            **texts,
-            "commands": commands,
-            "count": self.count,
-            "files": files,
-        }
+        lists = {"commands": list(self.commands), "files": list(self.files)}
+        return {**asdict(self), "severity": self.severity.name.lower(), **lists}
 
 
 class Number(int):
@@ -102,13 +99,9 @@ def found(
     number = len(files) if count is None else count
     values = {name: Number(word) if type(word) is int else word for name, word in words.items()}
     title, why, fix = (entry[part].format(n=Number(number), **values) for part in ("title", "why", "fix"))
+    fix = "\n".join(printable(line) for line in fix.rstrip().split("\n"))
     level = Severity[entry["severity"].upper()] if severity is None else severity
-    return Finding(entry.get("code", kind), level, title, why, fix.rstrip(), number, examples(files))
-
-
-def readable(text: str) -> str:
-    """`text` with the bytes of file names that are not valid text written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return Finding(entry.get("code", kind), level, printable(title), printable(why), fix, number, examples(files))
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -119,23 +112,4 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
 def examples(files: Sequence[object]) -> tuple[str, ...]:
     """A few of `files`, spread evenly over them."""
     step = max(1, len(files) // EXAMPLES)
-    return tuple(str(file) for file in files[::step][:EXAMPLES])
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """The number with its noun: "1 mask", "1,204 masks"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def listed(words: Iterable[object], limit: int = 8) -> str:
-    """The first words, separated by commas."""
-    shown = [str(word) for word in words]
-    return ", ".join(shown[:limit]) + (", ..." if len(shown) > limit else "")
-
-
-def share(part: float, whole: float) -> str:
-    """A percentage with as many digits as it needs."""
-    percent = 100 * part / max(whole, 1)
-    if percent == 0 or percent >= 10:
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.1 else f"{max(percent, 0.0001):.2g} %"
+    return tuple(printable(file) for file in files[::step][:EXAMPLES])

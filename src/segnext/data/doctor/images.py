@@ -7,10 +7,11 @@ from math import sqrt
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, Pair, named
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, counted, found, listed, share
+from segnext.data.doctor.findings import Finding, found
 from segnext.data.doctor.records import Image, Record
 from segnext.data.formats.report import imported_names, name_in
 from segnext.preprocess import Bands
+from segnext.words import counted, listed, share
 
 SPREAD = 4.0  # ratio of side lengths between the largest and smallest pictures that is pointed out
 SMALL = 32  # pixels; the network's last maps have a 32nd of the side

@@ -7,8 +7,9 @@ from pathlib import Path
 from segnext.data.doctor.advice import split_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
-from segnext.data.doctor.findings import Finding, counted, found, listed
+from segnext.data.doctor.findings import Finding, found
 from segnext.data.doctor.survey import Item
+from segnext.words import counted, listed
 
 APART = "remove them from one of the splits"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from segnext.data.doctor.advice import command, full_import
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, counted, found, listed
+from segnext.data.doctor.findings import Finding, found
+from segnext.words import counted, listed
 
 
 def judge_several(case: Case, encoding: Encoding) -> Iterator[Finding]:

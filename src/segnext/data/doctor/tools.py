@@ -50,9 +50,9 @@ def judge_tools(survey: Survey) -> list[Finding]:
                 files[source, tool].append(file)
     order = [source for source, *_ in (*_BY_NAME, *_MARKS)]
     for (source, tool), inside in sorted(files.items(), key=lambda entry: order.index(entry[0][0])):
-        if source in FORMATS:
-            fix = command("import", survey.root, "DEST", "--from", source)
-            return [found("annotations", inside, tool=tool, fix=fix)]
+        fix = command("import", survey.root, "DEST", "--from", source if source in FORMATS else "coco")
+        fix = fix if source in FORMATS else f"export them there as COCO, then:\n{fix}"
+        return [found("annotations", inside, tool=tool, fix=fix)]
     return []
 
 

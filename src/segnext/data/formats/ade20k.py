@@ -5,9 +5,10 @@ from dataclasses import replace
 from segnext.data.formats.labels import LabelReader, table
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.source import Source, Watch, quiet
+from segnext.data.formats.source import Source
 from segnext.data.formats.splits import assign_splits
 from segnext.data.known import known_labels
+from segnext.progress import Watch, quiet
 
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:

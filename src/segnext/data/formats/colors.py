@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from segnext.data.formats.classes import MOST_CLASSES, given_colors, made_labels, title
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import pack, read_colors
-from segnext.data.formats.source import Item, PairError, Reading, Source, Watch, listed, quiet
+from segnext.data.formats.source import Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError, pack, read_colors
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 _UNSEEN, _BEYOND, _INEXACT = -1, -2, 256  # values of the table: 0..255 exact, 256.. the same by nearness
 _NEAR = 100  # distance up to which taking the nearest colour may be what is wanted

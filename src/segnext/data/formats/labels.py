@@ -12,11 +12,13 @@ from segnext.data.formats.classes import DERIVE, given_labels, made_labels, titl
 from segnext.data.formats.named import named_items
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import read_values
-from segnext.data.formats.source import EXCHANGED, Item, PairError, Reading, Source, Watch, listed, quiet
+from segnext.data.formats.source import EXCHANGED, Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError, read_values
 from segnext.errors import SegNextError
 from segnext.labels import Labels
+from segnext.progress import Watch, quiet
+from segnext.words import listed
 
 IGNORE = 255  # in source masks, in mappings, and of class lists that are made up
 RANGE = 1 << 16  # labels that a source may have

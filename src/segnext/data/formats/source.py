@@ -1,27 +1,14 @@
 """What a source format hands to the import: what the labels mean, which pairs there are, how a mask is read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from segnext.errors import SegNextError
+from segnext.data.masks import Mask
 from segnext.labels import Labels
 
-Mask = NDArray[np.uint8]  # H x W labels
-Watch = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 EXCHANGED = "masks in which the two classes were exchanged"  # a note
-
-
-class PairError(SegNextError):
-    """A pair that is not imported; `kind` groups the reasons."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -87,13 +74,3 @@ class Source:
     read: Callable[[Item], Reading]
     remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
-
-
-def quiet(_does: str, _done: int, _total: int) -> None:
-    """A `Watch` that shows nothing."""
-
-
-def listed(values: Iterable[object], most: int = 6) -> str:
-    """The first few values for a sentence."""
-    texts = [str(value) for value in values]
-    return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
