@@ -121,7 +121,7 @@ def survey_layout(data: Layout, splits: Iterable[str] | None = None) -> Survey:
     """
     items: dict[Path, Item] = {}
     for split in data.splits() if splits is None else splits:
-        for entry in data.pairs(split):
+        for entry in data.whole(split):
             image, mask = entry.image.relative_to(data.path), entry.mask.relative_to(data.path)
             items.setdefault(image, Item(image, mask, (split,), entry.coding))
     return Survey(data.path, data.labels, None, False, list(items.values()), Tree(data.path), Pairing(), in_place=True)
