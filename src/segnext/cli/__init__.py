@@ -36,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # the whole process is this command
+        from segnext.interrupt import end_when_interrupted
+
+        end_when_interrupted()
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
@@ -51,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(name, arguments[1:])
     except KeyboardInterrupt:
         print(f"segnext {name}: interrupted", file=sys.stderr)
+        print(end="", flush=True)  # now: the process may be ended before Python would do so
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
