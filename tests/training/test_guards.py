@@ -13,8 +13,10 @@ from torch import Tensor
 
 from segnext.cli import main
 from segnext.training.log import Log
-from segnext.training.results import Results
-from segnext.training.step import TrainStep
+from segnext.training.segmentation import Segmentation
+from segnext.training.state import State
+from segnext.training.step import Step
+from segnext.training.task import Forward
 
 Train = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -28,14 +30,14 @@ def state(run: Path) -> dict[str, Any]:
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory for two pictures at once."""
-    loss = TrainStep.loss
+    loss = Segmentation.loss
 
-    def limited(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+    def limited(self: Segmentation, forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
         if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return loss(self, images, masks)
+        return loss(self, forward, images, masks)
 
-    monkeypatch.setattr(TrainStep, "loss", limited)
+    monkeypatch.setattr(Segmentation, "loss", limited)
 
 
 @pytest.mark.usefixtures("small_memory")
@@ -81,10 +83,10 @@ def test_a_run_that_does_not_fit_goes_on_with_smaller_batches(
 def test_other_errors_of_torch_are_not_taken_for_lack_of_memory(
     tiny_train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+    def broken(self: Segmentation, forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(TrainStep, "loss", broken)
+    monkeypatch.setattr(Segmentation, "loss", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         tiny_train()
 
@@ -94,14 +96,14 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 ) -> None:
     """The system refuses files of more than half a megabyte from step 3 on, as it would refuse any on a full disk."""
     out = tmp_path / "run"
-    save = Results.save
+    save = Segmentation.save
 
-    def on_a_full_disk(self: Results, content: Any) -> None:
+    def on_a_full_disk(self: Segmentation, content: State, path: Path) -> None:
         if content.step == 4:
             resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
-        save(self, content)
+        save(self, content, path)
 
-    monkeypatch.setattr(Results, "save", on_a_full_disk)
+    monkeypatch.setattr(Segmentation, "save", on_a_full_disk)
     try:
         assert tiny_train(out=out) == 2
     finally:
@@ -113,7 +115,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     )
     assert state(out)["step"] == 2
     assert not list(out.glob(".*"))
-    monkeypatch.setattr(Results, "save", save)
+    monkeypatch.setattr(Segmentation, "save", save)
     assert main(["train", "--resume", str(out)]) == 0
     assert state(out)["step"] == 4
 
@@ -137,15 +139,15 @@ def test_before_a_vanished_file_stops_the_run_it_is_saved(
     data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
     for file in (data / "images" / "train").iterdir():
         shutil.copy(file, file.with_suffix(".kept"))
-    take = TrainStep.__call__
+    take = Step.__call__
 
-    def vanish(self: TrainStep, parts: Any, number: int) -> Any:
+    def vanish(self: Step, parts: Any, number: int) -> Any:
         if number == 0:
             for file in (data / "images" / "train").glob("*.png"):
                 file.unlink()
         return take(self, parts, number)
 
-    monkeypatch.setattr(TrainStep, "__call__", vanish)
+    monkeypatch.setattr(Step, "__call__", vanish)
     assert tiny_train(data=data, out=out, iterations=40, save_every=1000, val_split="null") == 2
     err = capsys.readouterr().err
     done = state(out)["step"]
@@ -154,7 +156,7 @@ def test_before_a_vanished_file_stops_the_run_it_is_saved(
     assert err.endswith(f"; the run is saved at step {done}, go on with --resume {out}\n")
     for file in (data / "images" / "train").glob("*.kept"):
         file.rename(file.with_suffix(".png"))
-    monkeypatch.setattr(TrainStep, "__call__", take)
+    monkeypatch.setattr(Step, "__call__", take)
     (out / "config.yaml").write_text(
         (out / "config.yaml").read_text().replace("iterations: 40", f"iterations: {done + 1}")
     )

@@ -19,8 +19,8 @@ TIMEOUT = 300.0  # seconds; the machine may be busy
 SEGNEXT = """
 import json, sys
 from segnext.cli import main
-from segnext.training.results import Results
-Results.draw = lambda self: None
+from segnext.training.segmentation import Segmentation
+Segmentation.draw = lambda self: None
 sys.exit(max(main(json.loads(command)) for command in sys.argv[1:]))
 """
 NEW_RUN = {

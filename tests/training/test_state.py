@@ -22,7 +22,7 @@ def new_state(seed: int) -> State:
     for generator in model.random_generators():
         generator.manual_seed(seed)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return State(model, Average(model, 0.9), build_optimizer(model.encoder, model.decoder, Optimizer(lr=1e-2)), scaler)
+    return State(model, Average(model, 0.9), build_optimizer(model, Optimizer(lr=1e-2)), scaler)
 
 
 def one_step(state: State) -> float:

@@ -12,8 +12,8 @@ import torch
 
 from segnext.cli import main
 from segnext.evaluation import evaluate
-from segnext.training import results
-from segnext.training.step import Batch, Taken, TrainStep
+from segnext.training import segmentation
+from segnext.training.step import Batch, Step, Taken
 from segnext.training.stop import Stopped, stopping
 
 Train = Callable[..., int]
@@ -28,14 +28,14 @@ def state(run: Path) -> dict[str, Any]:
 def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, signal.Signals]:
     """Signals that come while a step (from 1) is taken."""
     coming: dict[int, signal.Signals] = {}
-    take = TrainStep.__call__
+    take = Step.__call__
 
-    def interrupted(self: TrainStep, parts: list[Batch], number: int) -> Taken:
+    def interrupted(self: Step, parts: list[Batch], number: int) -> Taken:
         if number + 1 in coming:
             os.kill(os.getpid(), coming[number + 1])
         return take(self, parts, number)
 
-    monkeypatch.setattr(TrainStep, "__call__", interrupted)
+    monkeypatch.setattr(Step, "__call__", interrupted)
     return coming
 
 
@@ -68,12 +68,12 @@ def test_a_signal_while_measuring_breaks_it_off_and_the_resumed_run_measures(
         return evaluate.evaluate(predict, pairs, labels, progress)
 
     out = tmp_path / "run"
-    monkeypatch.setattr(results, "evaluate", interrupted)
+    monkeypatch.setattr(segmentation, "evaluate", interrupted)
     assert tiny_train(out=out, eval_every=2, save_every=100) == 128 + signal.SIGTERM
     assert (state(out)["step"], state(out)["measured"]) == (2, 0)
     assert not (out / "best.safetensors").exists()
 
-    monkeypatch.setattr(results, "evaluate", evaluate.evaluate)
+    monkeypatch.setattr(segmentation, "evaluate", evaluate.evaluate)
     assert main(["train", "--resume", str(out)]) == 0
     lines = (out / "log.jsonl").read_text().splitlines()
     assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["2", "4"]

@@ -13,9 +13,9 @@ import jsonargparse
 
 from segnext.cli.wrong_settings import sentence
 from segnext.errors import SegNextError
-from segnext.training.config import RunConfig
+from segnext.training.config import Settings
 
-Config = TypeVar("Config", bound=RunConfig)
+Config = TypeVar("Config", bound=Settings)
 
 
 def parse_run(config_class: type[Config], command: str, description: str, arguments: list[str]) -> tuple[Config, bool]:
@@ -90,5 +90,5 @@ def _config(config_class: type[Config], command: str, description: str, argument
         values = parser.instantiate(parser.parse_args(arguments))
     except argparse.ArgumentError as error:
         raise SegNextError(f"{sentence(error, config_class)}; see 'segnext {command} --help'") from error
-    fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
+    fields = dataclasses.fields(config_class)
     return config_class(**{field.name: values[field.name] for field in fields})

@@ -4,17 +4,20 @@ import torch
 from torch import Tensor, nn
 
 from segnext.model.mscan import MSCAN, Stage
+from segnext.model.trainable import Trainable
 from segnext.training.config import Optimizer, Schedule
 
 
-def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(model: Trainable, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
     Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each
-    group's `base_lr` is its peak learning rate. Frozen parameters are in none.
+    group's `base_lr` is its peak learning rate. Frozen parameters are in none. What is not in the model's encoder is
+    its head.
     """
+    heads = [(options.head_lr_factor, part) for name, part in model.named_children() if name != "encoder"]
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and whether they decay
-    for factor, module in (*encoder_factors(encoder, options.layer_decay), (options.head_lr_factor, head)):
+    for factor, module in (*encoder_factors(model.encoder, options.layer_decay), *heads):
         for parameter in module.parameters():
             if parameter.requires_grad:
                 groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from segnext.errors import SegNextError
-from segnext.pretraining.curves import draw_curves
+from segnext.training.curves import draw_curves
 
 TRAIN = {"kind": "train", "step": 10, "loss": 2.0, "lr": 1e-4, "seconds_per_image": 0.2}
 VAL = {"kind": "val", "step": 10, "top1": 0.2, "top5": 0.5, "loss": 1.9}
@@ -29,7 +29,7 @@ def count(pixels: np.ndarray, color: tuple[int, int, int]) -> int:
 def test_a_whole_run_shows_train_and_val(tmp_path: Path) -> None:
     train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
     without = drawn(tmp_path, *train)
-    assert without.shape == (720, 1320, 3)
+    assert without.shape == (1200, 1560, 3)
     assert count(without, (0xD1, 0x47, 0x1F)) == 0
     val = [{**VAL, "step": step, "top1": step / 400, "top5": step / 200} for step in (50, 100, 200)]
     with_val = drawn(tmp_path, *train, *val)
@@ -43,7 +43,7 @@ def test_a_single_step_is_a_dot(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("records", [[TRAIN], [VAL], [TRAIN, VAL], [TRAIN, {**TRAIN, "step": 20}]])
 def test_a_run_that_just_began(records: list[dict[str, object]], tmp_path: Path) -> None:
-    assert drawn(tmp_path, *records).shape == (720, 1320, 3)
+    assert drawn(tmp_path, *records).shape == (1200, 1560, 3)
 
 
 def test_no_log(tmp_path: Path) -> None:
