@@ -26,9 +26,9 @@ from typing import Any
 import torch
 import yaml
 from safetensors.torch import load_file
+from scenes import write_scenes
 
 from segnext.cli import main as segnext
-from segnext.data.scenes import write_scenes
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.segmentation import Segmentation
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.inference.load import DEFAULT, load
 from segnext.inference.look import look

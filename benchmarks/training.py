@@ -17,13 +17,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from scenes import write_scenes
 from torch import Tensor
 
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.kernels import depthwise
 from segnext.model.network import create_model
 from segnext.preprocess import Preprocess

@@ -8,10 +8,10 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from scenes import write_scenes
 
 from segnext.checkpoint.file import Weights, save_weights
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig

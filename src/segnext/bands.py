@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.imageio import FORMATS, Source, check_size, decoding, opencv_decode, orientation_of, read_image, upright
 from segnext.preprocess import Bands, Image, Raster
+from segnext.words import counted
 
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and big, both byte orders
 JPEG2000 = b"\0\0\0\x0cjP  "
@@ -88,8 +89,9 @@ def select(values: Values, missing: NDArray[np.bool_] | None, bands: Bands, name
 def require_bands(count: int, dtype: np.dtype[Any], bands: Bands, name: str) -> None:
     """Refuse a file whose bands or type of values are not those that `bands` describes."""
     if count != len(bands.names):
+        wanted = f"{counted(len(bands.names), 'band')} ({', '.join(bands.names)})"
         raise SegNextError(
-            f"{name}: has {_counted(count)}, but {_counted(len(bands.names))} ({', '.join(bands.names)}) are expected; "
+            f"{name}: has {counted(count, 'band')}, but {wanted} are expected; "
             "give files with these bands, in this order"
         )
     if bands.dtype and (dtype == np.uint8) != (bands.dtype == "uint8"):
@@ -122,10 +124,6 @@ def bands_from_dict(content: Mapping[str, Any], source: str) -> Bands | None:
         raise SegNextError(f"{source}: 'nodata' is {nodata}; it must be the number that stands for 'not measured'")
     words = tuple(str(name) for name in names)
     return Bands(words, words, None if nodata is None else float(nodata))
-
-
-def _counted(count: int) -> str:
-    return "1 band" if count == 1 else f"{count} bands"
 
 
 def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:

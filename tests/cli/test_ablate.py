@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scenes import write_scenes
 
 from segnext.checkpoint.file import load_weights
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.ablation import run as module

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from scenes import write_scenes
 
 from segnext import imageio
 from segnext.data.folder import Folder, Pair, read_mask
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 

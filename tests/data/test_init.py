@@ -5,7 +5,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from segnext.data.init import init_dataset, survey, to_yaml
+from segnext.data.curate.init import init_dataset, survey, to_yaml
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 from segnext.labels import Labels

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scenes import write_scenes
 
 from segnext.checkpoint.file import Weights
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.inference.segmenter import Segmenter
@@ -50,7 +50,7 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     masks = np.stack([pair.read_mask(folder.labels) for pair in folder.pairs("train")])
     assert page.shares["train"] == pytest.approx([(masks == label).mean() for label in range(11)])
     assert sum(page.shares["val"]) == pytest.approx(1)
-    assert page.details["recipe"]["crop"] == [32, 64]
+    assert page.details["recipe"]["crop"] == (32, 64)
     assert page.details["provenance"]["step"] == 1500
 
 

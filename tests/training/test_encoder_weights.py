@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from scenes import write_scenes
 
 from segnext.checkpoint.file import load_weights
 from segnext.checkpoint.names import to_official
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 from segnext.labels import Labels
 from segnext.model.config import preset
 from segnext.model.network import build, create_model

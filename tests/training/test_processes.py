@@ -25,7 +25,7 @@ TIMEOUT = 600.0  # seconds; the machine may be busy
 # The second process kills itself in step 4 unless torchrun has started it anew.
 WORKER = """
 import os, signal, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "benchmarks"]
 from conftest import TINY
 from segnext.cli import main
 from segnext.model.config import PRESETS

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-
-from segnext.data.scenes import write_scenes
+from scenes import write_scenes
 
 TIMEOUT = 300.0  # seconds; the machine may be busy
 # Commands, each with its arguments on one line, without the pictures at the end, which take longer than the training.

@@ -14,13 +14,13 @@ import PIL.Image
 import pytest
 import torch
 import yaml
+from scenes import write_scenes
 from torch import Tensor
 
 import segnext
 from segnext.checkpoint.file import load_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Folder
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig

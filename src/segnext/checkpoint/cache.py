@@ -19,8 +19,8 @@ from filelock import FileLock, Timeout
 from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
 from segnext.errors import SegNextError
-from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.plain import write_json
 
 
 def cache_folder() -> Path:
@@ -180,5 +180,4 @@ def _record(entry: Published, origin: Downloaded, record: Path) -> None:
         )
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     content = {"url": origin.url, "sha256": origin.sha256, "size": origin.size, "downloaded": when}
-    with replacing(record) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(content, record)

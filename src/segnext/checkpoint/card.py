@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import yaml
-
 from segnext.checkpoint.file import Weights
 from segnext.model.config import PRESETS, ablations
+from segnext.plain import to_yaml
 
 USE = """\
 ```python
@@ -36,7 +35,7 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
         front["metrics"] = ["mean_iou"]
         front["model-index"] = [{"name": _title(weights), "results": results}]
     parts = [
-        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
+        f"---\n{to_yaml(front)}---\n",
         f"# {_title(weights)}\n",
         _description(weights),
         *([f"> {provenance['licence_note']}\n"] if "licence_note" in provenance else []),
@@ -119,11 +118,4 @@ def _origin(provenance: dict[str, Any]) -> str:
     shown = {name: value for name, value in provenance.items() if name not in ("metrics", "licence_note")}
     if not shown:
         return ""
-    return f"## Origin\n\n```yaml\n{yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True)}```\n"
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return f"## Origin\n\n```yaml\n{to_yaml(shown)}```\n"

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, check
+from segnext.plain import with_tuples
 from segnext.preprocess import Bands, Preprocess
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def parse_header(metadata: dict[str, str], path: Path) -> Header:
         )
     try:
         content = json.loads(metadata["segnext"])
-        config = ModelConfig(**_with_tuples(content["model"]))
+        config = ModelConfig(**with_tuples(content["model"]))
         preprocess = _preprocess(content["preprocess"])
         class_list, provenance = content["labels"], content["provenance"]
         check(config)
@@ -110,9 +111,4 @@ class WeightsFile:
 
 def _preprocess(fields: dict[str, Any]) -> Preprocess:
     bands = fields.get("bands")
-    return Preprocess(**_with_tuples(fields | {"bands": bands and Bands(**_with_tuples(bands))}))
-
-
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where our dataclasses have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return Preprocess(**with_tuples(fields | {"bands": bands and Bands(**with_tuples(bands))}))

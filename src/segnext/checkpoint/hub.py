@@ -18,6 +18,7 @@ from segnext.checkpoint.card import model_card
 from segnext.checkpoint.file import Weights, save_weights
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.progress import is_terminal
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -147,7 +148,7 @@ def _client(wish: str) -> Any:
 @contextmanager
 def _quiet(hub: Any) -> Iterator[None]:
     """No progress bars of the client where nobody looks at a terminal."""
-    silence = not sys.stderr.isatty() and not hub.utils.are_progress_bars_disabled()
+    silence = not is_terminal(sys.stderr) and not hub.utils.are_progress_bars_disabled()
     if silence:
         hub.utils.disable_progress_bars()
     try:

@@ -68,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(outcomes: "Mapping[str, Outcome]", base: "TrainConfig", budget: "Budget") -> None:
-    from segnext.cli.outputs import write_json
     from segnext.files import replacing
+    from segnext.plain import write_json
     from segnext.training.ablation.plot import draw
     from segnext.training.ablation.table import markdown, to_dict
 

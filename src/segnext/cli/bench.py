@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import image_size, positive
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import require_writable
 from segnext.errors import SegNextError
+from segnext.plain import write_json
+from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.benchmark.report import Report
+    from segnext.bench.report import Report
 
 EXPLAINED = (
     "plain: as the authors release it. times plain: how many times faster to labels. same labels: as the plain way of "
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         write_json(report.to_dict(), args.json)
         print(f"json: {args.json}")
     if picture:
-        from segnext.benchmark.picture import draw
+        from segnext.bench.picture import draw
 
         draw(report, picture)
         print(f"picture: {picture}")
@@ -75,9 +76,9 @@ def _check(args: argparse.Namespace, picture: Path | None) -> None:
 
 
 def _measure(args: argparse.Namespace, folder: Path) -> "Report":
-    from segnext.benchmark.run import benchmark
-    from segnext.benchmark.task import drawn_picture, with_random_weights, with_weights
-    from segnext.benchmark.ways import PEERS, ways
+    from segnext.bench.run import benchmark
+    from segnext.bench.task import drawn_picture, with_random_weights, with_weights
+    from segnext.bench.ways import PEERS, ways
     from segnext.imageio import read_image
 
     if args.image:

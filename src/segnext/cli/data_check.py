@@ -5,6 +5,8 @@ from pathlib import Path
 
 from segnext.cli.data_format import add_format
 from segnext.errors import SegNextError
+from segnext.plain import write_json
+from segnext.progress import progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +31,10 @@ def run(args: argparse.Namespace) -> int:
     """Check, print the report, write the files asked for."""
     from rich.console import Console
 
-    from segnext.cli.outputs import require_writable, write_json
-    from segnext.cli.progress import progress
+    from segnext.cli.outputs import require_writable
     from segnext.data.doctor.check import check
     from segnext.data.doctor.report import exit_code, print_report, to_dict
-    from segnext.data.readers.open import OPENERS
+    from segnext.data.formats.public.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
         raise SegNextError(f"{args.sheet}: the sheet is an HTML page or a PNG; give --sheet a name that ends in either")

@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segnext.data.importers.options import FORMATS, Options
+from segnext.data.formats.options import FORMATS, Options
 from segnext.data.known import KNOWN
 from segnext.errors import SegNextError
+from segnext.progress import progress
+from segnext.words import counted
 
 if TYPE_CHECKING:
-    from segnext.data.importers.report import Record, Summary
+    from segnext.data.formats.report import Record, Summary
 
 FLAGS = {"ignore_colors": "--ignore-color", "mapping": "--map"}  # options whose flag has another name
 EXAMPLES = 3  # files named for each reason
@@ -73,8 +75,7 @@ _TOLERANCE_HELP = "take colours within this RGB distance for the nearest class's
 
 def run(args: argparse.Namespace) -> int:
     """Import, and say what became of every file."""
-    from segnext.cli.progress import progress
-    from segnext.data.importers.run import import_dataset  # numpy and pillow load slowly
+    from segnext.data.formats.run import import_dataset  # numpy and pillow load slowly
 
     options = _options(args)
     with progress("pairs") as watch:
@@ -105,9 +106,9 @@ def _flag(option: str) -> str:
 def _print(summary: "Summary", destination: Path) -> None:
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits().items()))
     kept = f"; {summary.kept} were there already" if summary.kept else ""
-    print(f"imported: {_count(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
+    print(f"imported: {counted(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
     for note, (amount, masks) in summary.notes().items():
-        print(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {_count(masks, 'mask')})"))
+        print(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {counted(masks, 'mask')})"))
     for remark in summary.remarks:
         print(f"  {remark}")
     reasons: dict[tuple[bool, str], list[Record]] = {}
@@ -123,10 +124,6 @@ def _print(summary: "Summary", destination: Path) -> None:
     print(f"all files and reasons: {destination / 'import.jsonl'}")
     if summary.imported:
         print(f"data set: {destination}; next: segnext data check {destination}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from segnext.data.known import KNOWN, known_labels
+from segnext.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write it, and say what the folder holds."""
-    from segnext.data.init import init_dataset, survey  # numpy and pillow load slowly
+    from segnext.data.curate.init import init_dataset, survey  # numpy and pillow load slowly
 
     folder: Path = args.folder
     labels = known_labels(args.like, args.ignore)
@@ -31,13 +32,9 @@ def run(args: argparse.Namespace) -> int:
     if not splits:
         print(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
     for split in splits:
-        print(f"{split.name}: {_count(split.images, 'image')}, {_count(split.masks, 'mask')}")
+        print(f"{split.name}: {counted(split.images, 'image')}, {counted(split.masks, 'mask')}")
         for problem in split.problems:
             print(f"  {problem}")
         if split.sampled and not split.problems:
-            print(f"  {_count(split.sampled, 'sampled mask')} with labels of these classes only")
+            print(f"  {counted(split.sampled, 'sampled mask')} with labels of these classes only")
     return 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.progress import progress
+
 if TYPE_CHECKING:
-    from segnext.data.split import Plan
+    from segnext.data.curate.split import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
-    from segnext.cli.progress import progress
-    from segnext.data import split  # numpy and pillow load slowly
+    from segnext.data.curate import split  # numpy and pillow load slowly
 
     with progress("files") as watch:
         if not args.dry_run and (count := split.finish_split(args.folder, watch)) is not None:
@@ -84,7 +85,7 @@ def _print(plan: "Plan") -> None:
 
 def _hint(plan: "Plan") -> None:
     """Point out names that look like sequences."""
-    from segnext.data.split import by_prefix
+    from segnext.data.curate.split import by_prefix
 
     pictures = [picture for group in plan.groups.values() for picture in group]
     prefixes = {by_prefix(picture) for picture in pictures}

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import require_writable
 from segnext.errors import SegNextError
+from segnext.plain import write_json
+from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.data.readers.open import DataSet
+    from segnext.data.formats.public.open import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace) -> Measured:
-    from segnext.data.readers.open import open_data
+    from segnext.data.formats.public.open import open_data
     from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 

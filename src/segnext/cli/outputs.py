@@ -1,13 +1,10 @@
 """What a command says of errors, and the files it is asked to write, checked before the work begins."""
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from segnext.errors import SegNextError
-from segnext.files import replacing
 
 
 def complain(command: str, message: str) -> None:
@@ -27,9 +24,3 @@ def require_writable(path: Path, flag: str) -> None:
         raise SegNextError(f"{path}: cannot make its folder ({error.strerror}); choose another {flag}") from error
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise SegNextError(f"{path}: cannot be written; choose another {flag}")
-
-
-def write_json(content: Any, path: Path) -> None:
-    """Write `content` for programs."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

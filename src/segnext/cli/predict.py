@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import complain, require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import complain, require_writable
+from segnext.plain import write_json
+from segnext.progress import progress
+from segnext.words import percent
 
 if TYPE_CHECKING:
     from segnext.inference.predict import Record, Summary
@@ -66,8 +68,6 @@ def _print_record(record: "Record") -> None:
     if record.shares is None or record.seconds is None:
         complain("predict", f"{record.file}: {record.error}")
         return
-    from segnext.inference.overlay import percent
-
     largest = sorted(record.shares.items(), key=lambda item: -item[1])[:3]
     classes = ", ".join(f"{name} {percent(share)}" for name, share in largest if share > 0)
     print(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
@@ -77,8 +77,6 @@ def _print_table(record: "Record", labels: "Labels") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from segnext.inference.overlay import percent
 
     table = Table("", "class", "share")
     table.columns[2].justify = "right"

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from segnext.bands import read_bands, read_values
 from segnext.data.doctor.records import read_image_record
 from segnext.data.folder import Folder, Pair
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.plain import write_json
 from segnext.preprocess import Bands, Preprocess
 
 CACHE = "bands.json"  # in the data set's folder
@@ -118,11 +119,8 @@ def _measure(data: DataSet, bands: Bands, pairs: Sequence[Pair], watch: Callable
         "pictures": len(pairs),
         "files": _fingerprint(data, pairs),
     }
-    try:
-        with replacing(data.path / CACHE) as temporary:
-            temporary.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    except OSError:
-        pass  # data that cannot be written to are measured anew for each run
+    with suppress(OSError):  # data that cannot be written to are measured anew for each run
+        write_json(measured, data.path / CACHE)
     return measured
 
 

@@ -9,9 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.importers import raster
-from segnext.data.importers.source import PairError, listed
+from segnext.data.formats import raster
+from segnext.data.formats.source import PairError
 from segnext.errors import SegNextError
+from segnext.words import listed
 
 Codes = NDArray[np.int32]  # H x W: grey levels, palette indices or colours 0xRRGGBB
 Mask = NDArray[np.uint8]  # H x W labels

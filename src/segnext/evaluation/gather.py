@@ -9,7 +9,7 @@ import numpy as np
 
 from segnext.data.counts import count_classes
 from segnext.data.folder import Pair
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, worst
@@ -88,11 +88,4 @@ def _details(segmenter: Segmenter) -> dict[str, Any]:
     parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
     if provenance:
         parts["provenance"] = provenance
-    return {name: _plain(part) for name, part in parts.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    return parts

@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
@@ -21,7 +20,9 @@ from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask
 from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.plain import to_yaml
 from segnext.preprocess import Image
+from segnext.words import percent
 
 CONFUSIONS = 15  # listed
 TABLE_LIMIT = 40  # classes; of more, the confusion matrix is a picture
@@ -77,7 +78,12 @@ def write_page(page: Page, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "count": _count, "bar": _bar, "yaml": _yaml}
+    environment.filters |= {
+        "percent": lambda ratio: percent(ratio, 2, "").replace("-", "–"),
+        "count": "{:,}".format,
+        "bar": _bar,
+        "yaml": _yaml,
+    }
     few, single = len(page.labels) <= TABLE_LIMIT, not page.metrics.multi_label
     text = environment.get_template("report.html").render(
         page=page,
@@ -159,17 +165,6 @@ def _css(color: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _percent(ratio: float) -> str:
-    """A ratio of 0..1 without its sign; what is there never reads as nothing."""
-    if math.isnan(ratio):
-        return "–"
-    return "<0.01" if 0 < ratio < 0.5e-4 else f"{100 * ratio:.2f}"
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
 def _bar(share: float) -> str:
     """Length of a logarithmic bar, 0..1."""
     if share <= 0:
@@ -178,4 +173,4 @@ def _bar(share: float) -> str:
 
 
 def _yaml(content: Any) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).strip()
+    return to_yaml(content, width=100).strip()

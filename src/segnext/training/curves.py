@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from segnext.evaluation.chart import spread_apart
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.training.log import Record, Series, class_series, read_log, series
 
-DPI = 120
 ACCURACIES = {"top1": "top-1", "top5": "top-5"}
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
 LOWEST_LINES = 8
@@ -35,7 +31,6 @@ DARK_HUES = (
 STYLES = ("-", "--", ":")
 
 
-@plain_text()
 def draw_curves(log: Path, out: Path) -> None:
     """Draw a run's log.jsonl as a PNG: loss, gradient norm, learning rate, and what val gave, class by class.
 
@@ -43,29 +38,26 @@ def draw_curves(log: Path, out: Path) -> None:
         SegNextError: when the log is missing or has no such line yet.
     """
     train, val = read_log(log)
-    figure = Figure(figsize=(13, 10), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    norms, mious = series(train, "grad_norm"), _percent(series(val, "miou"))
-    rows = {"loss": 3, **({"miou": 3} if mious[0] else {}), **({"norm": 2} if norms[0] else {}), "lr": 2}
-    panels = figure.subplot_mosaic([[row, "val"] for row in rows], height_ratios=list(rows.values()))
-    figure.suptitle(_headline(train, val))
-    _draw_noisy(panels["loss"], series(train, "loss"), "training loss", series(val, "loss"))
-    if mious[0]:
-        _draw_best(panels["miou"], mious, "val mIoU %")
-    if norms[0]:
-        _draw_noisy(panels["norm"], norms, "gradient norm")
-    _draw_line(panels["lr"], series(train, "lr"), "learning rate")
-    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    accuracies = {name: series(val, key) for key, name in ACCURACIES.items()}
-    lines = class_series(val) or {name: line for name, line in accuracies.items() if line[0]}
-    title = "val accuracy % (averaged weights)" if accuracies["top-1"][0] else "val IoU % per class"
-    if len(val) == 1:
-        _draw_bars(panels.pop("val"), lines, f"{title} at step {val[0]['step']:,}")
-    else:
-        _draw_named(panels["val"], {name: _percent(line) for name, line in lines.items()}, title)
-    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (13, 10)) as figure:
+        norms, mious = series(train, "grad_norm"), _percent(series(val, "miou"))
+        rows = {"loss": 3, **({"miou": 3} if mious[0] else {}), **({"norm": 2} if norms[0] else {}), "lr": 2}
+        panels = figure.subplot_mosaic([[row, "val"] for row in rows], height_ratios=list(rows.values()))
+        figure.suptitle(_headline(train, val))
+        _draw_noisy(panels["loss"], series(train, "loss"), "training loss", series(val, "loss"))
+        if mious[0]:
+            _draw_best(panels["miou"], mious, "val mIoU %")
+        if norms[0]:
+            _draw_noisy(panels["norm"], norms, "gradient norm")
+        _draw_line(panels["lr"], series(train, "lr"), "learning rate")
+        panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        accuracies = {name: series(val, key) for key, name in ACCURACIES.items()}
+        lines = class_series(val) or {name: line for name, line in accuracies.items() if line[0]}
+        title = "val accuracy % (averaged weights)" if accuracies["top-1"][0] else "val IoU % per class"
+        if len(val) == 1:
+            _draw_bars(panels.pop("val"), lines, f"{title} at step {val[0]['step']:,}")
+        else:
+            _draw_named(panels["val"], {name: _percent(line) for name, line in lines.items()}, title)
+        share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
 
 
 def share_steps(panels: Iterable[Axes], last: int) -> None:

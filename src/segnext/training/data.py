@@ -8,16 +8,17 @@ from segnext.checkpoint.header import WeightsFile
 from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
-from segnext.data.doctor.findings import Severity, counted
+from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Pair
-from segnext.data.readers.layout import Layout
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.layout import Layout
+from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
+from segnext.progress import progress
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes
-from segnext.training.progress import measuring
+from segnext.words import counted
 
 
 def check_data(data: DataSet, splits: Sequence[str]) -> None:
@@ -65,8 +66,14 @@ def prepare(
         _require_same_data(weights, data, pairs, config.out)
         found = weights.preprocess
     elif processes.main:
-        with measuring() as watch:
-            found = fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
+        with progress("pictures") as watch:
+            found = fitted_preprocess(
+                data,
+                pairs,
+                chosen=config.bands,
+                short_side=config.short_side,
+                watch=lambda done, total: watch("measure bands", done, total),
+            )
     return processes.same(found)
 
 

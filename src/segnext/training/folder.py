@@ -7,10 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.plain import to_yaml
 from segnext.training.config import Settings
 
 
@@ -56,13 +55,6 @@ def write_recipe(config: Settings) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing(out / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(_plain(asdict(config)), sort_keys=False), encoding="utf-8")
+            temporary.write_text(to_yaml(asdict(config)), encoding="utf-8")
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

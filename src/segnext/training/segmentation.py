@@ -13,7 +13,7 @@ from torch import Tensor
 from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.evaluation.evaluate import evaluate, no_counts, predictor
 from segnext.evaluation.examine import examine

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import torch
 
-from segnext.data.doctor.findings import counted
 from segnext.errors import SegNextError
 from segnext.model.trainable import Trainable
 from segnext.training.config import Device, Precision, Settings
 from segnext.training.processes import Processes
 from segnext.training.sync_norm import synchronise
+from segnext.words import counted
 
 C = TypeVar("C", bound=Settings)
 
@@ -49,7 +49,10 @@ def _keep_total(config: C, processes: Processes) -> C:
     each = total // count
     size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
     if processes.main:
-        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
+        print(
+            f"{counted(count, 'device')} instead of those before: batch_size {size} and accumulate {each // size}",
+            flush=True,
+        )
     return replace(config, batch_size=size, accumulate=each // size)
 
 
@@ -70,16 +73,12 @@ def require_total_batch(config: Settings, devices: int) -> None:
         for size in dict.fromkeys((most, fewest)):
             choices.append(f"--batch_size {size} --accumulate {each // size}")
     if total % (batch * passes) == 0:
-        choices.append(f"{_devices(total // (batch * passes))} (torchrun --nproc_per_node)")
+        choices.append(f"{counted(total // (batch * passes), 'device')} (torchrun --nproc_per_node)")
     choices.append(f"--total_batch {devices * batch * passes}, which is another recipe")
     raise SegNextError(
-        f"total_batch is {total}, but {_devices(devices)} x batch_size {batch} x "
+        f"total_batch is {total}, but {counted(devices, 'device')} x batch_size {batch} x "
         f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
     )
-
-
-def _devices(count: int) -> str:
-    return f"{count} device" if count == 1 else f"{count} devices"
 
 
 def _has_bf16(device: str) -> bool:

@@ -17,7 +17,7 @@ from segnext.data.doctor.encoding import (
     mixed_binary,
 )
 from segnext.data.doctor.survey import Survey
-from segnext.data.importers.class_lists import NAMES, read_class_list
+from segnext.data.formats.class_lists import NAMES, read_class_list
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from segnext.data.doctor.case import Case, named
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.records import Image
 from segnext.preprocess import Bands
+from segnext.words import counted, listed
 
 
 def judge_bands(case: Case) -> Iterator[Finding]:

@@ -3,13 +3,12 @@
 import io
 from collections.abc import Callable
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.report import class_rows
-from segnext.figures import plain_text
+from segnext.figures import drawing
 
 DPI = 100
 WIDTH = 6.4  # inches of each chart
@@ -24,7 +23,8 @@ def class_chart(report: Report) -> bytes:
     names = every[:MOST_CLASSES]
     height = max(3.6, 0.2 * len(names) * (0.7 + 0.3 * len(rows)) + 1.2)
 
-    def draw(axes: Axes) -> None:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         thick = 0.8 / max(len(rows), 1)
         floor = min([share for row in rows.values() for share in row.values() if share > 0], default=1) * 100
         for place, (split, row) in enumerate(rows.items()):
@@ -66,29 +66,24 @@ def size_chart(report: Report) -> bytes:
     """Widths and heights, and how wide pictures are for their height."""
     sizes = [record.image.upright for record in report.case.records if record.image.size[0]]
 
-    figure = Figure(figsize=(WIDTH, 3.6), dpi=DPI, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.scatter(*zip(*sizes, strict=True), s=14, alpha=0.35, color="#1565c0") if sizes else None
-    left.set(title="sizes", xlabel="width in pixels", ylabel="height in pixels")
-    left.set_xlim(left=0)
-    left.set_ylim(bottom=0)
-    aspects = [width / height for width, height in sizes]
-    if aspects:
-        middle = (min(aspects) + max(aspects)) / 2
-        half = max(0.25, (max(aspects) - min(aspects)) / 2)
-        right.hist(aspects, bins=24, range=(middle - half, middle + half), color="#1565c0")
-    right.set(title="aspect", xlabel="width / height", ylabel="pictures")
-    return _png(figure)
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        left.scatter(*zip(*sizes, strict=True), s=14, alpha=0.35, color="#1565c0") if sizes else None
+        left.set(title="sizes", xlabel="width in pixels", ylabel="height in pixels")
+        left.set_xlim(left=0)
+        left.set_ylim(bottom=0)
+        aspects = [width / height for width, height in sizes]
+        if aspects:
+            middle = (min(aspects) + max(aspects)) / 2
+            half = max(0.25, (max(aspects) - min(aspects)) / 2)
+            right.hist(aspects, bins=24, range=(middle - half, middle + half), color="#1565c0")
+        right.set(title="aspect", xlabel="width / height", ylabel="pictures")
+
+    return _drawn(draw, 3.6)
 
 
-@plain_text()
-def _drawn(draw: Callable[[Axes], None], height: float) -> bytes:
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-    draw(figure.subplots())
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
+def _drawn(draw: Callable[[Figure], None], height: float) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    with drawing(buffer, (WIDTH, height), DPI) as figure:
+        draw(figure)
     return buffer.getvalue()

@@ -11,14 +11,15 @@ from segnext.data.doctor.class_names import judge_class_names
 from segnext.data.doctor.classes import judge_classes, judge_occurrence
 from segnext.data.doctor.encoding import Encoding, encoding_of
 from segnext.data.doctor.files import judge_files
-from segnext.data.doctor.findings import Finding, Severity, by_severity, counted, listed
+from segnext.data.doctor.findings import Finding, Severity, by_severity
 from segnext.data.doctor.images import judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey, survey_layout
-from segnext.data.readers.layout import Layout
-from segnext.data.readers.open import DataSet
+from segnext.data.formats.public.layout import Layout
+from segnext.data.formats.public.open import DataSet
+from segnext.words import counted, listed
 
 QUICK_MASKS = 48  # of each split are decoded in the quick examination
 

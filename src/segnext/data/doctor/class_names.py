@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from segnext.data.alike import alike
 from segnext.data.doctor.advice import merge_command
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.findings import Finding, Severity, counted, listed
+from segnext.data.doctor.findings import Finding, Severity
+from segnext.words import counted, listed
 
 
 def judge_class_names(case: Case) -> Iterator[Finding]:

@@ -6,10 +6,11 @@ from segnext.data.alike import alike
 from segnext.data.doctor.advice import class_list, fitting_sets, from_one, full_import, import_command, init_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding, Pair, grey_levels, mixed_binary
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.shifted import SOME, some_from_one
 from segnext.data.names import split_of
 from segnext.labels import Labels
+from segnext.words import counted, listed, share
 
 RARE_SHARE = 2e-4  # of the labelled pixels
 RARE_PICTURES = 3

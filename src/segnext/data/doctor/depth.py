@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.encoding import Encoding, Pair
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.records import Mask
+from segnext.words import counted, listed
 
 
 def judge_depth(case: Case, found: Encoding) -> Iterator[Finding]:

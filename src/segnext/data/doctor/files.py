@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from segnext.data.curate.split import by_prefix
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, named
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.strays import judge_strays
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.names import split_of
-from segnext.data.split import by_prefix
+from segnext.words import counted, listed
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {

@@ -6,6 +6,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from segnext.words import printable
+
 EXAMPLES = 4  # files named with a finding
 
 
@@ -47,17 +49,12 @@ class Finding:
         return {
             "code": self.code,
             "severity": self.severity.name.lower(),
-            "title": readable(self.title),
-            "why": readable(self.why),
-            "fix": readable(self.fix),
+            "title": printable(self.title),
+            "why": printable(self.why),
+            "fix": printable(self.fix),
             "count": self.count,
-            "files": [readable(file) for file in self.files],
+            "files": [printable(file) for file in self.files],
         }
-
-
-def readable(text: str) -> str:
-    """`text` with the bytes of file names that are not valid text written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -69,22 +66,3 @@ def examples(files: Sequence[Path | str]) -> tuple[str, ...]:
     """A few of `files`, spread evenly over them."""
     step = max(1, len(files) // EXAMPLES)
     return tuple(str(file) for file in files[::step][:EXAMPLES])
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """The number with its noun: "1 mask", "1,204 masks"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def listed(words: Iterable[object], limit: int = 8) -> str:
-    """The first words, separated by commas."""
-    shown = [str(word) for word in words]
-    return ", ".join(shown[:limit]) + (", ..." if len(shown) > limit else "")
-
-
-def share(part: float, whole: float) -> str:
-    """A percentage with as many digits as it needs."""
-    percent = 100 * part / max(whole, 1)
-    if percent == 0 or percent >= 10:
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.1 else f"{max(percent, 0.0001):.2g} %"

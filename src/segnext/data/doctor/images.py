@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from math import sqrt
 
 from segnext.data.doctor.case import Case, named
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.records import Image, Record
 from segnext.data.doctor.survey import Item
-from segnext.data.importers.report import imported_names, name_in
+from segnext.data.formats.report import imported_names, name_in
+from segnext.words import counted, listed, share
 
 SPREAD = 4.0  # ratio of side lengths between the largest and smallest pictures that is pointed out
 SMALL = 32  # pixels; the network's last maps have a 32nd of the side

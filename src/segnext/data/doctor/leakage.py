@@ -5,11 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from segnext.data.curate.split import by_prefix
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.survey import Item
-from segnext.data.split import by_prefix
+from segnext.words import counted, listed
 
 APART = "remove them from one of the splits"
 

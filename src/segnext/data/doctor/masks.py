@@ -16,7 +16,8 @@ from segnext.data.doctor.encoding import (
     main_colors,
     mixed_binary,
 )
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.findings import Finding, Severity, examples
+from segnext.words import counted, listed, share
 
 RARE_FILES, RARE_PIXELS = 0.2, 0.01  # below both shares, a colour is pointed out
 CLOSE = 24  # levels of a channel by which colours differ that are probably meant to be one

@@ -7,7 +7,8 @@ from pathlib import Path
 from segnext.data.doctor.advice import import_command, named_masks
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, Severity, counted, examples
+from segnext.data.doctor.findings import Finding, Severity, examples
+from segnext.words import counted
 
 FEWEST = 8  # masks of two classes, below which none can be called unusual
 MOST = 0.3  # share of the masks that may be inverted; of more, either half may be right

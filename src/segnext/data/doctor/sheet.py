@@ -15,7 +15,7 @@ from segnext.bands import view_file
 from segnext.data.doctor.charts import class_chart, size_chart
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
-from segnext.data.doctor.findings import EXAMPLES, Severity, readable
+from segnext.data.doctor.findings import EXAMPLES, Severity
 from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
 from segnext.data.doctor.survey import Item
@@ -25,6 +25,7 @@ from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.imageio import read_image, unbound_pillow
 from segnext.labels import Color
+from segnext.words import printable
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
 THUMB = (300, 225)  # width and height that a thumbnail fits in
@@ -103,7 +104,7 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     else:
         colors = _painted(report, item, record, picture.size)
     overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
-    return Thumb(plain, overlay, readable(str(item.image)), remark)
+    return Thumb(plain, overlay, printable(str(item.image)), remark)
 
 
 def _planes_painted(report: Report, folder: Path, picture: Picture) -> Picture:
@@ -179,7 +180,7 @@ def _lines(report: Report) -> list[tuple[str, Color]]:
     """The folder, the findings and the verdict, with their colours."""
     lines = [(line, INK) for line in (*overview(report), verdict(report))]
     for finding in report.findings:
-        lines.append((f"{finding.severity.name.lower()}: {readable(finding.title)}", COLORS[finding.severity]))
+        lines.append((f"{finding.severity.name.lower()}: {printable(finding.title)}", COLORS[finding.severity]))
     return [(_short(line, 160), color) for line, color in lines]
 
 
@@ -210,7 +211,7 @@ figure:hover .overlay { display: none }
 
 def _page(report: Report, thumbs: list[Thumb]) -> str:
     """One page that needs no other file."""
-    title = html.escape(readable(f"{report.case.survey.root.resolve().name}: data check"))
+    title = html.escape(printable(f"{report.case.survey.root.resolve().name}: data check"))
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",

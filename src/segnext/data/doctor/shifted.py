@@ -7,8 +7,9 @@ from pathlib import Path
 from segnext.data.doctor.advice import import_command, named_masks
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.labels import Labels
+from segnext.words import counted, listed
 
 SOME = "some-labels-from-one"  # the finding's code
 UNCLEAR = 12  # masks named that may be of either kind

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.findings import Finding, Severity, examples
 from segnext.data.doctor.tree import ARRAYS
+from segnext.words import counted, listed
 
 
 def judge_strays(case: Case) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from segnext.data.coding import Coding
 from segnext.data.doctor.planes import pair_planes
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
+from segnext.data.formats.public.layout import Layout
 from segnext.data.names import split_of, stem_of
 from segnext.data.pairing import Pairing, pair
-from segnext.data.readers.layout import Layout
 from segnext.data.split_lists import find_lists
 from segnext.errors import SegNextError
 from segnext.labels import Labels

@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.training.ablation.run import Outcome
 from segnext.training.ablation.table import TITLES, Line, lines
 
@@ -18,7 +15,6 @@ OURS, PAPER = "#1f5fa8", "#d1471f"
 ROW, MARGIN = 0.34, 1.5  # inches: height of a line, of what is around a group's lines
 
 
-@plain_text()
 def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
     """Draw a panel for each group as a PNG: differences in mIoU on the left, multiply-adds on the right.
 
@@ -28,20 +24,19 @@ def draw(outcomes: Mapping[str, Outcome], caption: str, out: Path) -> None:
     if not groups:
         return
     heights = [ROW * len(found) + 0.75 for _, found in groups]
-    figure = Figure(figsize=(11, sum(heights) + MARGIN), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(len(groups), 2, width_ratios=(3, 1), height_ratios=heights, squeeze=False, sharey="row")
-    for (group, found), (left, right) in zip(groups, panels, strict=True):
-        _differences(left, found)
-        left.set_title(TITLES[group], loc="left", fontsize=11)
-        _operations(right, found)
-    panels[-1][0].set_xlabel("mIoU minus the full network's, points")
-    panels[-1][1].set_xlabel("multiply-adds, G\n(512 x 512)")
-    handles, names = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
-    figure.suptitle(f"{caption}; beside the names: val mIoU %", x=0.01, ha="left", fontsize=10)
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (11, sum(heights) + MARGIN), DPI) as figure:
+        panels = figure.subplots(
+            len(groups), 2, width_ratios=(3, 1), height_ratios=heights, squeeze=False, sharey="row"
+        )
+        for (group, found), (left, right) in zip(groups, panels, strict=True):
+            _differences(left, found)
+            left.set_title(TITLES[group], loc="left", fontsize=11)
+            _operations(right, found)
+        panels[-1][0].set_xlabel("mIoU minus the full network's, points")
+        panels[-1][1].set_xlabel("multiply-adds, G\n(512 x 512)")
+        handles, names = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
+        figure.suptitle(f"{caption}; beside the names: val mIoU %", x=0.01, ha="left", fontsize=10)
 
 
 def _differences(axes: Axes, found: list[Line]) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.file import Weights, load_weights
-from segnext.data.readers.open import open_data
+from segnext.data.formats.public.open import open_data
 from segnext.errors import SegNextError
-from segnext.files import replacing
 from segnext.model.ablations import Row
 from segnext.model.complexity import count
 from segnext.model.config import Architecture
+from segnext.plain import write_json
 from segnext.training.config import TrainConfig
 from segnext.training.data import check_data
 from segnext.training.log import read_log, series
@@ -175,8 +175,7 @@ def _iterations(config: TrainConfig, seconds: float) -> int:
             train(probe)
             step = _seconds_per_step(probe)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as temporary:
-            temporary.write_text(json.dumps(max(1, round(seconds / step))))
+        write_json(max(1, round(seconds / step)), file)
     return int(json.loads(file.read_text()))
 
 
@@ -187,8 +186,7 @@ def _keep_settings(out: Path, base: TrainConfig, budget: Budget) -> None:
     if not file.exists():
         try:
             out.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as temporary:
-                temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+            write_json(settings, file)
         except OSError as error:
             raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
         return
