@@ -74,7 +74,9 @@ def test_class_names_are_no_formulas(tmp_path: Path) -> None:
 
 def test_curves_of_pre_training_show_train_and_val(tmp_path: Path) -> None:
     train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
-    val = [{"kind": "val", "step": s, "top1": s / 400, "top5": s / 200, "loss": 1.9} for s in (50, 100, 200)]
+    val: list[dict[str, object]] = [
+        {"kind": "val", "step": s, "top1": s / 400, "top5": s / 200, "loss": 1.9} for s in (50, 100, 200)
+    ]
     alone, with_val = tmp_path / "alone.png", tmp_path / "val.png"
     draw_curves(write(tmp_path / "log.jsonl", *train), alone)
     assert not has_color(alone, (0xD1, 0x47, 0x1F))

@@ -91,15 +91,15 @@ def test_whole_weights_of_ours_give_their_encoder_and_a_resumed_run_needs_no_fil
     source = tmp_path / "source.safetensors"
     (tmp_path / "first" / "last.safetensors").rename(source)
     capsys.readouterr()
-    save, saves = Segmentation.save, []
+    save, saves = State.save, []
 
-    def killed(self: Segmentation, state: State, path: Path) -> None:
-        save(self, state, path)
-        saves.append(state.step)
+    def killed(self: State, path: Path) -> None:
+        save(self, path)
+        saves.append(self.step)
         if len(saves) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Segmentation, "save", killed)
+    monkeypatch.setattr(State, "save", killed)
     assert run(encoder_weights=source) == 130
     assert "(our own layout); the decoder and its classifier start" in capsys.readouterr().out
     source.unlink()
