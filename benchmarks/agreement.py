@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.data.folder import Folder, read_mask
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.prepare import prepare
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Image

@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.imageio import read_image
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.predict import predict_files
 from segnext.inference.prepare import prepare
 from segnext.inference.sources import expand

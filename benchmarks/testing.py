@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.look import look
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scenes import write_scenes
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels

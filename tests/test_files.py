@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.files import remove_leftovers, replacing
+from segnext.files import remove_leftovers, replacing, walk
 
 
 def names(folder: Path) -> list[str]:
@@ -76,3 +76,23 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".config.4567").touch()
     remove_leftovers(tmp_path)
     assert names(tmp_path) == kept
+
+
+def test_links_to_folders_are_followed_but_for_circles(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "a.png", "b.png", ".hidden/x.png", "__MACOSX/x.png", "empty"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
+    for link, target in {"c": "b", "d": ".", "b/up": "..", "gone": "nothing"}.items():
+        (tmp_path / "in" / link).symlink_to(target)
+    os.mkfifo(tmp_path / "in/pipe")
+    told: list[tuple[str, str]] = []
+    found = list(walk(tmp_path / "in", lambda what, path: told.append((what, path.name))))
+    assert [path.relative_to(tmp_path / "in").as_posix() for path in found] == [
+        *("a.png", "b/1.png", "b/2.png", "b.png", "c/1.png", "c/2.png")
+    ]
+    assert sorted(told) == [
+        *(("broken", "gone"), ("broken", "pipe"), ("empty", "empty"), ("hidden", ".hidden"), ("hidden", "__MACOSX")),
+        *(("loop", "d"), ("loop", "up"), ("loop", "up")),
+    ]
+    assert not list(walk(tmp_path / "nowhere"))

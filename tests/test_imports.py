@@ -12,28 +12,28 @@ import pytest
 import segnext
 
 ROOT = Path(segnext.__file__).parent
-BASE = {"errors", "files", "words", "plain", "progress", "labels", "preprocess", "imageio", "bands"}
+BASE = {"errors", "files", "words", "documents", "plain", "progress", "labels", "preprocess", "imageio", "bands"}
 
 # Each package or module at the top, and what else of ours it may import.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
+    "documents": {"errors"},
     "allocator": set(),
     "words": set(),
     "progress": set(),
     "figures": {"files"},
     "plain": {"files"},
     "preprocess": set(),
-    "labels": {"errors"},
+    "labels": {"errors", "documents"},
     "imageio": {"errors", "preprocess"},
-    "bands": {"errors", "words", "preprocess", "imageio"},
+    "bands": {"errors", "documents", "words", "preprocess", "imageio"},
     "kernels": set(),
     "model": {"errors", "kernels"},
-    "checkpoint": BASE | {"model"},
+    "checkpoint": BASE | {"model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures"},
-    "inference": BASE
-    | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
-    "evaluation": BASE | {"figures", "data", "inference"},
+    "inference": BASE | {"allocator", "kernels", "model", "checkpoint"},
+    "evaluation": BASE | {"figures", "data", "checkpoint", "inference"},
     "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
@@ -48,8 +48,6 @@ HEAVY = {"torch", "cv2", "matplotlib", "numba", "openvino", "onnxruntime", "tens
 
 # Arrows that close a circle today. Each goes when its file has been mended; a listed one that closes none fails.
 CIRCLES = {
-    ("checkpoint/header.py", "checkpoint/file.py"),
-    ("inference/load.py", "inference/segmenter.py"),
     ("inference/engines/artefacts.py", "__init__.py"),
 }
 

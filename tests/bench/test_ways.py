@@ -14,7 +14,7 @@ from segnext.bench import ways as module
 from segnext.bench.stages import STAGES
 from segnext.bench.task import Task, drawn_picture, with_random_weights, with_weights
 from segnext.bench.ways import OURS, Way, open_way, ways
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 

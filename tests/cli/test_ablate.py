@@ -7,7 +7,7 @@ import pytest
 import yaml
 from scenes import write_scenes
 
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
@@ -61,7 +61,7 @@ def test_a_table_is_trained_broken_off_and_completed(
     strip, full = content["groups"]["msca"]
     weights = load_weights(out / "strip-7/seed-0/last.safetensors")
     assert weights.config.strips == (7,)
-    assert strip["miou"] == pytest.approx(weights.provenance["metrics"]["miou"])
+    assert strip["miou"] == pytest.approx(weights.provenance.to_dict()["metrics"]["miou"])
     assert strip["gain"] == pytest.approx(strip["miou"] - full["miou"])
     assert strip["parameters"] < full["parameters"]
     assert strip["iterations"] == 2

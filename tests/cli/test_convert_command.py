@@ -7,9 +7,9 @@ import safetensors.torch
 import torch
 
 import segnext
-from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.checkpoint.names import to_official
 from segnext.checkpoint.official import from_official
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.cli import main
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError

@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import eval as command
 from segnext.errors import SegNextError
 from segnext.evaluation import page

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model import complexity

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 import torch
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli.predict import add_arguments, run
 from segnext.errors import SegNextError
 from segnext.labels import Labels

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, predictor, require_same_classes

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scenes import write_scenes
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.evaluation.examine import examine
@@ -18,11 +19,11 @@ from segnext.model.network import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)
-PROVENANCE = {
-    "recipe": {"model": "segnext_x", "iterations": 2000, "crop": (32, 64)},
-    "data": {"name": "camvid", "split": "train", "pictures": 1234},
-    "step": 1500,
-}
+PROVENANCE = Provenance(
+    recipe={"model": "segnext_x", "iterations": 2000, "crop": (32, 64)},
+    data={"name": "camvid", "split": "train", "pictures": 1234},
+    step=1500,
+)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from conftest import CONFIG, picture, weights_like
 from numpy.typing import NDArray
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.look import look

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.labels import Labels
 from segnext.model.config import DECODERS, PRESETS, Architecture, ModelConfig, preset
 from segnext.model.network import SegNeXt, build

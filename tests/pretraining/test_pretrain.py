@@ -12,9 +12,10 @@ import yaml
 from drawn_classes import write_classes
 from safetensors.torch import load_file
 
-from segnext.checkpoint.encoder import read_encoder, start_encoder
+from segnext.checkpoint.checkpoint import read_checkpoint
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.start import start_encoder
 from segnext.errors import SegNextError
-from segnext.inference.load import weights_path
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import create_model
 from segnext.pretraining.classification import Classification, lr_factor, pretrain, total_steps
@@ -83,12 +84,12 @@ def test_a_run_and_what_it_leaves(data: Path, tmp_path: Path) -> None:
         if record["kind"] == "val":
             assert 0 <= record["top1"] <= record["top5"] == 1.0  # of three classes
     assert yaml.safe_load((out / "config.yaml").read_text())["augment"]["magnitude"] == 9.0
-    weights, layout = read_encoder(out / "last.safetensors")
-    assert layout == "our own layout, encoder only"
-    assert weights.provenance["classes"] == ["blue", "green", "red"]
-    assert weights.provenance["step"] == 6
-    assert weights.provenance["metrics"]["top5"] == 1.0
-    assert "data" not in weights.provenance["recipe"]
+    weights = read_checkpoint(out / "last.safetensors")
+    assert weights.layout == "our own layout, encoder only"
+    assert weights.provenance.classes == ("blue", "green", "red")
+    assert weights.provenance.step == 6
+    assert weights.provenance.to_dict()["metrics"]["top5"] == 1.0
+    assert "data" not in weights.provenance.to_dict()["recipe"]
 
 
 def test_colours_are_learnt(data: Path, tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_the_result_fills_the_encoder_of_a_segmentation_model(data: Path, tmp_pa
     out = pretrain(run(data, tmp_path / "run", epochs=1, eval_every=1))
     model = create_model("tiny", num_classes=5)
     decoder = {name: tensor.clone() for name, tensor in model.decoder.state_dict().items()}
-    coverage = start_encoder(model, weights_path(str(out))).coverage
+    coverage = start_encoder(model, read_checkpoint(weights_path(str(out))))
     state = model.encoder.state_dict()
     assert set(coverage.loaded) == {f"encoder.{name}" for name in state}
     assert set(coverage.unexpected) == {"head.weight", "head.bias"}

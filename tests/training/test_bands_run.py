@@ -11,7 +11,7 @@ import torch
 from raster_files import write_tiff
 
 from segnext.checkpoint.card import model_card
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.data import band_stats
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
@@ -110,7 +110,7 @@ def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.Monk
 def test_a_run_measures_itself_on_val_and_draws_its_examples(data: Path) -> None:
     out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue")))
     weights = load_weights(out / "best.safetensors")
-    assert weights.provenance["metrics"]["miou"] is not None
+    assert weights.provenance.to_dict()["metrics"]["miou"] is not None
     with PIL.Image.open(out / "examples.png") as picture:
         assert picture.width > 1000
     assert "4 bands (nir, red, green, blue)" in model_card(weights)

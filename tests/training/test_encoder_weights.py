@@ -8,8 +8,8 @@ import pytest
 import torch
 from scenes import write_scenes
 
-from segnext.checkpoint.file import load_weights
 from segnext.checkpoint.names import to_official
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model.config import preset
@@ -81,7 +81,7 @@ def test_a_run_starts_from_an_official_encoder(
         name for name in theirs if not name.startswith("head.") and "running" not in name and "num_b" not in name
     ]
     assert all(torch.equal(ours[name], theirs[name]) for name in learned)
-    assert weights.provenance["recipe"]["encoder_weights"] == "mscan_t.pth"
+    assert weights.provenance.to_dict()["recipe"]["encoder_weights"] == "mscan_t.pth"
 
 
 def test_whole_weights_of_ours_give_their_encoder_and_a_resumed_run_needs_no_file(

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import segnext
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.data.sampling import Sampling
 from segnext.errors import SegNextError

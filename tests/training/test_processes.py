@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate
@@ -97,7 +97,7 @@ def test_two_processes_give_the_losses_of_one_and_come_back_after_a_kill(
     folder = Folder.open(street)
     metrics = evaluate(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels).to_dict()
     assert {name: metrics[name] for name in ("miou", "iou")} == {
-        name: weights.provenance["metrics"][name] for name in ("miou", "iou")
+        name: weights.provenance.to_dict()["metrics"][name] for name in ("miou", "iou")
     }
 
 

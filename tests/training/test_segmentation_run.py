@@ -18,7 +18,7 @@ from scenes import write_scenes
 from torch import Tensor
 
 import segnext
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
@@ -135,11 +135,11 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
 
     best = max((record for record in log if record["kind"] == "val"), key=lambda record: float(record["miou"]))
     provenance = load_weights(out / "best.safetensors").provenance
-    assert provenance["step"] == best["step"]
-    assert provenance["metrics"]["miou"] == best["miou"]
-    assert provenance["recipe"]["optimizer"]["lr"] == 0.01
-    assert provenance["data"] == {"name": "scenes", "split": "train", "pictures": 3}
-    assert str(data.parent) not in json.dumps(provenance)
+    assert provenance.step == best["step"]
+    assert provenance.to_dict()["metrics"]["miou"] == best["miou"]
+    assert provenance.to_dict()["recipe"]["optimizer"]["lr"] == 0.01
+    assert provenance.data == {"name": "scenes", "split": "train", "pictures": 3}
+    assert str(data.parent) not in json.dumps(provenance.to_dict())
 
     segmenter = segnext.load(out)
     assert segmenter.preprocess.short_side == 40
@@ -201,7 +201,7 @@ def test_a_val_split_without_labelled_pixels(data: Path) -> None:
         PIL.Image.new("L", (96, 64), 11).save(file)
     out = train(run(data))
     assert [record["miou"] for record in records(out) if record["kind"] == "val"] == [None, None]
-    assert load_weights(out / "best.safetensors").provenance["metrics"]["miou"] is None
+    assert load_weights(out / "best.safetensors").provenance.to_dict()["metrics"]["miou"] is None
     (out / "best.safetensors").unlink()
     train(dataclasses.replace(run(data), iterations=6), resume=True)
 

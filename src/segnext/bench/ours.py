@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import load_weights
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
@@ -13,7 +13,7 @@ from segnext.preprocess import Image, Preprocess
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(WeightsFile(file), "cpu", engine=engine, precision=precision)
+    segmenter = Segmenter(load_weights(file), "cpu", engine=engine, precision=precision)
     return Pipeline(lambda image: network_input(image, segmenter.preprocess), segmenter.engine, our_labels)
 
 

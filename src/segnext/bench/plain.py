@@ -14,7 +14,7 @@ from torch import Tensor
 
 from segnext.bench.ours import network_input
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.preprocess import Image
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from segnext.bench.ours import network_input
 from segnext.bench.task import Task
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import load_weights
 from segnext.imageio import read_image
 
 WARM_UP, RUNS = 3, 12
@@ -34,7 +34,7 @@ class Profile:
         from segnext.inference.engines.openvino_engine import compiled, exported
 
         task.use_cache()
-        weights = WeightsFile(task.weights)
+        weights = load_weights(task.weights)
         self.request = compiled(exported(weights), precision, PERF_COUNT="YES").create_infer_request()
         self.x, _ = network_input(read_image(task.picture), weights.preprocess)
 

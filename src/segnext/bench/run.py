@@ -9,7 +9,7 @@ from segnext.bench.task import Task
 from segnext.bench.ways import OURS, Way
 from segnext.bench.work import operations
 from segnext.bench.worker import Worker
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import load_weights
 
 
 def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Progress) -> Report:
@@ -26,7 +26,7 @@ def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Pro
         SegNextError: when a way cannot be had or its process ends.
     """
     measured, limits = measure(ways, task, rounds, progress)
-    config = WeightsFile(task.weights).config
+    config = load_weights(task.weights).config
     size = task.input_size()
     own = [way for way in ways if way.network == OURS]
     work = {

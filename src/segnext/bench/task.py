@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
-from segnext.inference.load import weights_path
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class Task:
 
     def input_size(self) -> tuple[int, int]:
         """Height and width of the network's input."""
-        preprocess = WeightsFile(self.weights).preprocess
+        preprocess = load_weights(self.weights).preprocess
         height, width = preprocess.size(*self.size())
         bottom, right = preprocess.padding(height, width)
         return height + bottom, width + right
 
 
 def with_weights(name: str, picture: Path, folder: Path) -> Task:
-    """A task for trained weights; see `inference.load.weights_path`.
+    """A task for trained weights; see `checkpoint.find.weights_path`.
 
     Raises:
         SegNextError: when there are none, or they are not for RGB pictures with one label for each pixel.
     """
     file = weights_path(name)
-    weights = WeightsFile(file)
+    weights = load_weights(file)
     if weights.preprocess.bands is not None or weights.config.in_channels != 3 or weights.labels.multi_label:
         raise SegNextError(f"{name}: weights for other bands than RGB, or for several labels a pixel; choose others")
     return Task(picture, file, folder)
@@ -66,7 +66,6 @@ def with_random_weights(model: str, classes: int, picture: Path, folder: Path) -
     """
     import torch
 
-    from segnext.checkpoint.file import Weights, save_weights
     from segnext.data.known import labels_for_count
     from segnext.model.config import preset
     from segnext.model.network import build

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from segnext.allocator import keep_pages
 from segnext.bench.stages import Pipeline, Stages
 from segnext.bench.task import Task
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import load_weights
 from segnext.errors import SegNextError
 from segnext.inference.engines import ENGINES, INSTALL
 from segnext.kernels.threads import cores
@@ -81,7 +81,7 @@ def open_way(way: Way, task: Task) -> Stages:
     """The way, ready to run; called in its own process."""
     task.use_cache()
     _configure(way)
-    file = WeightsFile(task.weights)
+    file = load_weights(task.weights)
     return Stages(_pipeline(way, task, len(file.labels)), task.picture, file.labels, task.folder / way.name)
 
 

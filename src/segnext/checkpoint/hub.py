@@ -4,7 +4,6 @@
 same to people and to the Hub, which counts downloads by it.
 """
 
-import dataclasses
 import json
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 
 from segnext.checkpoint.cache import offline
 from segnext.checkpoint.card import model_card
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, description, save_weights
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.progress import is_terminal
@@ -37,10 +36,7 @@ def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: 
     """
     config = {
         "model_type": "segnext",
-        "model": dataclasses.asdict(weights.config),
-        "labels": weights.labels.to_dict(),
-        "preprocess": dataclasses.asdict(weights.preprocess),
-        "provenance": weights.provenance,
+        **description(weights),
         "id2label": dict(enumerate(weights.labels.classes)),
         "label2id": {name: label for label, name in enumerate(weights.labels.classes)},
     }

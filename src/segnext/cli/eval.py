@@ -13,7 +13,7 @@ from segnext.plain import write_json
 from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.data.formats.public.open import DataSet
+    from segnext.data.folder import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics

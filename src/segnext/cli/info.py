@@ -58,8 +58,8 @@ def _preset(name: str, args: argparse.Namespace) -> "ModelConfig":
 
 def _config(args: argparse.Namespace) -> "ModelConfig":
     """The configuration that MODEL stands for."""
-    from segnext.checkpoint.file import load_weights
-    from segnext.inference.load import weights_path
+    from segnext.checkpoint.find import weights_path
+    from segnext.checkpoint.weights import load_weights
     from segnext.model.config import PRESETS
 
     if args.model in PRESETS:

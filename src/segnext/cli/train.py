@@ -25,14 +25,13 @@ def main(arguments: list[str]) -> int:
 
 def _summarise(out: Path) -> None:
     """What the run has reached, and what lies where."""
-    from segnext.checkpoint.file import load_weights
+    from segnext.checkpoint.weights import load_weights
 
     best = out / "best.safetensors"
     if best.exists():
         provenance = load_weights(best).provenance
-        metrics = provenance["metrics"]
-        if metrics["miou"] is not None:  # as it is when val holds no labelled pixel
-            print(f"best mIoU on {metrics['split']}: {100 * metrics['miou']:.2f} % at step {provenance['step']}")
+        if provenance.miou is not None:  # as it is when val holds no labelled pixel
+            print(f"best mIoU on {provenance.split}: {100 * provenance.miou:.2f} % at step {provenance.step}")
     print(f"weights, log and pictures: {out}")
     print(f"segment pictures with them: segnext predict PATH --weights {out}")
 

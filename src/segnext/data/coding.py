@@ -9,13 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.formats import raster
-from segnext.data.formats.source import PairError
+from segnext.data.masks import Codes, Mask, PairError, read_colors, read_values
 from segnext.errors import SegNextError
 from segnext.words import listed
 
-Codes = NDArray[np.int32]  # H x W: grey levels, palette indices or colours 0xRRGGBB
-Mask = NDArray[np.uint8]  # H x W labels
 Kind = TypeVar("Kind", bound=np.generic)
 
 
@@ -94,12 +91,12 @@ def _table(labels: tuple[tuple[int, int], ...]) -> NDArray[np.int16]:
 
 def colors(path: Path) -> Codes:
     """Colours 0xRRGGBB of a mask."""
-    return raster.read_colors(path)[0]
+    return read_colors(path)[0]
 
 
 def by_value(name: str, labels: Mapping[int, int]) -> Coding:
     """Grey or palette masks, by value."""
-    return Coding(name, raster.read_values, tuple(sorted(labels.items())))
+    return Coding(name, read_values, tuple(sorted(labels.items())))
 
 
 def by_color(name: str, labels: Iterable[tuple[tuple[int, int, int], int]]) -> Coding:

@@ -14,12 +14,12 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, view
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source
 from segnext.inference.engines import start
 from segnext.inference.kernel import load_kernel
-from segnext.inference.load import weights_path
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
@@ -30,7 +30,6 @@ from segnext.preprocess import Image, Preprocess, Raster
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
-    from segnext.checkpoint.file import Weights
     from segnext.kernels.average import Look
     from segnext.model.network import SegNeXt
 
@@ -63,7 +62,7 @@ class Segmenter:
 
     def __init__(
         self,
-        weights: "Weights | WeightsFile",
+        weights: Weights,
         device: str = "auto",
         *,
         engine: str = "auto",
@@ -78,7 +77,7 @@ class Segmenter:
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
                 "save them with one name per class"
             )
-        self.source = weights
+        self._weights = weights
         self.config = weights.config
         self.provenance = weights.provenance
         self.labels = weights.labels
@@ -96,7 +95,7 @@ class Segmenter:
         """
         import torch
 
-        model = self.source.load().model().to(self.engine.device)
+        model = self._weights.model().to(self.engine.device)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     @overload
@@ -190,11 +189,11 @@ class Segmenter:
             path = fetch_repository(str(name), revision=revision, token=token)
         else:
             path = weights_path(name)
-        return cls(WeightsFile(path), device, **options)
+        return cls(load_weights(path), device, **options)
 
-    def weights(self) -> "Weights":
+    def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
-        return self.source.load()
+        return self._weights
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False, licence: str | None = None) -> None:
         """Write a folder that `segnext.load` takes and the Hugging Face Hub shows; see `checkpoint.hub.save_folder`."""

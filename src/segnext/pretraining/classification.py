@@ -1,7 +1,7 @@
 """Pre-training: an encoder learns to classify pictures, with augmented batches, mixed labels, the cosine schedule."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segnext.checkpoint.encoder import EncoderWeights, save_encoder
+from segnext.checkpoint.weights import save_encoder
 from segnext.data.crops import batches
 from segnext.errors import SegNextError
 from segnext.model.classifier import create_classifier
@@ -93,8 +93,8 @@ class Classification(Task[PretrainConfig]):
     def save(self, state: State, path: Path) -> None:
         """Write the averaged weights as an encoder file of ours."""
         data = {"name": Path(self.config.data).name, "pictures": len(self.folder.train)}
-        told = {**provenance(self.config, state, data), "classes": list(self.folder.classes)}
-        save_encoder(EncoderWeights(state.average.state, told), path)
+        told = replace(provenance(self.config, state, data), classes=tuple(self.folder.classes))
+        save_encoder(state.average.state, told, path)
 
     def draw(self) -> None:
         """curves.png: loss, accuracy and learning rate."""

@@ -4,14 +4,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import Weights, load_weights
 from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
 from segnext.data.doctor.findings import Severity
-from segnext.data.folder import Pair
+from segnext.data.folder import DataSet, Pair
 from segnext.data.formats.public.layout import Layout
-from segnext.data.formats.public.open import DataSet
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
@@ -62,7 +61,7 @@ def prepare(
     last = Path(config.out) / "last.safetensors"
     found = Preprocess()
     if processes.main and resume and last.exists():
-        weights = WeightsFile(last)
+        weights = load_weights(last)
         _require_same_data(weights, data, pairs, config.out)
         found = weights.preprocess
     elif processes.main:
@@ -77,7 +76,7 @@ def prepare(
     return processes.same(found)
 
 
-def _require_same_data(weights: WeightsFile, data: DataSet, pairs: Sequence[Pair], out: str) -> None:
+def _require_same_data(weights: Weights, data: DataSet, pairs: Sequence[Pair], out: str) -> None:
     """Refuse other classes or bands than the run began with; of other pictures say that there are some."""
     before, now = weights.labels, data.labels
     names = [bands and bands.names for bands in (weights.preprocess.bands, data.bands)]
@@ -87,7 +86,7 @@ def _require_same_data(weights: WeightsFile, data: DataSet, pairs: Sequence[Pair
             f"{data.path}: its classes, ignore label or bands are no longer those that the run {out} began with; "
             f"put them back, or start a new run with --from {out}"
         )
-    pictures = weights.provenance["data"]["pictures"]
+    pictures = (weights.provenance.data or {}).get("pictures")
     if pictures != len(pairs):
         print(
             f"warning: {data.path} has {len(pairs)} training pictures, the run began with {pictures}; it goes on, but "

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.crops import Crops
 from segnext.data.folder import Pair
 from segnext.data.formats.public.open import open_data
@@ -130,10 +130,8 @@ class Segmentation(Task[TrainConfig]):
         config = self.config
         data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.samples.pairs)}
         told = provenance(config, state, data)
-        for name in ("encoder_weights", "from_weights"):
-            told["recipe"][name] = told["recipe"][name] and Path(told["recipe"][name]).name
         if state.metrics:
-            told["metrics"] = {"split": config.val_split, **state.metrics}
+            told = replace(told, metrics={"split": config.val_split, **state.metrics})
         save_weights(replace(self._weights(state.average.state), provenance=told), path)
 
     def show(self, state: State, log: Log) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from segnext.checkpoint.encoder import STEM, Start, start_encoder
-from segnext.checkpoint.finetune import start_network
-from segnext.inference.load import weights_path
+from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.start import bands_of, start_encoder, start_network
 from segnext.labels import Labels
 from segnext.model.network import SegNeXt
 from segnext.training.config import TrainConfig
@@ -29,28 +29,24 @@ def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: 
     name = config.from_weights or config.encoder_weights
     if name is None:
         return {}
-    path = weights_path(name)
+    checkpoint = read_checkpoint(weights_path(name))
     if config.from_weights is None:
-        start, part, new = start_encoder(model, path), "encoder", "the decoder and its classifier start"
+        coverage, part, new = start_encoder(model, checkpoint), "encoder", "the decoder and its classifier start"
     else:
-        start, part = start_network(model, path, labels.classes), "network"
-        new = "" if start.classes == labels.classes else f"{_other_classes(start, labels)}, so the classifier starts"
+        coverage, part, new = start_network(model, checkpoint, labels.classes), "network", ""
+        if checkpoint.classes != labels.classes:
+            new = f"{_other_classes(checkpoint, labels)}, so the classifier starts"
     if loud:
         said = f"{new} from random weights" if new else "all of it is taken"
-        print(f"{part} from {name} ({start.layout}); {said}")
-        if start.bands != _bands(model):
-            print(f"its stem for {start.bands} bands is spread over {_bands(model)}")
-        print(start.coverage, flush=True)
-    kept = {key: value for key, value in start.provenance.items() if key in ("licence", "licence_note")}
-    source = {key: value for key, value in start.provenance.items() if key in ("converted_from", "url", "sha256")}
-    return {"started_from": {"weights": Path(name).name, "part": part, **source}, **kept}
+        print(f"{part} from {name} ({checkpoint.layout}); {said}")
+        before, now = bands_of(checkpoint.state), bands_of(model.state_dict())
+        if before != now:
+            print(f"its stem for {before} bands is spread over {now}")
+        print(coverage, flush=True)
+    return checkpoint.provenance.succession(Path(name).name, part).to_dict()
 
 
-def _other_classes(start: Start, labels: Labels) -> str:
-    if start.classes is None:
+def _other_classes(checkpoint: Checkpoint, labels: Labels) -> str:
+    if checkpoint.classes is None:
         return "its classes have no names"
-    return f"it knows other classes ({len(start.classes)}, the data has {len(labels)})"
-
-
-def _bands(model: SegNeXt) -> int:
-    return int(model.state_dict()[STEM].shape[1])
+    return f"it knows other classes ({len(checkpoint.classes)}, the data has {len(labels)})"

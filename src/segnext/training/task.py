@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from torch import Tensor
 
+from segnext.checkpoint.provenance import Provenance
 from segnext.data.crops import Samples
 from segnext.model.trainable import Trainable
 from segnext.training.config import Settings
@@ -98,14 +99,17 @@ class Task(ABC, Generic[C]):
         """Draw the pictures of the whole run."""
 
 
-def provenance(config: Settings, state: State, data: dict[str, Any]) -> dict[str, Any]:
-    """What weights are told of the run that they are from; where data and run lie is this machine's affair."""
-    return {
-        "recipe": {name: value for name, value in asdict(config).items() if name not in ("data", "out")},
-        "data": data,
-        "step": state.step,
-        "metrics": state.metrics,
+def provenance(config: Settings, state: State, data: dict[str, Any]) -> Provenance:
+    """What weights are told of the run that they are from."""
+    # Where data, run and other weights lie is this machine's affair; what they are is not.
+    recipe = {name: value for name, value in asdict(config).items() if name not in ("data", "out")}
+    files = {name: Path(recipe[name]).name for name in ("encoder_weights", "from_weights") if recipe.get(name)}
+    return Provenance(
+        recipe={**recipe, **files},
+        data=data,
+        step=state.step,
+        metrics=state.metrics,
         **state.origin,
-        "versions": {name: version(name) for name in ("segnext", "torch", "numpy")}
+        versions={name: version(name) for name in ("segnext", "torch", "numpy")}
         | {"python": platform.python_version()},
-    }
+    )

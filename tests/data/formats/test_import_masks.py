@@ -228,7 +228,7 @@ def test_label_masks_with_zero_for_nothing_and_labels_of_no_class(tmp_path: Path
     summary = import_dataset("labels", tmp_path / "two", Options(source, names=("a", "b", "c", "d")))
     assert "holds label 9 in 1 pixels, which is none of the 4 classes" in summary.records[0].reason
     mapping = ((9, 0), (None, 255))
-    import_dataset("labels", tmp_path / "three", Options(source, names=("a",), mapping=mapping))
+    import_dataset("labels", tmp_path / "three", Options(source, names=("a", "b"), mapping=mapping))
     assert labels_of(Folder.open(tmp_path / "three"), "train/x").tolist() == [[255, 255, 255], [255, 255, 0]]
     summary = import_dataset("labels", tmp_path / "four", Options(source))
     assert Folder.open(tmp_path / "four").labels.classes[-1] == "class 9"

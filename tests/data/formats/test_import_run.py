@@ -18,11 +18,10 @@ from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Folder, read_mask
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import turn
 from segnext.data.formats.run import import_dataset
 from segnext.data.formats.splits import assign_splits
 from segnext.errors import SegNextError
-from segnext.imageio import read_image
+from segnext.imageio import read_image, upright
 
 Array = NDArray[np.uint8]
 
@@ -126,32 +125,32 @@ def test_exif_rotated_pictures_get_masks_that_fit(tmp_path: Path, orientation: i
     out = tmp_path / "stored"
     import_dataset("labels", out, Options(tmp_path / "in", exif="stored", **options))  # type: ignore[arg-type]
     mask = read_mask(out / "masks/train/a.png", Folder.open(out).labels)
-    np.testing.assert_array_equal(mask, turn(labels, orientation))
+    np.testing.assert_array_equal(mask, upright(labels, orientation))
     seen = read_image(out / "images/train/a.png")
-    np.testing.assert_array_equal(seen, np.stack([turn(image[..., band], orientation) for band in range(3)], axis=2))
+    np.testing.assert_array_equal(seen, np.stack([upright(image[..., band], orientation) for band in range(3)], axis=2))
 
 
 def test_masks_on_the_upright_picture_stay(tmp_path: Path) -> None:
     image, labels = draw_scene(1, 32, 48)
     save(image, tmp_path / "in/images/a.png", 6)
-    save(turn(labels, 6), tmp_path / "in/masks/a.png")
+    save(upright(labels, 6), tmp_path / "in/masks/a.png")
     out = tmp_path / "out"
     summary = import_dataset("labels", out, Options(tmp_path / "in", names=tuple("abcdefghijk")))
     assert summary.notes() == {}
-    np.testing.assert_array_equal(read_mask(out / "masks/train/a.png", Folder.open(out).labels), turn(labels, 6))
+    np.testing.assert_array_equal(read_mask(out / "masks/train/a.png", Folder.open(out).labels), upright(labels, 6))
 
 
 @pytest.mark.parametrize("exif", ["stored", "upright"])
 def test_mixed_rotations_come_whole_and_stay_settled(tmp_path: Path, exif: str) -> None:
     image, labels = draw_scene(1, 32, 48)
-    drawn = {"lying": (6, labels), "seen": (6, turn(labels, 6)), "half": (3, labels), "plain": (1, labels)}
+    drawn = {"lying": (6, labels), "seen": (6, upright(labels, 6)), "half": (3, labels), "plain": (1, labels)}
     for name, (orientation, mask) in drawn.items():
         save(image, tmp_path / f"in/images/{name}.png", orientation)
         save(mask, tmp_path / f"in/masks/{name}.png")
     out, again = tmp_path / "out", tmp_path / "again"
     assert import_dataset("labels", out, Options(tmp_path / "in", like="camvid", exif=exif)).failed == 0
-    half = turn(labels, 3) if exif == "stored" else labels
-    expected = {"lying": turn(labels, 6), "seen": turn(labels, 6), "half": half, "plain": labels}
+    half = upright(labels, 3) if exif == "stored" else labels
+    expected = {"lying": upright(labels, 6), "seen": upright(labels, 6), "half": half, "plain": labels}
     assert check(out).count(Severity.ERROR) == 0
     assert not [finding for finding in check(out).findings if finding.code.startswith("exif")]
     assert import_dataset("labels", again, Options(out, like="camvid", exif="stored")).failed == 0

@@ -295,6 +295,6 @@ def test_labelme_shapes_that_are_none(tmp_path: Path) -> None:
         save(np.zeros((8, 10, 3), np.uint8), tmp_path / f"in/{name}.png")
         (tmp_path / f"in/{name}.json").write_text(json.dumps({"imagePath": f"{name}.png", "shapes": []}))
     (tmp_path / "in/b.json").write_text('{"imagePath": "b.png", "shapes": [1]}')
-    summary, _ = bring("labelme", tmp_path / "in")
+    summary = import_dataset("labelme", tmp_path / "out", Options(tmp_path / "in"))
     assert summary.splits() == {"train": 1}
     assert "holds something else" in summary.records[1].reason

@@ -7,7 +7,7 @@ import pytest
 from public_trees import element, matlab, matrix, structure
 
 from segnext.data.formats.public.matlab import read_matrix
-from segnext.data.formats.source import PairError
+from segnext.data.masks import PairError
 
 ROWS = [[1, 2, 3], [4, 5, 256]]
 

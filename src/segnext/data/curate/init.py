@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from PIL import Image, UnidentifiedImageError
 
 from segnext.data.known import known_labels
+from segnext.data.masks import read_labels
+from segnext.documents import read_yaml
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.files import replacing, walk
 from segnext.labels import Labels
 from segnext.preprocess import Bands
 
@@ -84,8 +85,8 @@ def survey(folder: Path, labels: Labels) -> list[Split]:
 
 
 def _survey_split(folder: Path, name: str, labels: Labels) -> Split:
-    images = [file for file in _files(folder / "images" / name) if not file.name.startswith(".")]
-    masks = [file for file in _files(folder / "masks" / name) if file.suffix.lower() == ".png"]
+    images = list(walk(folder / "images" / name))
+    masks = [file for file in walk(folder / "masks" / name) if file.suffix.lower() == ".png"]
     sampled = masks[:: max(1, -(-len(masks) // SAMPLED_MASKS))]
     problems = (_problem(file, labels) for file in sampled)
     return Split(name, len(images), len(masks), len(sampled), tuple(filter(None, problems)))
@@ -94,12 +95,9 @@ def _survey_split(folder: Path, name: str, labels: Labels) -> Split:
 def _problem(file: Path, labels: Labels) -> str | None:
     """What is wrong with a mask, or None."""
     try:
-        with Image.open(file) as mask:
-            if mask.mode not in ("L", "P", "1"):
-                return f"{file}: a {mask.mode} picture; a mask needs 8 bits and one label per pixel"
-            found = np.flatnonzero(np.bincount(np.asarray(mask, np.uint8).reshape(-1), minlength=256))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        return f"{file}: cannot be read ({error})"
+        found = np.unique(read_labels(file))
+    except SegNextError as error:
+        return str(error)
     foreign = [str(label) for label in found if label >= len(labels) and label != labels.ignore]
     if not foreign:
         return None
@@ -109,9 +107,8 @@ def _problem(file: Path, labels: Labels) -> str | None:
 
 def _require_same(path: Path, labels: Labels) -> None:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        same = isinstance(content, dict) and Labels.from_dict(content, str(path)) == labels
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, SegNextError):
+        same = Labels.from_dict(read_yaml(path), str(path)) == labels
+    except SegNextError:
         same = False
     if not same:
         raise SegNextError(
@@ -121,10 +118,6 @@ def _require_same(path: Path, labels: Labels) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
 
 
 def _flow(content: object) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segnext.data.counts import count_classes
 from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
+from segnext.files import walk
 from segnext.plain import write_json
 from segnext.progress import Watch
 
@@ -158,7 +159,7 @@ def _pool(folder: Folder, shares: Mapping[str, float], again: bool) -> list[Pair
     pool = folder.pairs(POOL)
     for split in shares:
         images = folder.path / "images" / split
-        if not any(file.is_file() for file in images.rglob("*")):
+        if not any(walk(images)):
             continue
         if not again:
             raise SegNextError(f"{images}: there are pictures in this split already; say --again to divide it anew")

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.band_stats import combined, moments, require_picture
+from segnext.bands import require_picture
+from segnext.data.band_stats import combined, moments
 from segnext.data.counts import label_counts
-from segnext.data.folder import Pair
-from segnext.data.formats.public.open import DataSet
+from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands

@@ -17,8 +17,8 @@ from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.outliers import judge_outliers
 from segnext.data.doctor.survey import Survey, survey, survey_layout
+from segnext.data.folder import DataSet
 from segnext.data.formats.public.layout import Layout
-from segnext.data.formats.public.open import DataSet
 from segnext.words import counted, listed
 
 QUICK_MASKS = 48  # of each split are decoded in the quick examination

@@ -6,9 +6,9 @@ from segnext.data.formats.classes import made_labels, title
 from segnext.data.formats.named import named_items
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import read_grey
-from segnext.data.formats.source import EXCHANGED, Item, PairError, Reading, Source
+from segnext.data.formats.source import EXCHANGED, Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError, read_grey
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
 

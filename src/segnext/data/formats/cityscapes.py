@@ -5,7 +5,7 @@ from pathlib import Path
 
 from segnext.data.formats.labels import IGNORE, LabelReader, mapped
 from segnext.data.formats.options import Options
-from segnext.data.formats.pairs import walk
+from segnext.data.formats.pairs import files_of
 from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits, split_name
 from segnext.data.known import known_labels
@@ -26,7 +26,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     """Frames with their masks, paired by name wherever they lie; fine masks before coarse ones."""
     images: dict[str, Path] = {}
     masks: dict[str, tuple[int, Path]] = {}
-    for file in walk(options.source):
+    for file in files_of(options.source):
         if file.stem.endswith("_leftImg8bit"):
             images[file.stem.removesuffix("_leftImg8bit")] = file
         elif file.suffix.lower() == ".png" and (match := _MASK.fullmatch(file.stem)):

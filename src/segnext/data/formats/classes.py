@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segnext.bands import bands_from_dict
 from segnext.data.formats.class_lists import class_list_content
 from segnext.data.formats.options import Options
 from segnext.data.known import known_labels, labels_for_count
+from segnext.documents import read_yaml
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
 from segnext.preprocess import Bands
@@ -75,13 +74,7 @@ def _content(name: str) -> tuple[dict[str, Any], str]:
     if path.suffix.lower() in (".csv", ".txt"):
         return class_list_content(path), name
     file = path / "dataset.yaml" if path.is_dir() else path
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SegNextError(f"{file}: cannot be read ({error.strerror}); give a dataset.yaml to --classes") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SegNextError(f"{file}: not valid YAML ({' '.join(str(error).split())}); mend it") from error
-    return content, str(file)
+    return read_yaml(file), str(file)
 
 
 def made_labels(name: str, classes: Sequence[str], colors: Sequence[Color] | None = None) -> Labels:

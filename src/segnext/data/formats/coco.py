@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from segnext.data.formats.options import Options
-from segnext.data.formats.pairs import walk
+from segnext.data.formats.pairs import files_of
 from segnext.data.formats.shapes import renaming, shape_classes
-from segnext.data.formats.source import Item, PairError, Problem, Reading, Source
+from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits, split_name
+from segnext.data.masks import PairError
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
 from segnext.progress import Watch, quiet
@@ -140,7 +141,7 @@ class _Pictures:
 
     def __init__(self, folder: Path, options: Options) -> None:
         base = folder / options.images if options.images else folder
-        self.all = [file for file in walk(base) if file.suffix.lower() in SUFFIXES]
+        self.all = [file for file in files_of(base) if file.suffix.lower() in SUFFIXES]
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         for file in self.all:
             self.by_name[file.name].append(file)
@@ -160,7 +161,7 @@ def _annotation_files(source: Path) -> list[Path]:
     """The JSON file given, or those of a folder that hold instances."""
     if source.is_file():
         return [source]
-    found = [file for file in walk(source) if file.suffix.lower() == ".json"]
+    found = [file for file in files_of(source) if file.suffix.lower() == ".json"]
     named = [file for file in found if file.name.startswith("instances")]
     files = named or [file for file in found if not _OTHER.match(file.name)]
     if not files:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from segnext.data.formats.classes import MOST_CLASSES, given_colors, made_labels, title
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import pack, read_colors
-from segnext.data.formats.source import Item, PairError, Reading, Source
+from segnext.data.formats.source import Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError, pack, read_colors
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
 from segnext.progress import Watch, quiet

@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from segnext.data.formats.options import Options
-from segnext.data.formats.pairs import walk
-from segnext.data.formats.raster import picture_shape
+from segnext.data.formats.pairs import files_of
+from segnext.data.formats.rotation import picture_shape
 from segnext.data.formats.shapes import Classes, renaming, shape_classes
-from segnext.data.formats.source import Item, PairError, Problem, Reading, Source
+from segnext.data.formats.source import Item, Problem, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError
 from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
 from segnext.progress import Watch, quiet
@@ -30,7 +31,7 @@ Draw = ImageDraw.ImageDraw
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """A pair for each labelme file; classes are its labels, sorted by name, after the background."""
-    files = list(walk(options.source))
+    files = list(files_of(options.source))
     documents = [file for file in files if file.suffix.lower() == ".json"]
     items: list[Item] = []
     problems: list[Problem] = []

@@ -12,9 +12,9 @@ from segnext.data.formats.classes import DERIVE, given_labels, made_labels, titl
 from segnext.data.formats.named import named_items
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
-from segnext.data.formats.raster import read_values
-from segnext.data.formats.source import EXCHANGED, Item, PairError, Reading, Source
+from segnext.data.formats.source import EXCHANGED, Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
+from segnext.data.masks import PairError, read_values
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.progress import Watch, quiet

@@ -1,6 +1,5 @@
 """Which picture and which mask belong together, in the many ways that folders of them are arranged."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +8,7 @@ from segnext.data.formats.source import Item, Problem
 from segnext.data.names import bare_stem, folders_of, stem_of
 from segnext.data.pairing import Pairing, pair
 from segnext.errors import SegNextError
+from segnext.files import walk
 from segnext.imageio import SUFFIXES
 from segnext.words import listed
 
@@ -28,7 +28,7 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
         if given is not None and not (source / given).is_dir():
             raise SegNextError(f"{source / given}: no such folder; name a folder inside {source}")
     folders = [None if given is None else Path(given) for given in (options.images, options.masks)]
-    files = [file.relative_to(source) for file in walk(source)]
+    files = [file.relative_to(source) for file in files_of(source)]
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
     found = pair(pictures, *folders)
     problems = [Problem(source / file, *reason, expected=True) for file, reason in _others(files, found)]
@@ -50,23 +50,15 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
     return sorted(items, key=lambda item: item.name), problems
 
 
-def walk(folder: Path) -> Iterator[Path]:
-    """The files below a folder, sorted, links followed, hidden ones left out.
+def files_of(folder: Path) -> list[Path]:
+    """The files below a folder, see `walk`.
 
     Raises:
         SegNextError: when there is no such folder.
     """
     if not folder.is_dir():
         raise SegNextError(f"{folder}: no such folder; give the folder that holds the data set to import")
-    seen: set[Path] = set()
-    for path, folders, files in os.walk(folder, followlinks=True):
-        real = Path(path).resolve()
-        folders[:] = sorted(name for name in folders if name != "__MACOSX" and not name.startswith("."))
-        if real in seen:  # a link to a folder above itself
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(path, name) for name in sorted(files) if not name.startswith("."))
+    return list(walk(folder))
 
 
 def _name(image: Path, mask: Path, folder: Path | None) -> str:

@@ -15,7 +15,6 @@ from PIL import Image
 from segnext.data.curate.init import to_yaml
 from segnext.data.formats.classes import given_bands
 from segnext.data.formats.options import Options
-from segnext.data.formats.raster import picture_shape, upright
 from segnext.data.formats.report import (
     Record,
     Summary,
@@ -26,7 +25,9 @@ from segnext.data.formats.report import (
     start_report,
     to_line,
 )
-from segnext.data.formats.source import Item, Mask, PairError, Problem, Source
+from segnext.data.formats.rotation import laid_on, picture_shape
+from segnext.data.formats.source import Item, Problem, Source
+from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
@@ -109,7 +110,7 @@ class _Writer:
             picture = item.embedded() if item.embedded else item.image
             shape = picture_shape(picture)
             reading = self.source.read(item)
-            labels, turned = upright(reading.mask, shape, self._drawn_on(item))
+            labels, turned = laid_on(reading.mask, shape, self._drawn_on(item))
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))

@@ -5,22 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from segnext.errors import SegNextError
+from segnext.data.masks import Mask
 from segnext.labels import Labels
 
-Mask = NDArray[np.uint8]  # H x W labels
 EXCHANGED = "masks in which the two classes were exchanged"  # a note
-
-
-class PairError(SegNextError):
-    """A pair that is not imported; `kind` groups the reasons."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 @dataclass(frozen=True)

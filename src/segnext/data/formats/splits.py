@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segnext.data.formats.options import Options
-from segnext.data.formats.pairs import walk
+from segnext.data.formats.pairs import files_of
 from segnext.data.formats.source import Item, Problem
 from segnext.data.names import split_of, tokens
 from segnext.data.split_lists import SUFFIXES, find_lists
@@ -61,7 +61,7 @@ def _by_own_lists(items: Sequence[Item], source: Path) -> Assigned | None:
     """By the lists in the source; None when there are none that name what is there."""
     source = source if source.is_dir() else source.parent
     pictures = {item.image.relative_to(source): item for item in items if item.image.is_relative_to(source)}
-    files = [file.relative_to(source) for file in walk(source) if file.suffix.lower() in SUFFIXES]
+    files = [file.relative_to(source) for file in files_of(source) if file.suffix.lower() in SUFFIXES]
     placed: dict[Path, Item] = {}
     problems: list[Problem] = []
     remarks: list[str] = []

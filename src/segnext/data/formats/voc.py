@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from segnext.data.formats.classes import DERIVE, given_labels
 from segnext.data.formats.labels import IGNORE, LabelReader, derive, table
 from segnext.data.formats.options import Options
-from segnext.data.formats.pairs import find_pairs, walk
-from segnext.data.formats.raster import is_indexed, pack, read_colors, read_values
-from segnext.data.formats.source import PairError, Problem, Source
+from segnext.data.formats.pairs import files_of, find_pairs
+from segnext.data.formats.source import Problem, Source
 from segnext.data.formats.splits import assign_splits
 from segnext.data.known import known_labels, labels_for_count
+from segnext.data.masks import PairError, is_indexed, pack, read_colors, read_values
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
 from segnext.words import listed
@@ -68,7 +68,7 @@ def _root(source: Path) -> Path:
     """The folder that holds JPEGImages: the source, or one below it."""
     if (source / IMAGES).is_dir():
         return source
-    paths = (file.relative_to(source).parts for file in walk(source))
+    paths = (file.relative_to(source).parts for file in files_of(source))
     roots = sorted({source.joinpath(*parts[: parts.index(IMAGES)]) for parts in paths if IMAGES in parts})
     if not roots:
         raise SegNextError(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import onnxruntime
 
+from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import Batch, Logits
-from segnext.inference.engines.source import Source
 
 OPSET = 18
 LARGEST = 2048  # height and width that the export reasons with, in units of 32 pixels; not a limit when running
@@ -22,8 +22,8 @@ class OnnxRuntimeEngine:
     precision = "fp32"
     streams = 1
 
-    def __init__(self, source: Source) -> None:
-        folder = artefact(source.digest, "onnxruntime", lambda folder: _export(source, folder / "network.onnx"))
+    def __init__(self, weights: Weights) -> None:
+        folder = artefact(weights.digest, "onnxruntime", lambda folder: _export(weights, folder / "network.onnx"))
         self.session = onnxruntime.InferenceSession(folder / "network.onnx", providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
 
@@ -32,7 +32,7 @@ class OnnxRuntimeEngine:
         return logits
 
 
-def _export(source: Source, file: Path) -> None:
+def _export(weights: Weights, file: Path) -> None:
     """The folded network as ONNX, height and width left open."""
     import torch
 
@@ -46,8 +46,8 @@ def _export(source: Source, file: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
             torch.onnx.export(
-                fold(source.load().model()),
-                (torch.zeros(1, 64, 96, source.config.in_channels),),
+                fold(weights.model()),
+                (torch.zeros(1, 64, 96, weights.config.in_channels),),
                 file,
                 dynamo=True,
                 opset_version=OPSET,

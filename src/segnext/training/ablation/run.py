@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segnext.checkpoint.file import Weights, load_weights
+from segnext.checkpoint.weights import Weights, load_weights
 from segnext.data.formats.public.open import open_data
 from segnext.errors import SegNextError
 from segnext.model.ablations import Row
@@ -143,8 +143,8 @@ def _row(config: TrainConfig, budget: Budget) -> Outcome:
 
 def _miou(weights: Weights) -> float:
     """What was measured on val, 0..1; NaN where val has no labelled pixel."""
-    miou = weights.provenance["metrics"]["miou"]
-    return math.nan if miou is None else float(miou)
+    miou = weights.provenance.miou
+    return math.nan if miou is None else miou
 
 
 def _trained(run: TrainConfig) -> Weights:
@@ -153,7 +153,7 @@ def _trained(run: TrainConfig) -> Weights:
     last = out / "last.safetensors"
     if last.exists():
         weights = load_weights(last)
-        if weights.provenance["step"] == run.iterations:
+        if weights.provenance.step == run.iterations:
             return weights
     train(run, resume=(out / "config.yaml").exists())
     return load_weights(last)

@@ -8,6 +8,7 @@ from segnext.data.folder import Pair
 from segnext.data.formats.public.layout import Layout, complete, find_root
 from segnext.data.formats.public.tiles import tiles
 from segnext.data.known import known_labels
+from segnext.files import walk
 
 EXPECTED = "train/images and val/images with P*.png, and P*_instance_color_RGB.png there or in SPLIT/Semantic_masks"
 ENDING = "_instance_color_RGB"
@@ -27,9 +28,9 @@ def open_layout(path: Path) -> Layout:
 
 
 def _pairs(folder: Path, coding: Coding) -> list[Pair]:
-    files = sorted(folder.rglob("*.png"))
+    files = [file for file in walk(folder) if file.suffix == ".png"]
     masks = {file.stem.removesuffix(ENDING): file for file in files if file.stem.endswith(ENDING)}
-    images = [file for file in files if "_instance_" not in file.stem and not file.name.startswith(".")]
+    images = [file for file in files if "_instance_" not in file.stem]
     expected = folder / "Semantic_masks" / "images"
     pairs = [Pair(file, masks.get(file.stem, expected / f"{file.stem}{ENDING}.png"), coding) for file in images]
     return tiles(complete(pairs), SIDE, STRIDE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from segnext.data.coding import Coding
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
+from segnext.files import walk
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 
@@ -90,8 +91,8 @@ def paired(
         SegNextError: when a mask is not there.
     """
     pairs = []
-    for image in sorted(images.rglob("*")):
-        if image.suffix.lower() in SUFFIXES and image.stem.endswith(ending) and not image.name.startswith("."):
+    for image in walk(images):
+        if image.suffix.lower() in SUFFIXES and image.stem.endswith(ending):
             name = image.stem.removesuffix(ending)
             if keep(name):
                 pairs.append(Pair(image, masks / image.parent.relative_to(images) / (name + mask_ending), coding))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.formats.source import PairError
+from segnext.data.masks import PairError
 
 HEADER = 128
 ORDERS = {b"IM": "<", b"MI": ">"}  # the header's last two bytes -> byte order

@@ -7,11 +7,12 @@ too: 0 is background, 1 to 59 are the classes in alphabetical order.
 from functools import partial
 from pathlib import Path
 
-from segnext.data.coding import Codes, Coding, by_value
+from segnext.data.coding import Coding, by_value
 from segnext.data.formats.public.layout import Layout, find_root
 from segnext.data.formats.public.matlab import read_matrix
 from segnext.data.formats.public.voc import pairs_of_list
 from segnext.data.known import known_labels
+from segnext.data.masks import Codes
 
 PICTURES, MATRICES = "SegmentationClassContext", "trainval"
 LISTS = ("ImageSets/SegmentationContext", "ImageSets/Main")  # the second are VOC2010's own: 4,998 and 5,105 names

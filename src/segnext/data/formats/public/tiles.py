@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from PIL import Image
-
 from segnext.data.coding import Window
 from segnext.data.folder import Pair
-from segnext.errors import SegNextError
-from segnext.imageio import unbound_pillow
+from segnext.imageio import open_picture
 
 
 def tiles(pairs: Sequence[Pair], side: int, stride: int) -> list[Pair]:
@@ -24,11 +21,8 @@ def tiles(pairs: Sequence[Pair], side: int, stride: int) -> list[Pair]:
     """
     found = []
     for pair in pairs:
-        try:
-            with unbound_pillow, Image.open(pair.image) as file:  # reads the header alone
-                width, height = file.size
-        except (OSError, SyntaxError, ValueError) as error:
-            raise SegNextError(f"{pair.image}: cannot be read as a picture ({error}); download it again") from error
+        with open_picture(pair.image) as file:  # reads the header alone
+            width, height = file.size
         for (top, bottom), (left, right) in product(_spans(height, side, stride), _spans(width, side, stride)):
             found.append(Pair(pair.image, pair.mask, pair.coding, Window(top, left, bottom - top, right - left)))
     return found

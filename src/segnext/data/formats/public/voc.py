@@ -3,12 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from segnext.data.coding import Codes, Coding
+from segnext.data.coding import Coding
 from segnext.data.folder import Pair
 from segnext.data.formats.public.layout import Layout, complete, find_root, read_names
 from segnext.data.formats.public.matlab import read_matrix
 from segnext.data.formats.voc import read_labels
 from segnext.data.known import known_labels
+from segnext.data.masks import Codes
 from segnext.errors import SegNextError
 
 EXPECTED = "JPEGImages/*.jpg, SegmentationClass/*.png and ImageSets/Segmentation/train.txt, val.txt"

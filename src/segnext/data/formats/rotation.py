@@ -1,0 +1,75 @@
+"""What a picture's file says of its size and rotation, and how a mask comes to lie on it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segnext.bands import picture_size
+from segnext.data.masks import Mask, PairError
+from segnext.errors import SegNextError
+from segnext.imageio import open_picture, orientation_of, upright
+
+_UNTRANSPOSED = (1, 2, 3, 4)  # orientations that keep width and height
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Height and width of a picture as people see it, and the EXIF orientation (1 to 8) of what is stored."""
+
+    height: int
+    width: int
+    orientation: int
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Height and width of what is stored."""
+        seen = (self.height, self.width)
+        return seen if self.orientation in _UNTRANSPOSED else seen[::-1]
+
+
+def picture_shape(picture: Path | bytes) -> Shape:
+    """Decode a picture, so that a damaged one is noticed, and tell its shape.
+
+    Raises:
+        PairError: when it cannot be read.
+    """
+    try:
+        height, width = picture_size(picture)
+    except SegNextError as error:
+        raise PairError("unreadable picture", str(error)) from error
+    try:
+        with open_picture(picture, "the picture") as file:
+            return Shape(height, width, orientation_of(file))
+    except SegNextError:  # a raster that Pillow does not know
+        return Shape(height, width, 1)
+
+
+def laid_on(mask: Mask, picture: Shape, drawn_on: str) -> tuple[Mask, bool]:
+    """The mask as it lies on the upright picture, and whether it had to be turned.
+
+    Args:
+        mask: H x W.
+        picture: the picture's shape.
+        drawn_on: "upright" or "stored" where the size does not tell, or "auto" to refuse such masks.
+
+    Raises:
+        PairError: when sizes differ, or when the size does not tell what the mask was drawn on, and `drawn_on` neither.
+    """
+    size, seen, stored = mask.shape, (picture.height, picture.width), picture.stored
+    unclear = picture.orientation != 1 and seen == stored
+    if unclear and size == seen and drawn_on == "auto":
+        raise PairError(
+            "rotation unclear",
+            f"the picture has EXIF orientation {picture.orientation}, and the mask's size does not tell whether it "
+            "was drawn on the picture as seen or as stored; say --exif upright or --exif stored",
+        )
+    if size == stored and (size != seen or (unclear and drawn_on == "stored")):
+        return np.ascontiguousarray(upright(mask, picture.orientation)), True
+    if size == seen:
+        return mask, False
+    raise PairError(
+        "sizes differ",
+        f"the mask is {size[1]} x {size[0]}, the picture {seen[1]} x {seen[0]} pixels (width x height); "
+        "both must have one size",
+    )
