@@ -140,9 +140,9 @@ def moment(out: Path) -> str:
     """Where in the run a kill has hit, by what lies in its folder."""
     if not (out / "config.yaml").exists():
         return "before the folder was made"
-    half = [file.name.split(".")[1] for file in out.glob(".*")]
+    half = [file.suffix for file in out.glob(".segnext-*") if file.suffix]
     if half:
-        return f"while {half[0]} was written"
+        return f"while a {half[0]} was written"
     return "after a checkpoint" if (out / "state.pt").exists() else "before the first checkpoint"
 
 

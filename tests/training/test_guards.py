@@ -6,12 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 import yaml
 from torch import Tensor
 
+from segnext import files
 from segnext.cli import main
+from segnext.files import claimed
+from segnext.training.config import Settings
+from segnext.training.folder import RunFolder
 from segnext.training.log import Log
 from segnext.training.segmentation import Segmentation
 from segnext.training.state import State
@@ -194,6 +200,49 @@ def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, c
     assert state(out)["step"] == stopped
 
 
+def test_a_folder_in_which_another_process_trains(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    assert tiny_train(out=out, iterations=1, val_split="null") == 0
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    with claimed(out, "another test"):
+        assert main(["train", "--resume", str(out)]) == 2
+    said = f"segnext train: {out}: another process is training there; wait until it ends, or choose another --out\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert main(["train", "--resume", str(out)]) == 0
+
+
+def test_of_two_new_runs_in_one_folder_the_second_leaves_the_first_alone(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Both find no run there; the first makes its folder while the second still reads its data."""
+    out, begin = tmp_path / "run", RunFolder.begin
+
+    def later(self: RunFolder, config: Settings) -> None:
+        monkeypatch.setattr(RunFolder, "begin", begin)
+        assert tiny_train(out=out, iterations=1, val_split="null") == 0
+        begin(self, config)
+
+    monkeypatch.setattr(RunFolder, "begin", later)
+    assert tiny_train(out=out, iterations=2) == 2
+    assert f"{out}: already holds a run; go on with it by --resume" in capsys.readouterr().err
+    assert state(out)["step"] == 1
+
+
+def test_edited_masks_are_told_when_the_run_goes_on(
+    tiny_train: Train, street: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    assert tiny_train(data=data, out=out, iterations=2, val_split="null") == 0
+    assert main(["train", "--resume", str(out)]) == 0
+    assert "changed" not in capsys.readouterr().err
+    mask = min((data / "masks" / "train").iterdir())
+    PIL.Image.fromarray(np.array(PIL.Image.open(mask))[::-1]).save(mask)
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"warning: {data}: 1 file changed or new, {mask} first, and 1 gone or changed" in capsys.readouterr().err
+
+
 def test_a_single_value_for_batch_norm(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
     assert tiny_train(batch_size=1, crop="[32,32]") == 2
     _, err = capsys.readouterr().err.split("\n", 1)
@@ -233,5 +282,7 @@ def test_a_run_is_resumed_with_the_data_that_it_began_with(
         shutil.rmtree(data / kind / "train")
         shutil.copytree(street / kind / "val", data / kind / "train")
     assert main(["train", "--resume", str(out)]) == 0
-    assert f"warning: {data} has 2 training pictures, the run began with 3; it goes on" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"warning: {data}: 4 files changed or new, {data}/images/train/" in err
+    assert ".png first, and 6 gone or changed, since the run was last started; it goes on, but not to " in err
     assert state(out)["step"] == 3

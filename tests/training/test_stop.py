@@ -79,6 +79,39 @@ def test_a_signal_while_measuring_breaks_it_off_and_the_resumed_run_measures(
     assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["2", "4"]
 
 
+def test_a_signal_in_the_first_and_last_measurement(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(predict: Any, pairs: Any, labels: Any, progress: Callable[[int], None]) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate.evaluate(predict, pairs, labels, progress)
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(segmentation, "evaluate", interrupted)
+    assert tiny_train(out=out) == 128 + signal.SIGTERM
+    assert capfd.readouterr().err.endswith(f"ended by SIGTERM at step 4 of 4; go on with --resume {out}\n")
+    assert main(["train", "--resume", str(out)]) == 128 + signal.SIGTERM
+    monkeypatch.setattr(segmentation, "evaluate", evaluate.evaluate)
+    assert main(["train", "--resume", str(out)]) == 0
+    assert "best mIoU on val: " in capfd.readouterr().out
+    assert state(out)["measured"] == 4
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"{out}: the run is complete, with 4 steps" in capfd.readouterr().out
+
+
+def test_processes_of_torchrun_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    with stopping(loud=False, again=False) as stop:
+        assert not stop
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        assert stop
+        assert stop.name == "SIGTERM"
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    with stopping(loud=False, again=False) as stop:
+        monkeypatch.setattr(os, "getppid", lambda: 2)  # as of a shell that has ended, and left its job to itself
+        assert not stop
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Ctrl-C ends the process, also where the shell that started the tests in the background has it ignored."""

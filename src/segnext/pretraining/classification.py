@@ -62,6 +62,10 @@ class Classification(Task[PretrainConfig]):
             "with more --epochs and another --out",
         )
 
+    def files(self) -> list[str]:
+        """Pictures to train and to measure on."""
+        return [*self.folder.train.files, *self.folder.val.files]
+
     def factor(self, step: int) -> float:
         """Warm-up, then half a cosine."""
         return lr_factor(step, self.iterations, self.warmup, self.config.schedule)

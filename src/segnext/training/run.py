@@ -8,9 +8,9 @@ from typing import TypeVar
 import torch
 
 from segnext.allocator import keep_pages
-from segnext.files import remove_leftovers
 from segnext.training.config import Settings
-from segnext.training.folder import new_folder, require_new, write_recipe
+from segnext.training.fingerprint import fingerprints, tell_changes
+from segnext.training.folder import RunFolder, write_recipe
 from segnext.training.log import Log
 from segnext.training.memory import OutOfMemoryError, free_memory
 from segnext.training.optim import Average
@@ -45,35 +45,33 @@ def carry_out(config: C, new_task: NewTask[C], *, resume: bool) -> Path:
     """
     keep_pages()
     processes = Processes.of_torchrun()
-    while True:
-        try:
-            with reproducible(config.reproducible):
-                _attempt(config, new_task, processes, resume)
-            return Path(config.out)
-        except OutOfMemoryError as error:
-            if not config.fit_memory or error.less is None or processes.count > 1:
-                raise
-            config, resume = error.less, True
-        free_memory()
-        print(f"out of memory: now batch_size {config.batch_size} and accumulate {config.accumulate}", flush=True)
-        write_recipe(config)
+    with RunFolder(Path(config.out), resume=resume, writes=processes.main) as folder:
+        while True:
+            try:
+                with reproducible(config.reproducible):
+                    _attempt(config, new_task, processes, folder)
+                return folder.out
+            except OutOfMemoryError as error:
+                if not config.fit_memory or error.less is None or processes.count > 1:
+                    raise
+                config = error.less
+            free_memory()
+            print(f"out of memory: now batch_size {config.batch_size} and accumulate {config.accumulate}", flush=True)
+            write_recipe(config)
 
 
-def _attempt(config: C, new_task: NewTask[C], processes: Processes, resume: bool) -> None:
-    out, main = Path(config.out), processes.main
-    if main and not resume:
-        require_new(out)
+def _attempt(config: C, new_task: NewTask[C], processes: Processes, folder: RunFolder) -> None:
+    out, main, resume = folder.out, processes.main, folder.resume
     config = decide(config, processes, resume)
     with processes.joined(config.device):
         torch.manual_seed(config.seed)
         task = new_task(config, processes, resume)
         config, iterations = task.config, task.plan.iterations
         state, step = _state(task, processes, saved_state(out, processes, resume=resume))
+        folder.begin(config)
+        if main:
+            _look_at_files(task, state)
         with ExitStack() as stack:
-            if main and not resume:
-                stack.enter_context(new_folder(config, begun=lambda: state.step > 0))
-            if main:
-                remove_leftovers(out)
             log = stack.enter_context(closing(Log(out, state.step))) if main else None
             stop = stack.enter_context(stopping(loud=main, again=processes.count == 1))
             images = processes.count * config.batch_size * config.accumulate
@@ -82,7 +80,10 @@ def _attempt(config: C, new_task: NewTask[C], processes: Processes, resume: bool
             if main:
                 trainer.announce(resumed=resume)
             stack.enter_context(progress)
-            trainer.train()
+            try:
+                trainer.train()
+            finally:
+                folder.begun |= state.step > 0
         if main:
             task.draw()
 
@@ -97,3 +98,12 @@ def _state(task: Task[C], processes: Processes, saved: dict[str, object] | None)
     if saved is not None:
         state.load(saved, Path(config.out) / "state.pt")
     return state, step
+
+
+def _look_at_files(task: Task[C], state: State) -> None:
+    """Note what the run reads, and of a resumed one tell what has changed since."""
+    files, data = task.files(), task.config.data
+    found = fingerprints(files, data)
+    if len(state.files):
+        tell_changes(state.files, found, files, data)
+    state.files = found

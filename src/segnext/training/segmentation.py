@@ -20,6 +20,7 @@ from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
+from segnext.files import walk
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
@@ -98,6 +99,14 @@ class Segmentation(Task[TrainConfig]):
     def start(self) -> dict[str, Any]:
         """Load the weights that the recipe names."""
         return start_weights(self.model, self.config, self.labels, loud=self.processes.main)
+
+    def files(self) -> list[str]:
+        """Pictures and masks to train and to measure on."""
+        found: dict[str, None] = {}
+        for pair in (*self.samples.pairs, *self.val_pairs):
+            masks = walk(pair.mask) if self.labels.multi_label else (pair.mask,)
+            found.update(dict.fromkeys(map(str, (pair.image, *masks))))
+        return list(found)
 
     def factor(self, step: int) -> float:
         """Warm-up, then polynomial decay."""

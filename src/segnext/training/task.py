@@ -72,6 +72,10 @@ class Task(ABC, Generic[C]):
         return {}
 
     @abstractmethod
+    def files(self) -> list[str]:
+        """Every file that the run reads, each once, in the order of its samples."""
+
+    @abstractmethod
     def factor(self, step: int) -> float:
         """Learning rate of step `step` (from 0), relative to the peak."""
 

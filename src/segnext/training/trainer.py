@@ -72,8 +72,15 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are done, or val has not become better for long enough."""
-        return self._stale or self.state.step >= self.plan.iterations
+        """Whether all steps are done and measured, or val has not become better for long enough."""
+        return self._stale or (self.state.step >= self.plan.iterations and not self._unmeasured)
+
+    @property
+    def _unmeasured(self) -> bool:
+        """Whether it is time to measure on val, and this step was not measured yet."""
+        step, every = self.state.step, self.plan.eval_every
+        due = every is not None and (step == self.plan.iterations or step % every == 0)
+        return due and self.state.measured < step
 
     @property
     def _stale(self) -> bool:
@@ -88,7 +95,9 @@ class Trainer:
             Stopped: when a signal asked for it; the checkpoint holds the last step.
         """
         with self._writing():
-            self._measure()  # what a run that was stopped while measuring still owes
+            if self._unmeasured:  # what a run that was stopped while measuring still owes
+                self._measure()
+                self._save(again=True)
             self._end_if_asked()
         stream = self._batches()
         while not self.finished:
@@ -108,10 +117,12 @@ class Trainer:
         self.state.step += 1
         self.state.losses.append(taken.loss)
         self.progress.update(self.state.step, taken.loss, taken.lr)
-        if self.finished or self.state.step % self.config.log_every == 0:
+        last = self.state.step == self.plan.iterations
+        if last or self.state.step % self.config.log_every == 0:
             self._write(taken)
-        self._measure()
-        if self.finished or self.state.step % self.config.save_every == 0:
+        if self._unmeasured:
+            self._measure()
+        if self.finished or last or self.state.step % self.config.save_every == 0:
             self._save()
 
     def _write(self, taken: Taken) -> None:
@@ -131,14 +142,11 @@ class Trainer:
         self.seconds.clear()
 
     def _measure(self) -> None:
-        """Measure on val when it is time and this step was not measured yet."""
-        step, every = self.state.step, self.plan.eval_every
-        due = every is not None and (step == self.plan.iterations or step % every == 0)
-        if due and self.state.measured < step:
-            with self._saving():
-                counts = self._counts()
-                if counts is not None:
-                    self._take_in(self.task.metrics(counts))
+        """Measure on val, unless the run is to stop meanwhile."""
+        with self._saving():
+            counts = self._counts()
+            if counts is not None:
+                self._take_in(self.task.metrics(counts))
 
     def _counts(self) -> Tensor | None:
         """What all processes count on their parts of val; None when one of them was asked to stop meanwhile."""
@@ -169,9 +177,9 @@ class Trainer:
             self.task.show(state, self.log)
         self.progress.validated(name, score, state.best)
 
-    def _save(self) -> None:
-        """Write last.safetensors, then state.pt, from which the run can go on."""
-        if self.state.saved < self.state.step:
+    def _save(self, *, again: bool = False) -> None:
+        """Write last.safetensors, then state.pt, from which the run can go on; a step that is saved only if `again`."""
+        if again or self.state.saved < self.state.step:
             if self.processes.main:
                 self.task.save(self.state, self.out / "last.safetensors")
                 self.state.save(self.out / "state.pt")
