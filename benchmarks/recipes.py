@@ -109,7 +109,7 @@ def recipe(data: Published, size: str) -> TrainConfig:
         total_batch=data.total_batch,
         crop=(data.crop, data.crop),
         short_side=data.short_side,
-        optimizer=Optimizer(lr=6e-5, head_lr_factor=10.0, clip_norm=None),
+        optimizer=Optimizer(lr=6e-5, decay="released", head_lr_factor=10.0, clip_norm=None),
         schedule=Schedule(warmup=1500, warmup_start=1e-6),
         drop_path=SIZES[size],
         ema=0.0,

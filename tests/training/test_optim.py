@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from segnext.checkpoint.names import to_official
 from segnext.model.config import ModelConfig
-from segnext.model.network import SegNeXt, build
+from segnext.model.network import SegNeXt, build, create_model
 from segnext.training.config import Optimizer, Schedule
-from segnext.training.optim import Average, build_optimizer, encoder_factors, lr_factor
+from segnext.training.optim import Average, build_optimizer, decays, encoder_factors, lr_factor
 from segnext.training.segmentation import freeze
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
@@ -54,6 +55,22 @@ def test_only_convolution_weights_decay(model: SegNeXt) -> None:
     convolutions = {id(m.weight) for m in model.modules() if isinstance(m, nn.Conv2d)}
     for name, parameter in model.named_parameters():
         assert decays[id(parameter)] == (0.05 if id(parameter) in convolutions else 0.0), name
+
+
+def test_what_the_released_code_decays() -> None:
+    """Mmcv takes the longest of the keys "head" and "norm" that a name has, of equals the first: of 457 tensors of T,
+    212 are not treated as by the default.
+    """
+    with torch.device("meta"):
+        model = create_model("segnext_t")
+    official = to_official({name: torch.tensor(number) for number, name in enumerate(dict(model.named_parameters()))})
+    theirs = {int(number): name for name, number in official.items()}
+    different = 0
+    for number, (name, parameter) in enumerate(model.named_parameters()):
+        released = theirs[number]
+        assert decays(name, parameter, "released") == ("head" in released or "norm" not in released), name
+        different += decays(name, parameter, "released") != decays(name, parameter, "weights")
+    assert (different, len(theirs)) == (212, 457)
 
 
 def test_the_head_has_its_own_rate(model: SegNeXt) -> None:

@@ -56,7 +56,7 @@ def test_a_recipe_is_the_papers(data: str, size: str) -> None:
     assert config.augment == Augment((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18)
     optimizer = config.optimizer
     assert (optimizer.lr, optimizer.betas, optimizer.weight_decay) == (6e-5, (0.9, 0.999), 0.01)
-    assert (optimizer.head_lr_factor, optimizer.clip_norm) == (10.0, None)
+    assert (optimizer.decay, optimizer.head_lr_factor, optimizer.clip_norm) == ("released", 10.0, None)
     assert (config.schedule.warmup, config.schedule.warmup_start, config.schedule.power) == (1500, 1e-6, 1.0)
     assert (config.class_balance, config.ema) == (0.0, 0.0)
 

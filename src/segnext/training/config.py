@@ -14,16 +14,20 @@ from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
+Decay = Literal["weights", "released"]
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """AdamW; norms, biases and layer scales are not decayed.
+    """AdamW.
 
     Attributes:
         lr: peak learning rate. The default is for random weights; the paper's 6e-5 is for a pre-trained encoder.
         betas: decay rates of the moments.
         weight_decay: decoupled weight decay.
+        decay: what it is for: the weights of convolutions and linear layers; or released, which is what the released
+            code does: everything but those norms of the encoder that have "norm" in their names, and so biases,
+            layer scales, the stem's BatchNorm and the head's GroupNorm too.
         head_lr_factor: learning rate of the decoder, relative to lr; 10 in the paper.
         layer_decay: learning rate of each encoder block, relative to the block after it; the last block's relative to
             lr. Below 1 the first layers of a pre-trained encoder change less.
@@ -33,6 +37,7 @@ class Optimizer:
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
+    decay: Decay = "weights"
     head_lr_factor: float = 1.0
     layer_decay: float = 1.0
     clip_norm: float | None = 5.0
