@@ -17,9 +17,8 @@ NAMED_NORM = re.compile(r"norm|stages\.[1-9]\d*\.embed\.1\.")
 def build_optimizer(model: Trainable, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
-    What decays is said by `Optimizer.decay`. Each
-    group's `base_lr` is its peak learning rate. Frozen parameters are in none. What is not in the model's encoder is
-    its head.
+    What decays is said by `Optimizer.decay`. Each group's `base_lr` is its peak learning rate. Frozen parameters are in
+    none. What is not in the model's encoder is its head.
     """
     heads = [(options.head_lr_factor, part) for name, part in model.named_children() if name != "encoder"]
     names = {parameter: name for name, parameter in model.named_parameters()}
