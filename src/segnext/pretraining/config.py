@@ -56,11 +56,13 @@ class CosineSchedule:
 class PretrainConfig(Settings):
     """One pre-training run; the defaults are those of the published encoders, which have a total_batch of 1024.
 
-    `data` is a folder with train/CLASS/** and val/CLASS/**, any image format, or Tiny-ImageNet as it is published.
-    `segnext train --encoder_weights` takes `out`. mixup and cutmix mix within a batch. head_lr_factor is the
-    classifier's. drop_path null takes the published encoder's, 0.1, and 0.2 for segnext_l.
-
     Attributes:
+        data: folder with train/CLASS/** and val/CLASS/**, any image format, or Tiny-ImageNet as it is published.
+        out: folder that the run writes; `segnext train --encoder_weights` takes it.
+        model: segnext_t, segnext_s, segnext_b or segnext_l, whose encoder is trained.
+        batch_size: pictures in one forward pass; mixup and cutmix mix within it.
+        optimizer: optimiser; head_lr_factor is the classifier's.
+        drop_path: drop path probability; null takes the published encoder's, 0.1, and 0.2 for segnext_l.
         epochs: passes over the training pictures.
         size: height and width of the network's input, in pixels.
         eval_crop: of the square that val pictures are cut to, its side relative to the picture's short side.

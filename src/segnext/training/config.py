@@ -135,9 +135,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class TrainConfig(Settings):
-    """One training run. `data` is a data set folder with dataset.yaml, images/ and masks/, or one that format names.
+    """One training run.
 
     Attributes:
+        data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
+        out: folder that the run writes; it is loadable by `segnext predict --weights`.
         format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
         encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
             weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.

@@ -23,7 +23,7 @@ from segnext.data.known import labels_for_count
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.imageio import read_image, unbound_pillow
+from segnext.imageio import open_picture, read_image
 from segnext.labels import Color
 from segnext.words import printable
 
@@ -71,7 +71,7 @@ def write_sheet(report: Report, path: Path) -> None:
 def _chosen(report: Report) -> list[tuple[int, str]]:
     """Pairs to show: examples of findings first, then some of every split."""
     items = report.case.survey.items
-    index_of = {str(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
+    index_of = {printable(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
     remarks: dict[int, str] = {}
     for finding in report.findings:
         if finding.count == len(items):  # true of every pair, so of those chosen evenly too
@@ -129,7 +129,7 @@ def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) 
     if item.coding is not None:
         labels = PIL.Image.fromarray(item.coding.decode(path)).resize(size, PIL.Image.Resampling.NEAREST)
         return np.asarray(_palette(report)[np.asarray(labels)])
-    with unbound_pillow, PIL.Image.open(path) as mask:
+    with open_picture(path) as mask:
         if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
             return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))
         plain = mask.convert("L") if mask.mode not in ("L", "P", "1", "F") and not mask.mode.startswith("I") else mask
@@ -152,7 +152,7 @@ def _palette(report: Report) -> Picture:
 
 def _picture(report: Report, thumbs: list[Thumb]) -> PIL.Image.Image:
     """What was found, charts, and thumbnails below, as one picture."""
-    charts = [PIL.Image.open(io.BytesIO(chart)) for chart in (class_chart(report), size_chart(report))]
+    charts = [PIL.Image.open(io.BytesIO(chart), formats=["PNG"]) for chart in (class_chart(report), size_chart(report))]
     rows = [thumbs[start : start + COLUMNS] for start in range(0, len(thumbs), COLUMNS)]
     heights = [max(thumb.overlay.shape[0] for thumb in row) + 44 for row in rows]
     lines = _lines(report)
@@ -180,7 +180,7 @@ def _lines(report: Report) -> list[tuple[str, Color]]:
     """The folder, the findings and the verdict, with their colours."""
     lines = [(line, INK) for line in (*overview(report), verdict(report))]
     for finding in report.findings:
-        lines.append((f"{finding.severity.name.lower()}: {printable(finding.title)}", COLORS[finding.severity]))
+        lines.append((f"{finding.severity.name.lower()}: {finding.title}", COLORS[finding.severity]))
     return [(_short(line, 160), color) for line, color in lines]
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 from segnext.data.curate.init import to_yaml
 from segnext.data.formats.classes import given_bands
 from segnext.data.formats.options import Options
+from segnext.data.formats.original import open_source as open_original
+from segnext.data.formats.public import FORMATS as PUBLIC
 from segnext.data.formats.report import (
     Record,
     Summary,
@@ -48,7 +50,10 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         SegNextError: when nothing can be imported, the options do not fit, or the destination cannot be written.
     """
     _require_apart(options.source, destination)
-    source: Source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
+    if kind in PUBLIC and kind != "voc":
+        source = open_original(kind, options, watch)
+    else:
+        source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
     bands = given_bands(options)
     settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
     earlier = read_report(destination, settings)

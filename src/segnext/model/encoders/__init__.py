@@ -1,0 +1,1 @@
+"""Encoders: an image becomes four feature maps. Each tells `channels` and `strides` of its maps."""
