@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "progress": set(),
     "figures": {"files"},
     "plain": {"files"},
+    "interrupt": set(),
     "preprocess": set(),
     "labels": {"errors", "documents"},
     "imageio": {"errors", "preprocess"},
@@ -34,11 +35,11 @@ ALLOWED: dict[str, set[str]] = {
     "data": BASE | {"figures"},
     "inference": BASE | {"allocator", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "data", "checkpoint", "inference"},
-    "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
+    "training": BASE | {"allocator", "figures", "interrupt", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "cli": BASE
-    | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
+    | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
     | {"pretraining", "bench"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from segnext.interrupt import graceful
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -66,7 +68,8 @@ def stopping(*, loud: bool, again: bool) -> Iterator[Stop]:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, note)
     try:
-        yield stop
+        with graceful():
+            yield stop
     finally:
         _restore(before)
 

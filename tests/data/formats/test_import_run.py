@@ -84,13 +84,11 @@ def test_folders_can_be_named_and_what_is_alone_is_told(tmp_path: Path) -> None:
         pairs(tmp_path, images="D")
 
 
-def test_two_masks_for_one_picture_are_ambiguous(tmp_path: Path) -> None:
+def test_of_two_masks_for_one_picture_that_of_the_fuller_folder_is_taken(tmp_path: Path) -> None:
     touch(tmp_path, "images/1.jpg", "masks/1.png", "labels/1.png", "images/2.jpg", "masks/2.png")
     found, problems = find_pairs(Options(tmp_path))
-    assert [item.name for item in found] == ["2"]
-    assert {(x.file.parent.name, x.kind) for x in problems} == {
-        (folder, "ambiguous name") for folder in ("images", "masks", "labels")
-    }
+    assert [(item.name, item.mask.parent.name) for item in found] == [("1", "masks"), ("2", "masks")]
+    assert [(x.file.parent.name, x.kind) for x in problems] == [("labels", "further mask")]
 
 
 def test_lists_of_splits(tmp_path: Path) -> None:

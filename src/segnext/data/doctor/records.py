@@ -76,6 +76,15 @@ class Mask(Header):
     equal_channels: bool = False
     digest: bytes = b""
 
+    @property
+    def blurred(self) -> bool:
+        """Whether it was anti-aliased, interpolated or compressed with loss."""
+        return self.values is not None and self.values.blurred
+
+    def all_colors(self) -> set[int]:
+        """The colours 0xRRGGBB that a mask of colours holds."""
+        return {*self.colors.values()} if self.mode == "P" else {*(self.values.counts if self.values else ())}
+
 
 @dataclass(frozen=True)
 class Image(Header):

@@ -71,7 +71,7 @@ def write_sheet(report: Report, path: Path) -> None:
 def _chosen(report: Report) -> list[tuple[int, str]]:
     """Pairs to show: examples of findings first, then some of every split."""
     items = report.case.survey.items
-    index_of = {str(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
+    index_of = {printable(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
     remarks: dict[int, str] = {}
     for finding in report.findings:
         if finding.count == len(items):  # true of every pair, so of those chosen evenly too
@@ -180,7 +180,7 @@ def _lines(report: Report) -> list[tuple[str, Color]]:
     """The folder, the findings and the verdict, with their colours."""
     lines = [(line, INK) for line in (*overview(report), verdict(report))]
     for finding in report.findings:
-        lines.append((f"{finding.severity.name.lower()}: {printable(finding.title)}", COLORS[finding.severity]))
+        lines.append((f"{finding.severity.name.lower()}: {finding.title}", COLORS[finding.severity]))
     return [(_short(line, 160), color) for line, color in lines]
 
 
