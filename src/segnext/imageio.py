@@ -245,7 +245,7 @@ def check_size(width: int, height: int, name: str) -> None:
 def _to_rgb(picture: PIL.Image.Image, name: str) -> Image:
     check_size(*picture.size, name)
     picture.load()
-    _require_transparency(picture, name)
+    require_transparency(picture, name)
     if picture.mode == "F" or picture.mode.startswith("I"):
         tags: Any = getattr(picture, "tag_v2", {})
         array = _to_8bit(np.asarray(picture), _number(tags.get(42113)))
@@ -336,7 +336,7 @@ def _number(text: object) -> float | None:
         return None
 
 
-def _require_transparency(picture: PIL.Image.Image, name: str) -> None:
+def require_transparency(picture: PIL.Image.Image, name: str) -> None:
     """Refuse a TIFF whose last band, by its values, is no transparency: a near infrared one, say.
 
     Some programs, GDAL among them, write any fourth band as alpha.

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from segnext.cli.data_format import add_format
+from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
-from segnext.plain import write_json
 from segnext.progress import progress
 
 
@@ -48,11 +48,10 @@ def run(args: argparse.Namespace) -> int:
         report = check(data, lambda done, total: watch("check", done, total), images=args.images, masks=args.masks)
     print_report(report, Console(highlight=False))
     if args.json:
-        write_json(to_dict(report), args.json)
-        print(f"findings: {args.json}")
+        write_results(to_dict(report), args.json, "findings")
     if args.sheet:
         from segnext.data.doctor.sheet import write_sheet
 
         write_sheet(report, args.sheet)
-        print(f"sheet: {args.sheet}")
+        show(f"sheet: {args.sheet}")
     return exit_code(report)
