@@ -1,6 +1,7 @@
 """Reads thousands of damaged files: is each read, or refused with one sentence, in bounded time and memory?
 
-    python benchmarks/faults/fuzz.py [KIND ...] [--count 10000] [--first 0] [--workers 1] [--limit 20] [--megabytes 2000]
+    python benchmarks/faults/fuzz.py [KIND ...] [--count 10000] [--first 0] [--workers 1] [--limit 20]
+                                     [--megabytes 2000]
 
 Kinds are those of mutations.py. A case is a function of its number; `--first N --count 1` repeats one. Cases run one
 after the other in a child process, which is killed, and replaced, when a case takes longer than the limit or the child

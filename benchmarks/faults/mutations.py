@@ -11,57 +11,19 @@ import PIL.Image
 import yaml
 
 PICTURES = (
-    *(
-        "PNG",
-        "JPEG",
-        "TIFF",
-        "WEBP",
-        "BMP",
-        "GIF",
-        "PPM",
-        "TGA",
-        "ICO",
-        "PCX",
-        "SGI",
-        "JPEG2000",
-        "DDS",
-        "ICNS",
-        "AVIF",
-    ),
-    *("QOI", "16-bit PNG", "palette PNG", "float TIFF", "deflated TIFF", "progressive JPEG", "CMYK JPEG", "animation"),
-)
+    "PNG,JPEG,TIFF,WEBP,BMP,GIF,PPM,TGA,ICO,PCX,SGI,JPEG2000,DDS,ICNS,AVIF,QOI,16-bit PNG,palette PNG,float TIFF,"
+    "deflated TIFF,progressive JPEG,CMYK JPEG,animation"
+).split(",")
 NUMBERS = (0, 1, -1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x40000000, 20_000)
 VALUES: tuple[Any, ...] = (
     *(None, True, "", "x" * 5000, "\ud800", "\0", "\x1b[2J", "../../etc/passwd", "C:\\x", [], {}, [[]], [1], {"a": {}}),
     *(0, -1, 0.5, 1e9, -1e9, 1e300, 10**40, 50_000, 2**31, 2**63, float("nan"), float("inf"), float("-inf")),
 )
 YAML_LINES = (
-    *(
-        "a: &a [x, x, x]\n",
-        "b: &b [*a, *a, *a, *a]\n",
-        "classes: *b\n",
-        "ignore: .inf\n",
-        "ignore: 0x7f\n",
-        "nodata: 1e999\n",
-    ),
-    *(
-        "bands: *b\n",
-        "<<: *a\n",
-        "? [a]\n: b\n",
-        "classes: !!python/name:os.system\n",
-        "name: !!binary aGk=\n",
-        "- x\n",
-    ),
-    *(
-        "multi_label: yes\n",
-        "classes: [no, yes]\n",
-        "\t",
-        "classes: " + "[" * 2000 + "\n",
-        "x: &x [*x]\n",
-        "--- \n",
-        "%YAML 9\n",
-    ),
-)
+    "a: &a [x, x, x]|b: &b [*a, *a, *a, *a]|classes: *b|ignore: .inf|ignore: 0x7f|nodata: 1e999|bands: *b|<<: *a|"
+    "? [a]\n: b|classes: !!python/name:os.system|name: !!binary aGk=|- x|multi_label: yes|classes: [no, yes]|\t|"
+    f"classes: {'[' * 2000}|x: &x [*x]|--- |%YAML 9"
+).split("|")
 
 
 def picture(number: int, rng: random.Random) -> bytes:
@@ -131,7 +93,7 @@ def dataset_yaml(number: int, rng: random.Random) -> bytes:
     text = yaml.safe_dump(content) if rng.random() < 0.7 else json.dumps(content)
     lines = text.splitlines(keepends=True)
     for _ in range(rng.choice((0, 1, 1, 3, 9))):
-        lines.insert(rng.randrange(len(lines) + 1), rng.choice(YAML_LINES))
+        lines.insert(rng.randrange(len(lines) + 1), rng.choice(YAML_LINES) + "\n")
     encoded = "".join(lines).encode("utf-8", "surrogatepass")
     return _bytes(bytearray(encoded), rng) if number % 3 == 0 else encoded
 
