@@ -37,9 +37,11 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
+    "compare": BASE
+    | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
     | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "bench"},
+    | {"pretraining", "bench", "compare"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
