@@ -9,7 +9,7 @@ from segnext.bench.worker import peak_rss
 from segnext.errors import SegNextError
 from segnext.plain import write_json
 from segnext.training.config import TrainConfig
-from segnext.training.loop import train
+from segnext.training.segmentation import train
 from segnext.training.stop import Stopped, stopping
 
 PEAK = "peak_rss.json"  # in a run's folder: the most memory that its process held, in bytes

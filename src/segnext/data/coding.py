@@ -61,7 +61,7 @@ class Coding:
         table = _table(self.labels)
         labels = table[codes.clip(-1, len(table) - 1)]
         if (foreign := labels < 0).any():
-            raise SegNextError(self._foreign(path, codes[foreign]))
+            raise PairError("foreign label", self._foreign(path, codes[foreign]))
         mask: Mask = labels.astype(np.uint8)
         return mask
 

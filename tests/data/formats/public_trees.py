@@ -91,6 +91,13 @@ def cityscapes(root: Path) -> None:
     values(root / "gtCoarse/train_extra/nice/nice_000000_000001_gtCoarse_labelIds.png", 0, 0, 7, 7, 26, 26)
 
 
+def kitti(root: Path) -> None:
+    for name in ("000000_10", "000001_10"):
+        picture(root / f"data_semantics/training/image_2/{name}.png")
+        values(root / f"data_semantics/training/semantic/{name}.png", 0, 7, 8, 16, 33, 3)
+    picture(root / "data_semantics/testing/image_2/000000_10.png")
+
+
 def coco_stuff(root: Path) -> None:
     for folder in ("train2017", "val2017"):
         picture(root / folder / "000000000009.jpg")

@@ -9,8 +9,8 @@ from PIL import Image
 from scenes import draw_scene
 
 from segnext.data.folder import Folder, read_mask
-from segnext.data.formats.cityscapes import TRAIN_IDS
 from segnext.data.formats.options import Options
+from segnext.data.formats.public.cityscapes import TRAIN_IDS
 from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.data.known import labels_for_count

@@ -15,6 +15,7 @@ from public_trees import (
     coco_stuff,
     isaid,
     isprs,
+    kitti,
     loveda,
     matlab,
     matrix,
@@ -28,14 +29,16 @@ from public_trees import (
 from scenes import write_scenes
 
 from segnext.data.coding import Window
-from segnext.data.folder import Folder, Pair
+from segnext.data.folder import DataSet, Folder, Pair, read_mask
+from segnext.data.formats.options import Options
 from segnext.data.formats.public import FORMATS, Format
 from segnext.data.formats.public.camvid import GROUPS, split_of
 from segnext.data.formats.public.coco_stuff import GAPS
 from segnext.data.formats.public.layout import read_names
-from segnext.data.formats.public.open import OPENERS, DataSet, open_data
+from segnext.data.formats.public.open import OPENERS, open_data
 from segnext.data.formats.public.pascal_context import FREQUENT
 from segnext.data.formats.public.tiles import tiles
+from segnext.data.formats.run import import_dataset
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 
@@ -43,6 +46,7 @@ from segnext.errors import SegNextError
 CASES: list[tuple[Format, Draw, dict[str, int], list[int]]] = [
     ("ade20k", ade20k, {"train": 1, "val": 1}, [255, 0, 1, 11, 148, 149]),
     ("cityscapes", cityscapes, {"train": 1, "val": 1, "train_extra": 1}, [255, 0, 1, 255, 18, 255]),
+    ("kitti", kitti, {"train": 2}, [255, 0, 1, 255, 18, 255]),
     ("coco_stuff", coco_stuff, {"train": 1, "val": 1}, [0, 10, 11, 80, 170, 255]),
     ("voc", voc, {"train": 1, "val": 1, "trainval": 2, "train_aug": 2}, [0, 1, 15, 20, 255, 255]),
     ("pascal_context", pascal_context, {"train": 1, "val": 1}, [255, 0, 1, 57, 58, 255]),
@@ -71,7 +75,7 @@ def opened(format: Format, draw: Draw, root: Path) -> DataSet:
 @pytest.mark.parametrize(("format", "draw", "counts", "row"), CASES)
 def test_splits_and_labels(format: Format, draw: Draw, counts: dict[str, int], row: list[int], tmp_path: Path) -> None:
     data = opened(format, draw, tmp_path)
-    assert data.labels == known_labels(format)
+    assert data.labels == known_labels("cityscapes" if format == "kitti" else format)
     assert {split: len(data.pairs(split)) for split in data.splits()} == counts
     for split in data.splits():
         for pair in data.pairs(split):
@@ -292,3 +296,18 @@ def test_the_division_is_that_of_the_published_frames() -> None:
     frames = {split: [file.stem for file in (folder / split).iterdir()] for split in ("train", "val")}
     assert {split: len(names) for split, names in frames.items()} == {"train": 367, "val": 101}
     assert all(split_of(name) == split for split, names in frames.items() for name in names)
+
+
+@pytest.mark.parametrize(("format", "draw"), [(format, draw) for format, draw, *_ in CASES if format != "voc"])
+def test_every_layout_can_be_imported(tmp_path: Path, format: Format, draw: Draw) -> None:
+    data = opened(format, draw, tmp_path / "in")
+    pairs = {pair.image: pair for split in data.splits() for pair in data.pairs(split)}
+    summary = import_dataset(format, tmp_path / "out", Options(data.path))
+    folder = Folder.open(tmp_path / "out")
+    assert (folder.labels, summary.imported) == (data.labels, len(pairs))
+    for record in summary.records:
+        if record.target:
+            mask = tmp_path / "out/masks" / Path(record.target).with_suffix(".png")
+            np.testing.assert_array_equal(
+                read_mask(mask, data.labels), pairs[data.path / record.source].read_mask(data.labels)
+            )

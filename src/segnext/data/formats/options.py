@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from segnext.data.formats.public import FORMATS as PUBLIC
 from segnext.labels import Color
 
 _FOLDERS = ("images", "masks")
@@ -17,7 +18,7 @@ class Format:
     options: tuple[str, ...] = ()
 
 
-FORMATS = {
+FORMATS: dict[str, Format] = {
     "colors": Format(
         "masks whose colours are the classes: RGB, RGBA or palette pictures",
         (*_FOLDERS, *_CLASSES, "ignore_colors", "tolerance", "others"),
@@ -32,9 +33,8 @@ FORMATS = {
         ("images", *_CLASSES, "background", "others", "rename"),
     ),
     "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others", "rename")),
-    "cityscapes": Format("Cityscapes: leftImg8bit, gtFine; its 19 train ids"),
     "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
-    "ade20k": Format("ADE20K SceneParse150: images, annotations"),
+    **{name: Format("the public data set in its original layout") for name in PUBLIC if name != "voc"},
 }
 
 

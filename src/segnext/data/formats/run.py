@@ -15,6 +15,8 @@ from PIL import Image
 from segnext.data.curate.init import to_yaml
 from segnext.data.formats.classes import given_bands
 from segnext.data.formats.options import Options
+from segnext.data.formats.original import open_source as open_original
+from segnext.data.formats.public import FORMATS as PUBLIC
 from segnext.data.formats.report import (
     Record,
     Summary,
@@ -25,7 +27,7 @@ from segnext.data.formats.report import (
     start_report,
     to_line,
 )
-from segnext.data.formats.rotation import laid_on, picture_shape
+from segnext.data.formats.rotation import extent_of, laid_on
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
@@ -48,7 +50,10 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         SegNextError: when nothing can be imported, the options do not fit, or the destination cannot be written.
     """
     _require_apart(options.source, destination)
-    source: Source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
+    if kind in PUBLIC and kind != "voc":
+        source = open_original(kind, options, watch)
+    else:
+        source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
     bands = given_bands(options)
     settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
     earlier = read_report(destination, settings)
@@ -108,9 +113,9 @@ class _Writer:
             return known
         try:
             picture = item.embedded() if item.embedded else item.image
-            shape = picture_shape(picture)
-            reading = self.source.read(item)
-            labels, turned = laid_on(reading.mask, shape, self._drawn_on(item))
+            extent = extent_of(picture)
+            reading = self.source.read(item, extent)
+            labels, turned = laid_on(reading.mask, extent, self._drawn_on(item))
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))

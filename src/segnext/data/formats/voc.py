@@ -4,26 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segnext.data.formats.classes import DERIVE, given_labels
 from segnext.data.formats.labels import IGNORE, LabelReader, derive, table
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of, find_pairs
+from segnext.data.formats.public.voc import IMAGES, MASKS, read_labels
 from segnext.data.formats.source import Problem, Source
 from segnext.data.formats.splits import assign_splits
-from segnext.data.known import known_labels, labels_for_count
-from segnext.data.masks import PairError, is_indexed, pack, read_colors, read_values
+from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
 from segnext.words import listed
-
-IMAGES, MASKS = "JPEGImages", "SegmentationClass"
-
-# The VOC colour of each label; 255 is the objects' border.
-_COLORS = pack(np.array(labels_for_count(256).colors))
-_ORDER = np.argsort(_COLORS)
 
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:
@@ -42,26 +33,6 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     labels = labels or known_labels("voc")
     read = LabelReader(labels, table(options, labels.ignore), values=read_labels)
     return Source(labels, tuple(items), (*_expected(problems), *more), read, tuple(remarks))
-
-
-def read_labels(path: Path) -> NDArray[np.int32]:
-    """Labels of a mask, H x W, from its palette indices or from its colours.
-
-    Raises:
-        PairError: when it is unreadable or holds other colours.
-    """
-    if is_indexed(path):
-        return read_values(path)
-    codes, _ = read_colors(path)
-    positions = np.searchsorted(_COLORS, codes, sorter=_ORDER).clip(0, 255)
-    labels: NDArray[np.int32] = _ORDER[positions].astype(np.int32)
-    if (wrong := _COLORS[labels] != codes).any():
-        raise PairError(
-            "foreign colour",
-            f"{path}: holds #{int(codes[wrong][0]):06x} and others in {np.count_nonzero(wrong):,} pixels, which the "
-            "VOC palette does not have; import it by --from colors",
-        )
-    return labels
 
 
 def _root(source: Path) -> Path:

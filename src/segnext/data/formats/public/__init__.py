@@ -9,6 +9,7 @@ Format = Literal[
     "cityscapes",
     "coco_stuff",
     "isaid",
+    "kitti",
     "loveda",
     "pascal_context",
     "pascal_context_60",

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from segnext.data.coding import Coding, by_color
 from segnext.data.folder import Pair
-from segnext.data.formats.public.layout import Layout, complete, find_root
-from segnext.data.formats.public.tiles import tiles
+from segnext.data.formats.public.layout import Layout, find_root
 from segnext.data.known import known_labels
 from segnext.files import walk
 
@@ -24,7 +23,7 @@ def open_layout(path: Path) -> Layout:
     labels = known_labels("isaid")
     coding = by_color("iSAID", zip(labels.colors, range(len(labels)), strict=True))
     found = {split: partial(_pairs, root / split, coding) for split in ("train", "val") if (root / split).is_dir()}
-    return Layout(path, labels, found)
+    return Layout(path, labels, found, (SIDE, STRIDE))
 
 
 def _pairs(folder: Path, coding: Coding) -> list[Pair]:
@@ -32,5 +31,4 @@ def _pairs(folder: Path, coding: Coding) -> list[Pair]:
     masks = {file.stem.removesuffix(ENDING): file for file in files if file.stem.endswith(ENDING)}
     images = [file for file in files if "_instance_" not in file.stem]
     expected = folder / "Semantic_masks" / "images"
-    pairs = [Pair(file, masks.get(file.stem, expected / f"{file.stem}{ENDING}.png"), coding) for file in images]
-    return tiles(complete(pairs), SIDE, STRIDE)
+    return [Pair(file, masks.get(file.stem, expected / f"{file.stem}{ENDING}.png"), coding) for file in images]

@@ -6,7 +6,6 @@ from pathlib import Path
 from segnext.data.coding import Coding, by_color
 from segnext.data.folder import Pair
 from segnext.data.formats.public.layout import Layout, find_root, paired
-from segnext.data.formats.public.tiles import tiles
 from segnext.data.known import known_labels
 
 SIDE = 512  # of the tiles, which do not overlap but at the right and lower edge
@@ -44,16 +43,16 @@ def _layout(path: Path, name: str, images: Path, masks: Path, endings: tuple[str
     black = ((0, 0, 0), labels.ignore)
     coding = by_color(f"ISPRS {name.title()}", [*zip(labels.colors, range(len(labels)), strict=True), black])
     found = {split: partial(_pairs, images, masks, endings, coding, val, split) for split in ("train", "val")}
-    return Layout(path, labels, found)
+    return Layout(path, labels, found, (SIDE, SIDE))
 
 
 def _pairs(
     images: Path, masks: Path, endings: tuple[str, str], coding: Coding, val: frozenset[str], split: str
 ) -> list[Pair]:
-    """Tiles of the pictures of a split whose masks are there; those of the former contest were long kept back."""
+    """The pictures of a split whose masks are there; those of the former contest were long kept back."""
 
     def keep(name: str) -> bool:
         area = name.removeprefix("top_potsdam_").removeprefix("top_mosaic_09cm_area")
         return (split == "val") == (area in val) and (masks / (name + endings[1])).is_file()
 
-    return tiles(paired(images, masks, coding, *endings, keep), SIDE, SIDE)
+    return paired(images, masks, coding, *endings, keep)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segnext.data.coding import Coding
 from segnext.data.folder import Pair
+from segnext.data.formats.public.tiles import tiles
 from segnext.errors import SegNextError
 from segnext.files import walk
 from segnext.imageio import SUFFIXES
@@ -14,26 +15,28 @@ from segnext.labels import Labels
 
 @dataclass(frozen=True)
 class Layout:
-    """A public data set in its original folders; used as a `Folder` is.
+    """A public data set in its original folders; used as a `Folder` is, or imported.
 
     Attributes:
         path: its folder.
         labels: what the labels mean that its pairs' masks are decoded to.
-        found: lists the pairs of each split that is there.
+        found: lists the pairs of each split that is there: whole pictures, and masks that may be missing.
+        cut: side and stride of the tiles that pictures are cut into where they are far larger than a crop.
         bands: none have names; they are read as pictures.
     """
 
     path: Path
     labels: Labels
     found: Mapping[str, Callable[[], list[Pair]]]
+    cut: tuple[int, int] | None = None
     bands: None = None
 
     def splits(self) -> list[str]:
         """Names of the splits that are there."""
         return list(self.found)
 
-    def pairs(self, split: str) -> list[Pair]:
-        """The pictures of a split with their masks, sorted by path.
+    def whole(self, split: str) -> list[Pair]:
+        """The pictures of a split with their masks, sorted by path, none of them cut.
 
         Raises:
             SegNextError: when the split is missing or empty, or a picture has no mask.
@@ -45,7 +48,12 @@ class Layout:
         pairs = self.found[split]()
         if not pairs:
             raise SegNextError(f"{self.path}: there is no picture in its split '{split}'; is the download complete?")
-        return pairs
+        return _complete(pairs)
+
+    def pairs(self, split: str) -> list[Pair]:
+        """The same, cut into tiles where the data set's pictures are."""
+        pairs = self.whole(split)
+        return pairs if self.cut is None else tiles(pairs, *self.cut)
 
 
 def find_root(path: Path, name: str, expected: str, required: Sequence[str], inside: Sequence[str] = ()) -> Path:
@@ -86,9 +94,6 @@ def paired(
         ending: of the pictures' stems; others are left out.
         mask_ending: what stands in its and the suffix's place in the names of masks.
         keep: whether a picture, by its name without ending and suffix, belongs to the split.
-
-    Raises:
-        SegNextError: when a mask is not there.
     """
     pairs = []
     for image in walk(images):
@@ -96,10 +101,10 @@ def paired(
             name = image.stem.removesuffix(ending)
             if keep(name):
                 pairs.append(Pair(image, masks / image.parent.relative_to(images) / (name + mask_ending), coding))
-    return complete(pairs)
+    return pairs
 
 
-def complete(pairs: list[Pair]) -> list[Pair]:
+def _complete(pairs: list[Pair]) -> list[Pair]:
     """The pairs themselves, all of whose files are there.
 
     Raises:

@@ -18,15 +18,14 @@ from segnext.data.formats.public import (
 )
 from segnext.data.formats.public.layout import Layout
 
-DataSet = Folder | Layout
-
-OPENERS: dict[Format, Callable[[Path], Layout]] = {
+OPENERS: dict[str, Callable[[Path], Layout]] = {
     "ade20k": ade20k.open_layout,
     "camvid": camvid.open_layout,
     "camvid_32": camvid.open_layout_32,
     "cityscapes": cityscapes.open_layout,
     "coco_stuff": coco_stuff.open_layout,
     "isaid": isaid.open_layout,
+    "kitti": cityscapes.open_kitti,
     "loveda": loveda.open_layout,
     "pascal_context": pascal_context.open_layout,
     "pascal_context_60": pascal_context.open_layout_60,
@@ -36,7 +35,7 @@ OPENERS: dict[Format, Callable[[Path], Layout]] = {
 }
 
 
-def open_data(path: Path, format: Format | None = None) -> DataSet:
+def open_data(path: Path, format: Format | None = None) -> Folder | Layout:
     """The data set in `path`: laid out as ours (dataset.yaml, images/, masks/), or as `format` says.
 
     Raises:
