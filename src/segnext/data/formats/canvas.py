@@ -65,7 +65,7 @@ class Canvas:
         """Fill a polygon, but for its holes."""
         if len(points) < 3:
             raise ValueError(f"{len(points)} points make no polygon")
-        flat = [float(value) for value in cut(points, self.far).ravel()]
+        flat = cut(points, self.far).round(6).ravel().tolist()  # outlines are drawn at whole parts: 5.9999999 is 6
         inner = [hole for hole in holes if len(hole) >= 3]
         if not inner:
             if flat:

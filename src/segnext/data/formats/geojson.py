@@ -68,14 +68,14 @@ def _add(
     found: Found, image: Path, file: Path, crs: str, features: list[Json], attribute: str | None, options: Options
 ) -> None:
     """Add a raster with what lies on it of a file's features."""
-    import rasterio
+    from rasterio import DatasetReader
     from rasterio.errors import RasterioError
     from rasterio.warp import transform
 
     if any(drawing.item.image == image for drawing in found.drawings):
         return
     try:
-        with rasterio.open(image, driver=list(GDAL_DRIVERS)) as raster:
+        with DatasetReader(image, driver=list(GDAL_DRIVERS)) as raster:
             target, to_pixels = raster.crs, ~raster.transform
             height, width = raster.shape
         if target is None:
@@ -85,7 +85,7 @@ def _add(
             x, y = transform(crs, target, *points.T.tolist())
             columns = to_pixels.a * np.array(x) + to_pixels.b * np.array(y) + to_pixels.c
             rows = to_pixels.d * np.array(x) + to_pixels.e * np.array(y) + to_pixels.f
-            return np.stack([columns, rows], 1)
+            return np.stack([columns, rows], 1).round(3)
 
         drawn = [(_class(feature, attribute), _polygons(feature, pixels)) for feature in features]
     except (*WRONG, RasterioError, SegNextError) as error:
