@@ -8,6 +8,7 @@ from segnext.labels import Color
 
 _FOLDERS = ("images", "masks")
 _CLASSES = ("classes", "like")
+_SHAPES = (*_CLASSES, "background", "others", "rename")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,15 @@ FORMATS: dict[str, Format] = {
     ),
     "coco": Format(
         "COCO annotations: polygons and RLE (needs segnext[coco])",
-        ("images", *_CLASSES, "background", "others", "rename"),
+        ("images", *_SHAPES),
     ),
-    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others", "rename")),
+    "labelme": Format("labelme JSON files", _SHAPES),
+    "cvat": Format("CVAT's XML ('CVAT for images')", ("images", *_SHAPES)),
+    "labelstudio": Format("Label Studio's JSON: brushes, polygons, rectangles", ("images", *_SHAPES)),
+    "yolo": Format("YOLO's polygons: images, labels/*.txt, data.yaml", _SHAPES),
+    "supervisely": Format("Supervisely's projects: img, ann/*.json", _SHAPES),
+    "geojson": Format("GeoJSON polygons over georeferenced rasters (needs segnext[raster])", ("images", *_SHAPES)),
+    "via": Format("VGG Image Annotator's JSON", ("images", *_SHAPES)),
     "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
     **{name: Format("the public data set in its original layout") for name in PUBLIC if name != "voc"},
 }
