@@ -55,6 +55,7 @@ class Options:
             with lists train.txt, val.txt, ...
         exif: what masks of EXIF-rotated pictures are drawn on where their size does not tell: "upright", "stored", or
             "auto" to refuse them.
+        resize_masks: "nearest" for masks of their picture's shape but another size, "refuse" for none.
         link: hard links to the pictures instead of copies.
         bands: names of the pictures' bands, for dataset.yaml; None for those of `classes`, if any.
         nodata: value in the pictures that stands for "not measured", for dataset.yaml.
@@ -79,6 +80,7 @@ class Options:
     source: Path
     split_from: str = "auto"
     exif: str = "auto"
+    resize_masks: str = "refuse"
     link: bool = False
     bands: tuple[str, ...] | None = None
     nodata: float | None = None
