@@ -13,7 +13,7 @@ from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model.config import preset
-from segnext.model.network import create_model
+from segnext.model.families import create_model
 from segnext.training import loop
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes

@@ -9,8 +9,9 @@ from segnext.data.crops import Crops
 from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig, preset
-from segnext.model.network import SegNeXt, build
+from segnext.model.config import Architecture, NetworkConfig, preset
+from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.training.config import TrainConfig
 from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.log import Log
@@ -62,6 +63,7 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
         torch.manual_seed(config.seed)
         saved = saved_state(out, processes, resume=resume)
         shape = _model_config(config, len(folder.labels), len(preprocess.mean))
+        config.testing.require_fit(shape)
         model, origin = _build_model(config, shape, folder.labels, processes, resuming=saved is not None)
         step = TrainStep(config, model, training_loss(config, folder.labels, counts), processes)
         state = State(model, Average(model, config.ema), step.optimizer, step.scaler, origin=origin)
@@ -81,15 +83,16 @@ def _train(config: TrainConfig, processes: Processes, resume: bool) -> Path:
     return out
 
 
-def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
-    architecture = asdict(config.architecture)
-    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **architecture)
+def _model_config(config: TrainConfig, num_classes: int, in_channels: int) -> NetworkConfig:
+    published = asdict(Architecture())
+    changes = {name: value for name, value in asdict(config.architecture).items() if value != published[name]}
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
 def _build_model(
-    config: TrainConfig, shape: ModelConfig, labels: Labels, processes: Processes, *, resuming: bool
-) -> tuple[SegNeXt, dict[str, object]]:
+    config: TrainConfig, shape: NetworkConfig, labels: Labels, processes: Processes, *, resuming: bool
+) -> tuple[Network, dict[str, object]]:
     """The network to train, and the provenance of what it starts from; a resumed run has its own weights."""
     model = build(shape)
     origin = {} if resuming else start_weights(model, config, labels, loud=processes.main)

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from segnext.model.mscan import MSCAN, Stage
+from segnext.model.encoders import Encoder
 from segnext.training.config import Optimizer, Schedule
 
 
-def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(encoder: Encoder, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
     Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each
@@ -25,14 +25,13 @@ def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> 
     return torch.optim.AdamW(described, lr=options.lr, betas=options.betas, fused=True)
 
 
-def encoder_factors(encoder: nn.Module, decay: float) -> list[tuple[float, nn.Module]]:
+def encoder_factors(encoder: Encoder, decay: float) -> list[tuple[float, nn.Module]]:
     """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
 
     What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
-    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with MSCAN's blocks for layers.
+    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with the encoder's blocks for layers.
     """
-    assert isinstance(encoder, MSCAN)
-    stages: list[Stage] = list(encoder.stages)  # type: ignore[arg-type]
+    stages = encoder.stages
     depth = sum(len(stage.blocks) for stage in stages)
     factors: list[tuple[float, nn.Module]] = []
     number = 0

@@ -22,7 +22,7 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.inference.segmenter import Segmenter
-from segnext.model.config import ModelConfig
+from segnext.model.config import NetworkConfig
 from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
 from segnext.training.examples import Item, draw_examples, strip
@@ -53,7 +53,7 @@ class Results:
     def __init__(
         self,
         config: TrainConfig,
-        shape: ModelConfig,
+        shape: NetworkConfig,
         crops: Crops,
         pairs: Sequence[Pair],
         log: Log | None,

@@ -16,8 +16,7 @@ from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.mscan import MSCAN
-from segnext.model.network import SegNeXt
+from segnext.model.network import Network
 from segnext.model.trainable import Trainable
 from segnext.plain import to_yaml
 from segnext.preprocess import Preprocess
@@ -127,7 +126,7 @@ def _has_bf16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
+def start_weights(model: Network, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
     """Load what the recipe says that the network starts from, and print what of it the weights cover.
 
     Args:
@@ -180,9 +179,8 @@ def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
         generator.manual_seed(config.seed)
 
 
-def freeze(model: SegNeXt, stages: int) -> None:
+def freeze(model: Network, stages: int) -> None:
     """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
-    assert isinstance(model.encoder, MSCAN)
     for stage in model.encoder.stages[:stages]:
         stage.requires_grad_(False).eval()
 

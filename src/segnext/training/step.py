@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from segnext.model.network import SegNeXt
+from segnext.model.encoders import Encoder
+from segnext.model.network import Network
 from segnext.model.trainable import Trainable
 from segnext.training.config import Precision, RunConfig, TrainConfig
 from segnext.training.losses.total import TrainLoss
@@ -58,7 +59,7 @@ class Step(ABC):
     """
 
     def __init__(
-        self, config: RunConfig, model: Trainable, encoder: nn.Module, head: nn.Module, processes: Processes | None
+        self, config: RunConfig, model: Trainable, encoder: Encoder, head: nn.Module, processes: Processes | None
     ) -> None:
         self.settings = config
         self.model = model
@@ -128,7 +129,7 @@ class TrainStep(Step):
     """
 
     def __init__(
-        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
+        self, config: TrainConfig, model: Network, criterion: TrainLoss, processes: Processes | None = None
     ) -> None:
         super().__init__(config, model, model.encoder, model.decoder, processes)
         self.config = config

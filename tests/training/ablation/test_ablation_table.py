@@ -8,7 +8,7 @@ import pytest
 
 from segnext.errors import SegNextError
 from segnext.model.ablations import FULL, GROUPS, NAMES, chosen
-from segnext.model.config import ablations, check, preset
+from segnext.model.config import ablations, preset
 from segnext.training.ablation.plot import draw
 from segnext.training.ablation.run import Budget, Outcome
 from segnext.training.ablation.table import lines, markdown, to_dict
@@ -32,7 +32,7 @@ def test_every_row_is_a_network_that_can_be_built() -> None:
     for row in (row for rows in GROUPS.values() for row in rows):
         changes = {name: getattr(row.architecture, name) for name in ablations(row.architecture)}
         assert bool(changes) == (row.name != "full")
-        check(preset("segnext_t", **changes))
+        preset("segnext_t", **changes).check()
     assert all("full" in {row.name for row in rows} for rows in GROUPS.values())
     assert len(NAMES) == 7 + 1 + 5 + 6
 
