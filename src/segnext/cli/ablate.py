@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.outputs import complain, show
 from segnext.cli.train import parse
 from segnext.errors import SegNextError
 from segnext.model.ablations import GROUPS, Row, chosen
@@ -34,20 +34,21 @@ def main(arguments: list[str]) -> int:
     budget = Budget(known.seconds, known.seeds)
     outcomes: dict[str, Outcome] = {}
 
-    def show(row: Row, outcome: "Outcome") -> None:
+    def tell(row: Row, outcome: "Outcome") -> None:
         outcomes[row.name] = outcome
         mious = ", ".join(f"{100 * miou:.2f}" for miou in outcome.mious)
-        print(f"{row.name}: {f'mIoU {mious} %' if mious else ''}{outcome.failure}", flush=True)
+        show(f"{row.name}: {f'mIoU {mious} %' if mious else ''}{outcome.failure}")
         _write(outcomes, base, budget)
 
     try:
-        ablate(base, rows, budget, show)
+        ablate(base, rows, budget, tell)
     except Stopped as stop:
-        print(f"segnext ablate: {stop}", file=sys.stderr)
+        complain("ablate", str(stop))
         return 128 + stop.signal
     out = Path(base.out)
-    print((out / "ablation.md").read_text(encoding="utf-8"))
-    print(f"table, numbers and plot: {out / 'ablation.md'}, ablation.json, ablation.png")
+    for line in (out / "ablation.md").read_text(encoding="utf-8").splitlines():
+        show(line)
+    show(f"table, numbers and plot: {out / 'ablation.md'}, ablation.json, ablation.png")
     return 1 if any(outcome.failure for outcome in outcomes.values()) else 0
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segnext.cli.outputs import show
 from segnext.data.formats.options import FORMATS, Options
 from segnext.data.known import KNOWN
 from segnext.errors import SegNextError
@@ -106,24 +107,24 @@ def _flag(option: str) -> str:
 def _print(summary: "Summary", destination: Path) -> None:
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits().items()))
     kept = f"; {summary.kept} were there already" if summary.kept else ""
-    print(f"imported: {counted(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
+    show(f"imported: {counted(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
     for note, (amount, masks) in summary.notes().items():
-        print(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {counted(masks, 'mask')})"))
+        show(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {counted(masks, 'mask')})"))
     for remark in summary.remarks:
-        print(f"  {remark}")
+        show(f"  {remark}")
     reasons: dict[tuple[bool, str], list[Record]] = {}
     for record in summary.records:
         if not record.target:
             reasons.setdefault((record.expected, record.kind), []).append(record)
     for (expected, kind), records in sorted(reasons.items()):
-        print(f"{'left out' if expected else 'not imported'}, {kind}: {len(records)}")
+        show(f"{'left out' if expected else 'not imported'}, {kind}: {len(records)}")
         for record in records[:EXAMPLES]:
-            print(f"  {record.source}: {record.reason}")
+            show(f"  {record.source}: {record.reason}")
         if len(records) > EXAMPLES:
-            print(f"  ... and {len(records) - EXAMPLES} more")
-    print(f"all files and reasons: {destination / 'import.jsonl'}")
+            show(f"  ... and {len(records) - EXAMPLES} more")
+    show(f"all files and reasons: {destination / 'import.jsonl'}")
     if summary.imported:
-        print(f"data set: {destination}; next: segnext data check {destination}")
+        show(f"data set: {destination}; next: segnext data check {destination}")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.outputs import show
 from segnext.progress import progress
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     with progress("files") as watch:
         if not args.dry_run and (count := split.finish_split(args.folder, watch)) is not None:
-            print(f"{args.folder}: completed the split of {count} pictures that was interrupted; nothing else was done")
+            show(f"{args.folder}: completed the split of {count} pictures that was interrupted; nothing else was done")
             return 0
         shares = {name: share for name, share in (("val", args.val), ("test", args.test)) if share is not None}
         simple = {"prefix": split.by_prefix, "folder": split.by_folder, "picture": split.alone}
@@ -80,7 +81,7 @@ def _print(plan: "Plan") -> None:
         if not plan.counts[split][label] and total[label]  # type: ignore[index]
     ]
     if lacking:
-        print(f"no pixel of {', '.join(lacking)}: too few groups hold it")
+        show(f"no pixel of {', '.join(lacking)}: too few groups hold it")
 
 
 def _hint(plan: "Plan") -> None:
@@ -90,7 +91,7 @@ def _hint(plan: "Plan") -> None:
     pictures = [picture for group in plan.groups.values() for picture in group]
     prefixes = {by_prefix(picture) for picture in pictures}
     if 1 < len(prefixes) <= len(pictures) / 2:
-        print(
+        show(
             f"every picture was taken by itself, but the names look like {len(prefixes)} sequences or scenes "
             f"(such as '{min(prefixes)}'); if neighbours look alike, use --group-by prefix, so that none leaks into val"
         )
@@ -98,5 +99,5 @@ def _hint(plan: "Plan") -> None:
 
 def _print_moves(plan: "Plan") -> None:
     for group, split in sorted(plan.split_of.items(), key=lambda item: (item[1], item[0])):
-        print(f"{split}: {group} ({len(plan.groups[group])})")
-    print(f"dry run: {len(plan.moves()) // 2} pictures would move, nothing was changed")
+        show(f"{split}: {group} ({len(plan.groups[group])})")
+    show(f"dry run: {len(plan.moves()) // 2} pictures would move, nothing was changed")

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import complain, require_writable
-from segnext.plain import write_json
+from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.progress import progress
 from segnext.words import percent
 
@@ -57,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
         _print_table(summary.records[0], segmenter.labels)
     _print_place(summary, args.out, segmenter.labels)
     if args.json:
-        write_json([asdict(record) for record in summary.records], args.json)
-        print(f"json: {args.json}")
+        write_results([asdict(record) for record in summary.records], args.json)
     if summary.done == 0:
         return 2
     return 1 if summary.failed else 0
@@ -70,7 +68,7 @@ def _print_record(record: "Record") -> None:
         return
     largest = sorted(record.shares.items(), key=lambda item: -item[1])[:3]
     classes = ", ".join(f"{name} {percent(share)}" for name, share in largest if share > 0)
-    print(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
+    show(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
 
 
 def _print_table(record: "Record", labels: "Labels") -> None:
@@ -92,8 +90,9 @@ def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
         (name,) = (summary.names[record.file] for record in summary.records if record.ok)
         mask = f"masks: {out / name}.masks" if labels.multi_label else f"mask: {out / name}.mask.png"
-        print(f"{mask}\noverlay: {out / name}.overlay.png")
+        show(mask)
+        show(f"overlay: {out / name}.overlay.png")
     elif summary.done > 1:
-        print(f"{summary.done} masks and overlays: {out}")
+        show(f"{summary.done} masks and overlays: {out}")
     if summary.done:
-        print(f"results: {out / 'results.jsonl'}")
+        show(f"results: {out / 'results.jsonl'}")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,12 +18,15 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source
 from segnext.inference.engines import start
-from segnext.inference.kernel import load_kernel
+from segnext.inference.first_use import loading, use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
+from segnext.kernels.average import Look, mean_probabilities, vote
+from segnext.kernels.classify import classify
+from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
@@ -85,8 +87,9 @@ class Segmenter:
         testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
-        Thread(target=load_kernel, daemon=True).start()  # while the engine starts
-        self.engine = start(weights, engine, device, precision, streams)
+        with loading:
+            use_first()
+            self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
     def model(self) -> "Network":
@@ -131,8 +134,6 @@ class Segmenter:
         """
         import torch
 
-        from segnext.kernels.enlarge import enlarge
-
         if len(self.testing.scales) > 1 or self.testing.flip:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
         image = self.read(source)
@@ -145,8 +146,6 @@ class Segmenter:
 
         They are those of a softmax; of multi-label weights, of a sigmoid for each class.
         """
-        from segnext.kernels.average import mean_probabilities
-
         image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
@@ -220,9 +219,7 @@ class Segmenter:
         Raises:
             SegNextError: when it does not fit in memory.
         """
-        load_kernel()
-        started = perf_counter()
-        return self._result(image, name, started, confidence)
+        return self._result(image, name, perf_counter(), confidence)
 
     def _segment_each(self, sources: Iterable[Source]) -> Iterator[Result]:
         """Results of different names, so that saving one never overwrites another."""
@@ -233,7 +230,6 @@ class Segmenter:
             yield self._segment(source, name)
 
     def _segment(self, source: Source, name: str) -> Result:
-        load_kernel()  # waits for the thread; what it takes once is none of the picture's time
         started = perf_counter()
         return self._result(self.read(source), name, started, confidence=False)
 
@@ -278,9 +274,6 @@ def _decide(
     looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
-    from segnext.kernels.average import vote
-    from segnext.kernels.classify import classify
-
     if len(looks) == 1:
         return classify(looks[0].logits, looks[0].covered, size, confidence=confidence)
     return vote(looks, size, confidence=confidence)

@@ -1,9 +1,10 @@
 """A surveyed folder with the records of its pairs: what the judging modules look at."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segnext.data.doctor.planes import read_planes_record
@@ -14,6 +15,7 @@ from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
 
 MAX_THREADS = 16
+Pair = tuple[Item, Record]
 
 
 @dataclass
@@ -40,11 +42,22 @@ class Case:
         """Whether each class has masks of its own."""
         return self.labels is not None and self.labels.multi_label
 
-    def pairs(self) -> Iterator[tuple[Item, Record]]:
+    def without_list(self) -> "Case":
+        """The same as if there were no dataset.yaml."""
+        return replace(self, survey=replace(self.survey, labels=None))
+
+    def band_names(self) -> list[str]:
+        """Names for the bands of pictures that have more than a picture has; [] where none do, or they have names."""
+        counts = Counter(record.image.bands for record in self.records if record.image.multiband)
+        if not counts or self.survey.bands is not None:
+            return []
+        return [f"band{number}" for number in range(1, counts.most_common(1)[0][0] + 1)]
+
+    def pairs(self) -> Iterator[Pair]:
         """Every pair with its record."""
         return zip(self.survey.items, self.records, strict=True)
 
-    def readable(self) -> list[tuple[Item, Record]]:
+    def readable(self) -> list[Pair]:
         """Pairs whose mask was read."""
         return [(item, record) for item, record in self.pairs() if record.mask.error is None and record.mask.values]
 
@@ -81,6 +94,6 @@ def examine(
     return Case(survey, records, sampled=masks is not None)
 
 
-def named(file: Path, what: object) -> str:
+def named(file: Path | str, what: object) -> str:
     """A file with what is wrong with it."""
     return f"{file} ({what})"

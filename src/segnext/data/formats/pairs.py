@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from segnext.data.formats.options import Options
 from segnext.data.formats.source import Item, Problem
 from segnext.data.names import bare_stem, folders_of, stem_of
-from segnext.data.pairing import Pairing, pair
+from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
 from segnext.errors import SegNextError
 from segnext.files import walk
 from segnext.imageio import SUFFIXES
@@ -24,18 +24,15 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
         SegNextError: when there is no folder, or no pair in it.
     """
     source = options.source
-    for given in (options.images, options.masks):
-        if given is not None and not (source / given).is_dir():
-            raise SegNextError(f"{source / given}: no such folder; name a folder inside {source}")
-    folders = [None if given is None else Path(given) for given in (options.images, options.masks)]
     files = [file.relative_to(source) for file in files_of(source)]
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
-    found = pair(pictures, *folders)
+    require_some(source, pictures, options.images, options.masks)
+    found = pair(pictures, options.images, options.masks, mask_likeness(source))
     problems = [Problem(source / file, *reason, expected=True) for file, reason in _others(files, found)]
     clashes, refused = _clashes(source, found)
     problems += refused
     items = [
-        Item(_name(image, mask, folders[0]), source / image, source / mask)
+        Item(_name(image, mask, options.images), source / image, source / mask)
         for image, mask in found.pairs
         if not clashes & {image, mask}
     ]
@@ -61,7 +58,7 @@ def files_of(folder: Path) -> list[Path]:
     return list(walk(folder))
 
 
-def _name(image: Path, mask: Path, folder: Path | None) -> str:
+def _name(image: Path, mask: Path, folder: str | None) -> str:
     """The picture's path below `folder` or without the words of its role, without suffix."""
     stem = image.stem if stem_of(image) == stem_of(mask) else bare_stem(image.stem)
     below = folder is not None and image.is_relative_to(folder)

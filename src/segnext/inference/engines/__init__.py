@@ -4,6 +4,8 @@ import ctypes
 import platform
 from importlib.util import find_spec
 
+import numpy as np
+
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
@@ -40,13 +42,21 @@ def start(
     if engine == "auto":
         engine = _best_engine(device)
     if engine == "torch":
-        return _torch(weights, device, precision)
+        return _used_first(_torch(weights, device, precision), weights)
     if device != "cpu":
         raise SegNextError(f"engine {engine} runs on processors, not on {device}; use --device cpu or --engine torch")
     if not all(map(find_spec, INSTALL[engine])):
         extra = "fast" if engine == "openvino" else engine
         raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
-    return _openvino(weights, precision, streams) if engine == "openvino" else _onnxruntime(weights, precision)
+    started = _openvino(weights, precision, streams) if engine == "openvino" else _onnxruntime(weights, precision)
+    return _used_first(started, weights)
+
+
+def _used_first(engine: Engine, weights: Weights) -> Engine:
+    """The engine after its first use, on the smallest picture, which no other thread may share: see `first_use`."""
+    stride = weights.config.strides[-1]
+    engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
+    return engine
 
 
 def _device(name: str) -> str:
