@@ -16,8 +16,8 @@ from segnext.data import band_stats
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
-from segnext.training.loop import train
-from segnext.training.step import TrainStep
+from segnext.training.segmentation import train
+from segnext.training.step import Step
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -89,15 +89,15 @@ def test_some_bands_of_the_files(data: Path) -> None:
 def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = load_weights(train(run(data, iterations=2)) / "last.safetensors")
     part = run(data, out=str(data.parent / "part"), iterations=2)
-    step = TrainStep.__call__
+    step = Step.__call__
 
-    def interrupted(self: TrainStep, parts: Any, number: int) -> Any:
+    def interrupted(self: Step, parts: Any, number: int) -> Any:
         if number == 1:
             raise KeyboardInterrupt
         return step(self, parts, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainStep, "__call__", interrupted)
+        patch.setattr(Step, "__call__", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(part)
     (data / "bands.json").unlink()

@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of PretrainConfig."""
     config, resume = parse(arguments)
 
-    from segnext.pretraining.loop import pretrain  # only now: torch takes a second to import
+    from segnext.pretraining.classification import pretrain  # only now: torch takes a second to import
 
     return exit_code_of("pretrain", lambda: pretrain(config, resume=resume), lambda out: _summarise(out, config.model))
 

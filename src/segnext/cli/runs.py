@@ -17,9 +17,9 @@ from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
 from segnext.plain import to_yaml
 from segnext.progress import say
-from segnext.training.config import RunConfig
+from segnext.training.config import Settings
 
-Config = TypeVar("Config", bound=RunConfig)
+Config = TypeVar("Config", bound=Settings)
 Texts = dict[str, str]  # of settings, by dotted name
 
 FIELDS = {spelled: name for name, spelled in SPELLED.items()}

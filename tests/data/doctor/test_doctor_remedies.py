@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from messy_folder import Folder
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from segnext.cli import main
-from segnext.data.doctor.charts import MOST_CLASSES, class_chart, class_title
+from segnext.data.doctor.charts import MOST_CLASSES, class_title, draw_classes
 from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Folder as DataSet
@@ -154,7 +155,7 @@ def test_a_chart_that_leaves_classes_out_says_so(folder: Folder, monkeypatch: py
     (folder.root / "dataset.yaml").write_text(f"name: many\nclasses:\n{entries}ignore: 255\n")
     said: list[str] = []
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, text: said.append(text))
-    class_chart(check(folder.root))
+    draw_classes(Figure(), check(folder.root))
     assert said == ["the first 60 of 71 classes"]
 
 

@@ -274,7 +274,7 @@ def test_what_a_killed_import_left_half_written_is_removed(tmp_path: Path) -> No
         save(np.eye(8, 10, dtype=np.uint8), tmp_path / f"in/masks/{name}.png")
     options = Options(tmp_path / "in", names=("x", "y"))
     import_dataset("labels", tmp_path / "out", options)
-    half = tmp_path / "out/masks/train/.b.4711.png"
+    half = tmp_path / f"out/masks/train/.segnext-{'0' * 16}.png"
     half.write_bytes(b"half")
     assert import_dataset("labels", tmp_path / "out", options).kept == 2
     assert not half.exists()

@@ -12,7 +12,7 @@ import PIL.Image
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, tiff_header, upright
+from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, require_transparency, tiff_header, upright
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -115,6 +115,7 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
+        require_transparency(picture, str(path))
         deep = picture.mode.startswith("I") or picture.mode == "F"
         upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)

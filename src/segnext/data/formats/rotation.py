@@ -14,7 +14,7 @@ _UNTRANSPOSED = (1, 2, 3, 4)  # orientations that keep width and height
 
 
 @dataclass(frozen=True)
-class Shape:
+class Extent:
     """Height and width of a picture as people see it, and the EXIF orientation (1 to 8) of what is stored."""
 
     height: int
@@ -28,8 +28,8 @@ class Shape:
         return seen if self.orientation in _UNTRANSPOSED else seen[::-1]
 
 
-def picture_shape(picture: Path | bytes) -> Shape:
-    """Decode a picture, so that a damaged one is noticed, and tell its shape.
+def extent_of(picture: Path | bytes) -> Extent:
+    """Decode a picture, so that a damaged one is noticed, and tell its extent.
 
     Raises:
         PairError: when it cannot be read.
@@ -40,17 +40,17 @@ def picture_shape(picture: Path | bytes) -> Shape:
         raise PairError("unreadable picture", str(error)) from error
     try:
         with open_picture(picture, "the picture") as file:
-            return Shape(height, width, orientation_of(file))
+            return Extent(height, width, orientation_of(file))
     except SegNextError:  # a raster that Pillow does not know
-        return Shape(height, width, 1)
+        return Extent(height, width, 1)
 
 
-def laid_on(mask: Mask, picture: Shape, drawn_on: str) -> tuple[Mask, bool]:
+def laid_on(mask: Mask, picture: Extent, drawn_on: str) -> tuple[Mask, bool]:
     """The mask as it lies on the upright picture, and whether it had to be turned.
 
     Args:
         mask: H x W.
-        picture: the picture's shape.
+        picture: the picture's extent.
         drawn_on: "upright" or "stored" where the size does not tell, or "auto" to refuse such masks.
 
     Raises:
@@ -66,10 +66,20 @@ def laid_on(mask: Mask, picture: Shape, drawn_on: str) -> tuple[Mask, bool]:
         )
     if size == stored and (size != seen or (unclear and drawn_on == "stored")):
         return np.ascontiguousarray(upright(mask, picture.orientation)), True
-    if size == seen:
-        return mask, False
-    raise PairError(
-        "sizes differ",
-        f"the mask is {size[1]} x {size[0]}, the picture {seen[1]} x {seen[0]} pixels (width x height); "
-        "both must have one size",
-    )
+    require_size((size[0], size[1]), picture)
+    return mask, False
+
+
+def require_size(size: tuple[int, int], picture: Extent) -> None:
+    """Refuse a mask of another height and width than the picture's, upright or as stored.
+
+    Raises:
+        PairError: when it has.
+    """
+    seen = (picture.height, picture.width)
+    if size not in (seen, picture.stored):
+        raise PairError(
+            "sizes differ",
+            f"the mask is {size[1]} x {size[0]}, the picture {seen[1]} x {seen[0]} pixels (width x height); "
+            "both must have one size",
+        )

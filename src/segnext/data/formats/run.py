@@ -27,7 +27,7 @@ from segnext.data.formats.report import (
     start_report,
     to_line,
 )
-from segnext.data.formats.rotation import laid_on, picture_shape
+from segnext.data.formats.rotation import extent_of, laid_on
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
@@ -113,9 +113,9 @@ class _Writer:
             return known
         try:
             picture = item.embedded() if item.embedded else item.image
-            shape = picture_shape(picture)
-            reading = self.source.read(item)
-            labels, turned = laid_on(reading.mask, shape, self._drawn_on(item))
+            extent = extent_of(picture)
+            reading = self.source.read(item, extent)
+            labels, turned = laid_on(reading.mask, extent, self._drawn_on(item))
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))

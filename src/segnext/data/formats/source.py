@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segnext.data.formats.rotation import Extent
 from segnext.data.masks import Mask
 from segnext.labels import Labels
 
@@ -63,7 +64,8 @@ class Source:
         labels: what the labels of `read`'s masks mean.
         items: the pairs, sorted.
         problems: files that belong to no pair.
-        read: labels of a pair; raises SegNextError, best `PairError`. Called from several threads.
+        read: labels of a pair whose picture has that extent; raises SegNextError, best `PairError`. Called from several
+            threads.
         remarks: sentences that people should read.
         settings: what decides, beside options and labels, what the pairs become; JSON.
     """
@@ -71,6 +73,6 @@ class Source:
     labels: Labels
     items: tuple[Item, ...]
     problems: tuple[Problem, ...]
-    read: Callable[[Item], Reading]
+    read: Callable[[Item, Extent], Reading]
     remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)

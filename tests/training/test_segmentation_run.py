@@ -26,12 +26,14 @@ from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.network import SegNeXt, build
 from segnext.preprocess import Preprocess
-from segnext.training import results
+from segnext.training import segmentation
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.data import class_counts
-from segnext.training.loop import train
 from segnext.training.losses.total import TrainLoss, training_loss
-from segnext.training.step import NotFiniteError, Taken, TrainStep
+from segnext.training.segmentation import Segmentation, train
+from segnext.training.step import NotFiniteError, Step, Taken
+from segnext.training.task import Forward
+from segnext.training.trainer import better
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -180,7 +182,7 @@ def test_a_finished_run_is_drawn_once(data: Path, monkeypatch: pytest.MonkeyPatc
     out = train(again)
     page = (out / "report.html").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(results, "examine", None)  # val is not measured again
+        patch.setattr(segmentation, "examine", None)  # val is not measured again
         train(again, resume=True)
     (out / "report.html").unlink()  # as when the run was killed while drawing
     train(again, resume=True)
@@ -227,13 +229,13 @@ def test_a_mask_of_another_size_stops_the_run_with_its_name(data: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loss = TrainStep.loss
+    loss = Segmentation.loss
     calls = iter(range(8))
 
-    def broken(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
-        return loss(self, images, masks) * (math.nan if next(calls) == 5 else 1.0)
+    def broken(self: Segmentation, forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
+        return loss(self, forward, images, masks) * (math.nan if next(calls) == 5 else 1.0)
 
-    monkeypatch.setattr(TrainStep, "loss", broken)
+    monkeypatch.setattr(Segmentation, "loss", broken)
     config = run(data, accumulate=2, batch_size=1, crop=(64, 32))
     sixth = crops_of(config).pair(5).image
     what = f"the loss is nan at step 3, for {sixth}; the checkpoint of step 2 is kept: look at"
@@ -246,10 +248,11 @@ def test_a_gradient_that_is_not_finite_changes_nothing(data: Path) -> None:
     config = run(data, optimizer=Optimizer(clip_norm=None))
     model = build(TINY).train()
 
-    def steep(logits: Tensor, target: Tensor, mean: Any) -> Tensor:
+    def steep(forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
+        logits = forward(images)
         return (logits - logits.detach()).abs().sqrt().sum()
 
-    step = TrainStep(config, model, steep)  # type: ignore[arg-type]
+    step = Step(config, model, steep, lambda step: 1.0)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     with pytest.raises(NotFiniteError) as raised:
         step([batch(2), batch(2)], 0)
@@ -261,14 +264,14 @@ def test_a_gradient_that_is_not_finite_changes_nothing(data: Path) -> None:
 def test_samples_of_each_step(data: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int, batch_size: int) -> None:
     seen: list[Tensor] = []
 
-    def spy(self: TrainStep, parts: Any, number: int) -> Taken:
+    def spy(self: Step, parts: Any, number: int) -> Taken:
         assert [len(masks) for _, masks in parts] == [batch_size] * accumulate
         seen.extend(image for images, _ in parts for image in images)
         if number == 2:
             raise KeyboardInterrupt
         return Taken(1.0, 0.1, 1.0)
 
-    monkeypatch.setattr(TrainStep, "__call__", spy)
+    monkeypatch.setattr(Step, "__call__", spy)
     config = run(data, accumulate=accumulate, batch_size=batch_size, eval_every=9, save_every=9)
     with pytest.raises(KeyboardInterrupt):
         train(config)
@@ -282,7 +285,8 @@ def sgd_step(config: TrainConfig, parts: list[tuple[Tensor, Tensor]]) -> tuple[S
     torch.manual_seed(0)
     model = build(TINY).eval()
     labels = Labels("three", ("a", "b", "c"), ((0, 0, 0),) * 3)
-    step = TrainStep(config, model, TrainLoss(config.loss, labels, None))
+    criterion = TrainLoss(config.loss, labels, None)
+    step = Step(config, model, lambda forward, images, masks: criterion(forward(images), masks), lambda step: 1.0)
     groups = [{"params": list(model.parameters()), "base_lr": 1.0}]
     step.optimizer = torch.optim.SGD(groups, lr=1.0)  # type: ignore[assignment]
     before = [parameter.detach().clone() for parameter in model.parameters()]
@@ -354,7 +358,7 @@ def test_an_out_that_cannot_be_made(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("miou", "best", "better"),
+    ("miou", "best", "expected"),
     [
         (0.0, -1.0, True),
         (0.3, 0.3, False),
@@ -365,5 +369,5 @@ def test_an_out_that_cannot_be_made(data: Path) -> None:
         (0.0, math.nan, True),
     ],
 )
-def test_a_measurement_of_nothing_is_the_best_of_its_like_alone(miou: float, best: float, better: bool) -> None:
-    assert results._better(miou, best) is better
+def test_a_measurement_of_nothing_is_the_best_of_its_like_alone(miou: float, best: float, expected: bool) -> None:
+    assert better(miou, best) is expected
