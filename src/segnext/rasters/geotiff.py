@@ -19,9 +19,10 @@ from segnext.rasters.source import ENVIRONMENT, Raster
 from segnext.rasters.strips import LEVELS
 
 BLOCK = 512  # pixels
+RUN = "SEGNEXT_RUN"
 
 
-def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, labels: Labels) -> None:
+def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, labels: Labels, run: str) -> None:
     """One band of labels, coloured as the classes are; its nodata value is the ignore label.
 
     Args:
@@ -29,12 +30,13 @@ def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster
         strips: (H, W) from the top to the bottom.
         raster: on whose grid they are.
         labels: what they mean.
+        run: stands for all that the labels depend on; see `run_of`.
 
     Raises:
         SegNextError: when there is no room.
     """
     table = {label: (*color, 255) for label, color in enumerate(labels.colors)}
-    tags = {f"CLASS_{label}": name for label, name in enumerate(labels.classes)}
+    tags = {RUN: run, **{f"CLASS_{label}": name for label, name in enumerate(labels.classes)}}
     _write(file, strips, raster, ["labels"], labels.ignore, "MODE", tags, table)
 
 
@@ -46,6 +48,17 @@ def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster
     _write(file, strips, raster, names, LEVELS + 1, "AVERAGE", {}, None)
 
 
+def run_of(file: Path) -> str | None:
+    """What `write_labels` was told of the run; None of a file that it has not written."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(file, driver="GTiff") as raster:
+                return raster.tags().get(RUN)  # type: ignore[no-any-return]
+    except (RasterioError, OSError):
+        return None
+
+
 def _write(
     file: Path,
     strips: Iterable[NDArray[np.uint8]],
@@ -54,7 +67,7 @@ def _write(
     nodata: int,
     overviews: str,
     tags: dict[str, str],
-    table: dict[int, tuple[int, ...]] | None,
+    table: dict[int, tuple[int, int, int, int]] | None,
 ) -> None:
     flat = file.with_name(f"{file.stem}.flat.tif")
     shape: dict[str, Any] = {"height": raster.height, "width": raster.width, "count": len(names), "dtype": "uint8"}
@@ -80,14 +93,20 @@ def _write(
                 top = 0
                 for strip in strips:
                     layers = strip if strip.ndim == 3 else strip[None]
-                    out.write(layers, window=Window(0, top, raster.width, layers.shape[1]))  # type: ignore[call-arg]
+                    out.write(layers, window=Window(0, top, raster.width, layers.shape[1]))
                     top += layers.shape[1]
-            options = {"blocksize": BLOCK, "compress": "deflate", "overview_resampling": overviews, "bigtiff": "if_safer"}
+            options = {
+                "blocksize": BLOCK,
+                "compress": "deflate",
+                "overview_resampling": overviews,
+                "bigtiff": "if_safer",
+            }
             rasterio.shutil.copy(flat, file, driver="COG", **options)
     except (RasterioError, OSError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise SegNextError(
-            f"{file}: cannot be written ({reason}); make room and run the command again: it goes on from the finished strips"
+            f"{file}: cannot be written ({reason}); make room and run the command again: it goes on from "
+            "the finished strips"
         ) from error
     finally:
         flat.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The finished strips of a raster, kept in a folder beside the result until it is whole.
 
-A run that was killed goes on from there; several processes, on as many machines as see the folder, each make some of the
-strips, and whoever makes the last one writes the result.
+A run that was killed goes on from there; several processes, on as many machines as see the folder, each make some of
+the strips, and whoever makes the last one writes the result.
 """
 
 import io
@@ -57,8 +57,8 @@ class Parts:
             ) from error
         if before != text:
             raise SegNextError(
-                f"{folder}: holds parts of a run with another input or other settings ({_difference(before, settings)}); "
-                "repeat it as it was, or delete the folder"
+                f"{folder}: holds parts of a run with another input or other settings "
+                f"({_difference(before, settings)}); repeat it as it was, or delete the folder"
             )
         return cls(folder, count)
 
@@ -84,8 +84,8 @@ class Parts:
                 temporary.write_bytes(content.getbuffer())
         except OSError as error:
             raise SegNextError(
-                f"{self.folder}: cannot write strip {strip.number} of {self.count} ({error.strerror or error}); make room "
-                "and run the command again: it goes on from there"
+                f"{self.folder}: cannot write strip {strip.number} of {self.count} ({error.strerror or error}); "
+                "make room and run the command again: it goes on from there"
             ) from error
 
     def read(self, number: int) -> dict[str, NDArray[np.uint8]] | None:
@@ -106,7 +106,9 @@ class Parts:
         for number in range(self.count):
             layers = self.read(number)
             if layers is None or name not in layers:
-                raise SegNextError(f"{self.folder}: strip {number} is damaged; run the command again, which makes it anew")
+                raise SegNextError(
+                    f"{self.folder}: strip {number} is damaged; run the command again, which makes it anew"
+                )
             yield layers[name]
 
     def remove(self) -> None:

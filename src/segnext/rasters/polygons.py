@@ -1,5 +1,6 @@
 """Labels as polygons, strip by strip; what strips cut is joined again."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,9 +124,15 @@ def write_polygons(
         shapes.append(shape)
     geometries = np.array(shapes, object)
     if simplify and len(geometries):
-        geometries = shapely.coverage_simplify(geometries, simplify)
+        corners = shapely.segmentize(geometries, 1)  # neighbours share edges where both have all their corners
+        geometries = shapely.coverage_simplify(corners, simplify)
     if len(geometries):
-        geometries = shapely.transform(geometries, lambda xy: np.column_stack(transform * (xy[:, 0], xy[:, 1])))
+        a, b, c, d, e, f = transform[:6]
+
+        def to_ground(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
+
+        geometries = shapely.transform(geometries, to_ground)
     target = crs
     if driver == "GeoJSON" and crs is not None and len(geometries):
         target = WGS84
@@ -138,15 +145,17 @@ def write_polygons(
     label_numbers = np.array(numbers, np.int32)
     names = np.array([labels.classes[label] for label in numbers], object)
     try:
-        pyogrio.raw.write(
-            file,
-            geometry=np.array(shapely.to_wkb(geometries), object),
-            field_data=[label_numbers, names],
-            fields=["label", "class"],
-            geometry_type="Unknown" if driver == "GeoJSON" else "Polygon",
-            crs=None if target is None else target if isinstance(target, str) else target.to_wkt(),
-            driver=driver,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'crs' was not provided")
+            pyogrio.raw.write(
+                file,
+                geometry=np.array(shapely.to_wkb(geometries), object),
+                field_data=[label_numbers, names],
+                fields=["label", "class"],
+                geometry_type="Polygon",
+                crs=None if target is None else target if isinstance(target, str) else target.to_wkt(),
+                driver=driver,
+            )
     except (pyogrio.errors.DataSourceError, OSError, RuntimeError) as error:
         raise SegNextError(f"{file}: cannot be written ({error}); make room or choose another place") from error
     return len(numbers)

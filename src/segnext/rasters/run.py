@@ -1,6 +1,7 @@
 """A raster from its file to labels, polygons and probabilities."""
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
 from segnext.rasters.areas import pixel_areas
-from segnext.rasters.geotiff import write_labels, write_shares
+from segnext.rasters.geotiff import run_of, write_labels, write_shares
 from segnext.rasters.grid import OVERLAP, TILE, Grid
 from segnext.rasters.parts import Parts
 from segnext.rasters.polygons import areas, driver_of, write_polygons
@@ -100,7 +101,7 @@ def segment_raster(
         progress: called with the strips that are done, and how many there are.
 
     Returns:
-        What was found; None when other processes still work on their strips.
+        What was found; None when other processes still work on their strips, or all outputs are there already.
 
     Raises:
         SegNextError: when the raster cannot be read, has other bands than the weights take, or there is no room.
@@ -114,7 +115,10 @@ def segment_raster(
     with Raster(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         grid = Grid(raster.height, raster.width, _step(segmenter), tile, overlap)
-        parts = Parts.open(outputs.labels, len(grid.rows), _settings(segmenter, raster, grid, wanted))
+        settings = _settings(segmenter, raster, grid, wanted)
+        if _finished(outputs, settings):
+            return None
+        parts = Parts.open(outputs.labels, len(grid.rows), settings)
         first, last = (parts.count * (share[0] + end) // share[1] for end in (0, 1))
         with filelock.FileLock(parts.folder / f"share-{share[0]}-{share[1]}.lock", blocking=False):
             for numbers in _runs([number for number in parts.missing() if first <= number < last]):
@@ -124,12 +128,14 @@ def segment_raster(
         with filelock.FileLock(parts.folder / "outputs.lock"):
             if parts.missing():
                 return None
-            summary = _write(parts, raster, outputs, segmenter, started)
+            summary = _write(parts, raster, outputs, segmenter, settings, started)
     parts.remove()
     return summary
 
 
-def _write(parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, started: float) -> Summary:
+def _write(
+    parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
+) -> Summary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
     labels = segmenter.labels
     ground = pixel_areas(raster.crs, raster.transform, raster.height)
@@ -151,7 +157,7 @@ def _write(parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter,
         part = parts.folder / f"{kind}{file.suffix}"
         part.unlink(missing_ok=True)
         if kind == "labels":
-            write_labels(part, counted(), raster, labels)
+            write_labels(part, counted(), raster, labels, _digest(settings))
         elif kind == "polygons":
             found = areas(parts.layers("labels"), labels.ignore)
             write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify)
@@ -232,6 +238,22 @@ def _settings(segmenter: Segmenter, raster: Raster, grid: Grid, wanted: Wanted) 
         "overlap": grid.overlap,
         "outputs": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(wanted).items()},
     }
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _finished(outputs: Outputs, settings: dict[str, Any]) -> bool:
+    """Whether the outputs are there, made with these settings.
+
+    Raises:
+        SegNextError: when there is something else, which is never written over.
+    """
+    there = [file for file in outputs.files().values() if file.exists()]
+    if there and run_of(outputs.labels) != _digest(settings):
+        raise SegNextError(f"{there[0]}: is there already, from another run; delete it or choose another place")
+    return len(there) == len(outputs.files())
 
 
 def _runs(numbers: list[int]) -> Iterator[range]:

@@ -107,16 +107,19 @@ class Raster:
             values = self._palette[values[0]].transpose(2, 0, 1)
         elif len(values) == 1:
             values = values.repeat(3, axis=0)
-        return np.ascontiguousarray(values.transpose(1, 2, 0)), valid.any(0)
+        anything: NDArray[np.bool_] = valid.any(axis=0)
+        return np.ascontiguousarray(values.transpose(1, 2, 0)), anything
 
     def _valid(self, values: NDArray[Any], window: Window) -> NDArray[np.bool_]:
-        """Where each band was measured: by the file's nodata value, mask or transparency, and by the weights' nodata."""
+        """Where each band was measured, by the file's nodata value, mask or transparency, and the weights' nodata."""
         flags = self.file.mask_flag_enums[self._chosen[0] - 1]
         if MaskFlags.all_valid in flags:
             valid = np.ones(values.shape, np.bool_)
         elif MaskFlags.nodata in flags:
             valid = self.file.read_masks(self._chosen, window=window) > 0
-            if self.bands is None:  # a picture's pixel of that colour; one channel of that value is a colour like others
+            if (
+                self.bands is None
+            ):  # a picture's pixel of that colour; one channel of that value is a colour like others
                 valid = np.broadcast_to(valid.any(0), values.shape).copy()
         else:
             valid = np.broadcast_to(self.file.read_masks(self._chosen[0], window=window) > 0, values.shape).copy()
