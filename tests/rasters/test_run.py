@@ -54,15 +54,14 @@ def test_one_tile_is_the_whole_picture(segmenter: Segmenter, tmp_path: Path, siz
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("overlap", [0, 16, 48])
+@pytest.mark.parametrize(("size", "overlap"), [((1, 1), 16), ((97, 211), 0), ((331, 70), 16), ((331, 70), 48)])
 def test_strips_and_shares_do_not_change_a_byte(
     segmenter: Segmenter, tmp_path: Path, size: tuple[int, int], overlap: int
 ) -> None:
     raster = write_tiff(tmp_path / "in.tif", picture(*size), **GROUND)
     whole = Outputs(tmp_path / "whole.tif", tmp_path / "whole.gpkg", tmp_path / "c.tif")
     segment_raster(segmenter, raster, whole, tile=64, overlap=overlap)
-    for processes in (2, 3):
+    for processes in (2, 4):
         folder = tmp_path / str(processes)
         parts = Outputs(folder / "parts.tif", folder / "parts.gpkg", folder / "c.tif")
         done = [

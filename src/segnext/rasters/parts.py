@@ -8,11 +8,14 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,10 @@ from segnext.files import replacing
 from segnext.rasters.strips import Strip
 
 SETTINGS = "settings.json"
+
+
+class DamagedStripError(Exception):
+    """A strip's file is not as it was written; it was removed."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,22 @@ class Parts:
             )
         return cls(folder, count)
 
+    @contextmanager
+    def alone(self, share: tuple[int, int]) -> Iterator[None]:
+        """Hold the lock of a share of the work, which ends with the process.
+
+        Raises:
+            SegNextError: when another process holds it.
+        """
+        lock = filelock.FileLock(self.folder / f"share-{share[0]}-{share[1]}.lock", blocking=False)
+        try:
+            with lock:
+                yield
+        except filelock.Timeout as error:
+            raise SegNextError(
+                f"{self.folder}: another process makes this part; wait for it, or give each process its own --share"
+            ) from error
+
     def missing(self) -> list[int]:
         """The strips that are not there."""
         there = {path.name for path in self.folder.iterdir()}
@@ -93,7 +116,7 @@ class Parts:
         try:
             with np.load(self._file(number), allow_pickle=False) as layers:
                 return {name: layers[name] for name in layers.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
             self._file(number).unlink(missing_ok=True)
             return None
 
@@ -101,14 +124,12 @@ class Parts:
         """One layer of all strips, from the top.
 
         Raises:
-            SegNextError: when one is damaged.
+            DamagedStripError: when one is damaged.
         """
         for number in range(self.count):
             layers = self.read(number)
             if layers is None or name not in layers:
-                raise SegNextError(
-                    f"{self.folder}: strip {number} is damaged; run the command again, which makes it anew"
-                )
+                raise DamagedStripError(f"{self.folder}: strip {number} is damaged")
             yield layers[name]
 
     def remove(self) -> None:

@@ -5,11 +5,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ from segnext.inference.segmenter import Segmenter
 from segnext.rasters.areas import pixel_areas
 from segnext.rasters.geotiff import run_of, write_labels, write_shares
 from segnext.rasters.grid import OVERLAP, TILE, Grid
-from segnext.rasters.parts import Parts
+from segnext.rasters.parts import DamagedStripError, Parts
 from segnext.rasters.polygons import areas, driver_of, write_polygons
 from segnext.rasters.source import ADDRESS, Raster
 from segnext.rasters.strips import Wanted, strips
@@ -120,15 +120,17 @@ def segment_raster(
             return None
         parts = Parts.open(outputs.labels, len(grid.rows), settings)
         first, last = (parts.count * (share[0] + end) // share[1] for end in (0, 1))
-        with filelock.FileLock(parts.folder / f"share-{share[0]}-{share[1]}.lock", blocking=False):
-            for numbers in _runs([number for number in parts.missing() if first <= number < last]):
-                for strip in strips(segmenter, raster, grid, numbers, wanted):
-                    parts.write(strip)
-                    progress(parts.count - len(parts.missing()), parts.count)
-        with filelock.FileLock(parts.folder / "outputs.lock"):
-            if parts.missing():
-                return None
-            summary = _write(parts, raster, outputs, segmenter, settings, started)
+        with parts.alone(share):
+            while True:
+                for numbers in _runs([number for number in parts.missing() if first <= number < last]):
+                    for strip in strips(segmenter, raster, grid, numbers, wanted):
+                        parts.write(strip)
+                        progress(parts.count - len(parts.missing()), parts.count)
+                if parts.missing():
+                    return None
+                with suppress(DamagedStripError):  # it is missing now
+                    summary = _write(parts, raster, outputs, segmenter, settings, started)
+                    break
     parts.remove()
     return summary
 

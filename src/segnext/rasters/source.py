@@ -107,7 +107,7 @@ class Raster:
             values = self._palette[values[0]].transpose(2, 0, 1)
         elif len(values) == 1:
             values = values.repeat(3, axis=0)
-        anything: NDArray[np.bool_] = valid.any(axis=0)
+        anything: NDArray[np.bool_] = np.logical_or.reduce(valid, axis=0)
         return np.ascontiguousarray(values.transpose(1, 2, 0)), anything
 
     def _valid(self, values: NDArray[Any], window: Window) -> NDArray[np.bool_]:

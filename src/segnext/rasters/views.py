@@ -50,6 +50,7 @@ def mean_logits(logits: list[Array]) -> Array:
         for start in range(0, classes, 4):  # OpenCV resizes a few channels at a time
             part = np.ascontiguousarray(each[..., start : start + 4])
             if part.shape[:2] != (height, width):
-                part = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
+                wide = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+                part = np.asarray(wide, np.float32).reshape(height, width, -1)
             total[..., start : start + 4] += part
     return total / np.float32(len(logits))
