@@ -40,9 +40,11 @@ ALLOWED: dict[str, set[str]] = {
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "rasters": BASE | {"kernels", "inference"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
+    "compare": BASE
+    | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
     | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "bench", "rasters"},
+    | {"pretraining", "bench", "compare", "rasters"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
