@@ -17,8 +17,8 @@ class Grid:
     """Square tiles over a raster, row by row; all lengths in pixels of the raster.
 
     Tiles begin every `tile - overlap` pixels; the last of a row or column is moved inwards, so that it ends with the
-    raster, which counts as filled up to a multiple of `stride` below and on the right. A side shorter than a tile has one,
-    as long as that side.
+    raster, which counts as filled up to a multiple of `stride` below and on the right. A side shorter than a tile has
+    one, as long as that side.
 
     Attributes:
         height: of the raster.
