@@ -72,7 +72,8 @@ class Pairing:
         same_stem: pictures that share one name but for the suffix; one of them is paired.
         same_mask: masks that share one name but for the suffix; one of them is paired.
         many_masks: further masks of a picture that has one already.
-        several: pictures that have a mask for each object or class: all of these, with what names them.
+        groups: all masks of each picture that has any, with what names them beside it.
+        several: those of them that have several: a mask for each object or class.
         choices: sets of masks that fit the pictures equally well, and how many each fits; the first is in `pairs`.
         tries: the ways to pair that were tried, the best first.
     """
@@ -84,6 +85,7 @@ class Pairing:
     same_stem: list[tuple[Path, ...]] = field(default_factory=list)
     same_mask: list[tuple[Path, ...]] = field(default_factory=list)
     many_masks: list[Path] = field(default_factory=list)
+    groups: Groups = field(default_factory=dict)
     several: Groups = field(default_factory=dict)
     choices: list[tuple[str, int]] = field(default_factory=list)
     tries: list[Try] = field(default_factory=list)
@@ -267,6 +269,7 @@ def _take(result: Pairing, files: list[Path]) -> None:
             _note_equal(result, entry, new)
     _go_on(masks_of, used, files)
     result.pairs = sorted((image, parts[0][1]) for image, parts in masks_of.items())
+    result.groups = masks_of
     result.several = {image: parts for image, parts in masks_of.items() if len(parts) > 1}
     result.many_masks = sorted([*more, *(mask for parts in result.several.values() for _, mask in parts[1:])])
 
