@@ -37,11 +37,11 @@ from segnext.data.known import known_labels
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
 from segnext.inference.load import load
+from segnext.inference.rasters.run import Outputs, segment_raster
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.model.network import build
 from segnext.preprocess import Image, Preprocess
-from segnext.rasters.run import Outputs, segment_raster
 
 STREAMS = 2  # as `segnext predict`
 
