@@ -40,7 +40,7 @@ from segnext.inference.load import load
 from segnext.inference.rasters.run import Outputs, segment_raster
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Image, Preprocess
 
 STREAMS = 2  # as `segnext predict`

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
 from segnext.inference.rasters.source import Raster
-from segnext.inference.rasters.strips import Network, Wanted, step_of, strips
+from segnext.inference.rasters.strips import Pipeline, Wanted, strips
 from segnext.inference.testing import Testing
 
 
@@ -19,7 +19,7 @@ class LazyLabels:
     The network sees the tiles that a slice needs, each time anew. `numpy.asarray` of it is the whole.
 
     Args:
-        network: a segmenter.
+        pipeline: a segmenter.
         name: a path, or an address that GDAL reads.
         testing: at which scales and whether mirrored too.
         tile: side in pixels, a multiple of 32.
@@ -39,15 +39,16 @@ class LazyLabels:
     ndim = 2
 
     def __init__(
-        self, network: Network, name: str | Path, testing: Testing, tile: int = TILE, overlap: int = OVERLAP
+        self, pipeline: Pipeline, name: str | Path, testing: Testing, tile: int = TILE, overlap: int = OVERLAP
     ) -> None:
-        self._network, self._name = network, name
+        self._pipeline, self._name = pipeline, name
         self._wanted = Wanted.of(testing)
-        self.labels = network.labels
+        self.labels = pipeline.labels
         with self._open() as raster:
             self.shape: tuple[int, int] = (raster.height, raster.width)
             self.crs, self.transform = raster.crs, raster.transform
-        self._grid = Grid(*self.shape, step_of(network), tile, overlap)
+        config = pipeline.config
+        self._grid = Grid(*self.shape, config.logits_stride, tile, overlap, config.strides[-1])
 
     def __repr__(self) -> str:
         """Where from, and how large."""
@@ -80,14 +81,14 @@ class LazyLabels:
         tiles = [n for n, span in enumerate(grid.columns) if _meet(span, wide)]
         with self._open() as raster:
             needed = range(numbers[0], numbers[-1] + 1), self._wanted, range(tiles[0], tiles[-1] + 1)
-            for strip in strips(self._network, raster, grid, *needed):
+            for strip in strips(self._pipeline, raster, grid, *needed):
                 top, bottom = max(strip.rows.start, rows.start), min(strip.rows.stop, rows.stop)
                 part = strip.layers["labels"][top - strip.rows.start : bottom - strip.rows.start, columns]
                 found[top - rows.start : bottom - rows.start] = part
         return found
 
     def _open(self) -> Raster:
-        return Raster(self._name, self._network.preprocess.bands)
+        return Raster(self._name, self._pipeline.preprocess.bands)
 
 
 def _pair(key: Any) -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
 from segnext.inference.rasters.source import ADDRESS, Raster
-from segnext.inference.rasters.strips import Wanted, step_of, strips
+from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
 
 Progress = Callable[[int, int], None]
@@ -114,7 +114,8 @@ def segment_raster(
     wanted = Wanted.of(segmenter.testing, outputs.confidence is not None, outputs.probabilities is not None)
     with Raster(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
-        grid = Grid(raster.height, raster.width, step_of(segmenter), tile, overlap)
+        config = segmenter.config
+        grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
         settings = _settings(segmenter, raster, grid, wanted)
         if _finished(outputs, settings):
             return None

@@ -21,6 +21,7 @@ from segnext.inference.testing import Testing
 from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.classify import classify
 from segnext.labels import Labels
+from segnext.model.config import NetworkConfig
 from segnext.preprocess import Preprocess
 
 S = TypeVar("S")
@@ -30,10 +31,11 @@ LEVELS = 254  # a probability of 1; 255 stands for nodata
 PIECE = 64  # rows whose probabilities are found at a time
 
 
-class Network(Protocol):
-    """What is needed of a segmenter: what runs the network, how pictures are prepared, what labels mean."""
+class Pipeline(Protocol):
+    """What is needed of a segmenter: the network, what runs it, how pictures are prepared, what labels mean."""
 
     engine: Engine
+    config: NetworkConfig
     preprocess: Preprocess
     labels: Labels
 
@@ -94,7 +96,7 @@ class Tile(NamedTuple):
 
 
 def strips(
-    network: Network, raster: Raster, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
+    pipeline: Pipeline, raster: Raster, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
 ) -> Iterator[Strip]:
     """The strips `numbers`, in order; each is the same whichever others are asked for.
 
@@ -106,11 +108,11 @@ def strips(
     first, columns = grid.first_row(numbers[0]), columns or range(len(grid.columns))
     places = ((row, column) for row in range(first, numbers[-1] + 1) for column in columns)
     ready = grid.rows[numbers[0]].start // grid.step - 1
-    blend = Blend(grid.columns[-1].stop // grid.step, len(network.labels), max(ready, 0))
+    blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0))
     above = np.zeros((0, grid.width), np.bool_)
-    with _threads(1) as reading, _threads(network.engine.streams) as working:
-        tiles = _ahead(reading, partial(_read, network, raster, grid), places, 2 * network.engine.streams)
-        done = _ahead(working, partial(_look, network, wanted), tiles, network.engine.streams + 1)
+    with _threads(1) as reading, _threads(pipeline.engine.streams) as working:
+        tiles = _ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
+        done = _ahead(working, partial(_look, pipeline, wanted), tiles, pipeline.engine.streams + 1)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
             valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
@@ -118,34 +120,28 @@ def strips(
                 tile = next(done)
                 _add(blend, valid, tile, grid)
             if row in numbers:
-                yield _finish(blend, np.concatenate([above, valid]), row, grid, network.labels.ignore, wanted)
+                yield _finish(blend, np.concatenate([above, valid]), row, grid, pipeline.labels.ignore, wanted)
             last = row == len(grid.rows) - 1
             above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
 
 
-def step_of(network: Network) -> int:
-    """Pixels for a position of the network's logits."""
-    side = 64
-    x = np.zeros((1, side, side, len(network.preprocess.mean)), np.float32)
-    return side // int(network.engine(x).shape[-3])
-
-
-def _read(network: Network, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
+def _read(pipeline: Pipeline, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
     row, column = place
     rows, columns = grid.rows[row], grid.columns[column]
     image, valid = raster.read(rows, columns)
     if not valid.any():
         return Tile(row, column, valid)
-    x = prepare(image, network.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
+    x = prepare(image, pipeline.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
     height, width = valid.shape
     x[0, :height, :width][~valid] = 0
     return Tile(row, column, valid, x)
 
 
-def _look(network: Network, wanted: Wanted, tile: Tile) -> Tile:
+def _look(pipeline: Pipeline, wanted: Wanted, tile: Tile) -> Tile:
     if tile.x is None:
         return tile
-    seen = [back(network.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views)]
+    stride = pipeline.config.strides[-1]
+    seen = [back(pipeline.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views, stride)]
     return tile._replace(x=None, logits=mean_logits(seen))
 
 
