@@ -125,9 +125,9 @@ from segnext.data import folder
 if TYPE_CHECKING:
     from segnext.bands import Raster
 def late():
-    from segnext.model.network import build
+    from segnext.model.families import build
 """
-    expected = {"__init__.py", "labels.py", "errors.py", "data/folder.py", "bands.py", "model/network.py"}
+    expected = {"__init__.py", "labels.py", "errors.py", "data/folder.py", "bands.py", "model/families.py"}
     assert arrows_of(text) == expected
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []

@@ -32,7 +32,8 @@ from segnext.preprocess import Image, Preprocess, Raster
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
-    from segnext.model.network import SegNeXt
+    from segnext.kernels.average import Look
+    from segnext.model.network import Network
 
 NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
 
@@ -83,6 +84,7 @@ class Segmenter:
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         with loading:
@@ -90,7 +92,7 @@ class Segmenter:
             self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
-    def model(self) -> "SegNeXt":
+    def model(self) -> "Network":
         """The network in its trained form, a torch module with `.encoder` and `.decoder`, float32, on the device.
 
         It is made when first asked for; what runs is the engine's own, folded form of it.
@@ -159,7 +161,7 @@ class Segmenter:
 
     def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
-        return list(look(self.engine, image, self.preprocess, self.testing))
+        return list(look(self.engine, image, self.preprocess, self.testing, self.config))
 
     @classmethod
     def from_pretrained(
