@@ -138,7 +138,17 @@ def test_progress_on_a_terminal_leaves_a_piped_stdout_alone(photos: Path, weight
 
 def test_json_to_stdout_is_alone_there(photos: Path, weights: Path, tmp_path: Path) -> None:
     code = "import sys; from segnext.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "predict", photos, "--weights", weights, "--out", tmp_path / "out"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-c",
+        code,
+        "predict",
+        photos,
+        "--weights",
+        weights,
+        "--out",
+        tmp_path / "out",
+    ]
     done = subprocess.run([*command, "--json", "-", "--mask", "grey"], capture_output=True, text=True, check=True)
     records = json.loads(done.stdout)
     assert [record["files"]["mask"] for record in records] == ["0.mask.png", "1.mask.png"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import complain, require_writable, results_alone, show, write_results
+from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.cli.rasters import add_rasters, run_raster, wants_raster
 from segnext.progress import progress
 from segnext.words import counted, listed, percent
@@ -50,11 +50,8 @@ def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     if args.json:
         require_writable(args.json, "--json")
-    with results_alone(args.json):
-        return run_raster(args, STREAMS) if wants_raster(args) else _run(args)
-
-
-def _run(args: argparse.Namespace) -> int:
+    if wants_raster(args):
+        return run_raster(args, STREAMS)
     from segnext.inference.predict import predict_files
 
     segmenter = load_segmenter(args, streams=STREAMS)
@@ -115,9 +112,7 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
         show(f"{counted(summary.again, 'picture')} had been done before: masks and overlays replaced")
     if summary.more_pages:
         names = listed(summary.more_pages, 3)
-        show(
-            f"{counted(len(summary.more_pages), 'file')} with more pages or frames, of which the first was done: {names}"
-        )
+        show(f"{counted(len(summary.more_pages), 'file')} of several pages, of which the first was done: {names}")
     if summary.passed_over:
         names = listed(summary.passed_over, 3)
         show(f"{counted(len(summary.passed_over), 'file')} passed over, whose kind is none of pictures: {names}")
