@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from segnext.labels import Labels
     from segnext.model.network import SegNeXt, create_model
     from segnext.training.config import TrainConfig
-    from segnext.training.segmentation import train
+    from segnext.training.train import train
 
 _HOMES = {
     "Labels": "labels",
@@ -31,7 +31,7 @@ _HOMES = {
     "TrainConfig": "training.config",
     "create_model": "model.network",
     "load": "inference.load",
-    "train": "training.segmentation",
+    "train": "training.train",
 }
 
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them

@@ -13,7 +13,7 @@ from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.ablation import run as module
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 Capture = pytest.CaptureFixture[str]

@@ -30,9 +30,10 @@ from segnext.training import segmentation
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.data import class_counts
 from segnext.training.losses.total import TrainLoss, training_loss
-from segnext.training.segmentation import Segmentation, train
+from segnext.training.segmentation import Segmentation
 from segnext.training.step import NotFiniteError, Step, Taken
 from segnext.training.task import Forward
+from segnext.training.train import train
 from segnext.training.trainer import better
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)

@@ -66,7 +66,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
 def _resumed(command: str, run: str, config: str | None, flags: Texts, reader: "_Reader") -> Texts:
     """The settings of the run in a folder; its data may have been moved since."""
     others = [f"--config {config}"] if config is not None else []
-    others += [f"--{name} {text}" for name, text in flags.items() if name != "data"]
+    others += [f"--{name} {text}" for name, text in flags.items() if name not in ("data", "more_data")]
     if others:
         message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
@@ -99,6 +99,11 @@ class _Reader:
             else:
                 self.refuse(f"'{argument}' belongs to no flag")
         texts: Texts = {}
+        if "more_data" in self.by_name:  # of several data sets the first, and the others
+            folders = [value for name, values in given if name == "data" for value in values]
+            if len(folders) > 1:
+                given = [one for one in given if one[0] != "data"]
+                texts = {"data": folders[0], "more_data": json.dumps(folders[1:])}
         for name, values in given:
             if name in ("config", "resume"):
                 if len(values) != 1:

@@ -106,8 +106,10 @@ class Task(ABC, Generic[C]):
 def provenance(config: Settings, state: State, data: dict[str, Any]) -> Provenance:
     """What weights are told of the run that they are from."""
     # Where data, run and other weights lie is this machine's affair; what they are is not.
-    recipe = {name: value for name, value in asdict(config).items() if name not in ("data", "out")}
-    files = {name: Path(recipe[name]).name for name in ("encoder_weights", "from_weights") if recipe.get(name)}
+    recipe = {name: value for name, value in asdict(config).items() if name not in ("data", "more_data", "out")}
+    files = {
+        name: Path(recipe[name]).name for name in ("encoder_weights", "from_weights", "label_map") if recipe.get(name)
+    }
     return Provenance(
         recipe={**recipe, **files},
         data=data,

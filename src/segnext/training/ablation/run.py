@@ -20,7 +20,7 @@ from segnext.plain import write_json
 from segnext.training.config import TrainConfig
 from segnext.training.data import check_data
 from segnext.training.log import read_log, series
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 SETTINGS = "ablation.settings.json"
 PROBE = 8  # steps by which a network's speed is told, half of them to warm up
