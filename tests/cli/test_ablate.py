@@ -9,9 +9,9 @@ from scenes import write_scenes
 
 from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
+from segnext.compare import contest as module
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.training.ablation import run as module
 from segnext.training.config import TrainConfig
 from segnext.training.train import train
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import complain, require_writable, show, write_results
+from segnext.cli.rasters import add_rasters, run_raster, wants_raster
 from segnext.progress import progress
 from segnext.words import percent
 
@@ -29,11 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("predictions"),
         metavar="DIR",
-        help="folder for masks, overlays and results.jsonl (default: predictions)",
+        help="folder for masks, overlays and results.jsonl (default: predictions), or labels.tif for one raster",
     )
     add_engine(parser, precision="auto")
     add_testing(parser)
     add_threshold(parser)
+    add_rasters(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
 
+    if wants_raster(args):
+        return run_raster(args, STREAMS)
     if args.json:
         require_writable(args.json, "--json")
     segmenter = load_segmenter(args, streams=STREAMS)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segnext.data.coding import Coding
 from segnext.data.doctor.planes import pair_planes
@@ -68,6 +68,10 @@ class Survey:
         """What `--masks` has to say so that these masks are taken; None where it need not be said."""
         choices = self.pairing.choices
         return self.masks or (choices[0][0].rstrip("/") if choices else None)
+
+    def pictures(self) -> list[PurePosixPath]:
+        """The pictures, relative to images/ where they are there."""
+        return [PurePosixPath(*item.image.parts[self.ready :]) for item in self.items]
 
     def splits(self) -> dict[str, list[int]]:
         """The positions in `items` of every split's pairs, train first; "" for pairs in none."""

@@ -8,6 +8,7 @@ from segnext.labels import Color
 
 _FOLDERS = ("images", "masks")
 _CLASSES = ("classes", "like")
+_SHAPES = (*_CLASSES, "background", "others", "rename")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,15 @@ FORMATS: dict[str, Format] = {
     ),
     "coco": Format(
         "COCO annotations: polygons and RLE (needs segnext[coco])",
-        ("images", *_CLASSES, "background", "others", "rename"),
+        ("images", *_SHAPES),
     ),
-    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others", "rename")),
+    "labelme": Format("labelme JSON files", _SHAPES),
+    "cvat": Format("CVAT's XML ('CVAT for images')", ("images", *_SHAPES)),
+    "labelstudio": Format("Label Studio's JSON: brushes, polygons, rectangles", ("images", *_SHAPES)),
+    "yolo": Format("YOLO's polygons: images, labels/*.txt, data.yaml", _SHAPES),
+    "supervisely": Format("Supervisely's projects: img, ann/*.json", _SHAPES),
+    "geojson": Format("GeoJSON polygons over georeferenced rasters (needs segnext[raster])", ("images", *_SHAPES)),
+    "via": Format("VGG Image Annotator's JSON", ("images", *_SHAPES)),
     "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
     **{name: Format("the public data set in its original layout") for name in PUBLIC if name != "voc"},
 }
@@ -48,6 +55,7 @@ class Options:
             with lists train.txt, val.txt, ...
         exif: what masks of EXIF-rotated pictures are drawn on where their size does not tell: "upright", "stored", or
             "auto" to refuse them.
+        resize_masks: "nearest" for masks of their picture's shape but another size, "refuse" for none.
         link: hard links to the pictures instead of copies.
         bands: names of the pictures' bands, for dataset.yaml; None for those of `classes`, if any.
         nodata: value in the pictures that stands for "not measured", for dataset.yaml.
@@ -72,6 +80,7 @@ class Options:
     source: Path
     split_from: str = "auto"
     exif: str = "auto"
+    resize_masks: str = "refuse"
     link: bool = False
     bands: tuple[str, ...] | None = None
     nodata: float | None = None

@@ -115,16 +115,15 @@ class _Writer:
             picture = item.embedded() if item.embedded else item.image
             extent = extent_of(picture)
             reading = self.source.read(item, extent)
-            labels, turned = laid_on(reading.mask, extent, self._drawn_on(item))
+            resize = self.options.resize_masks == "nearest"
+            labels, changes = laid_on(reading.mask, extent, self._drawn_on(item), resize)
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))
         except (OSError, KeyError, TypeError, ValueError) as error:  # a file that vanished, annotations without a field
             reason = f"{item.mask}: cannot be read ({type(error).__name__}: {error})"
             return replace(record, target="", kind="unreadable", reason=reason)
-        notes = dict(reading.notes)
-        if turned:
-            notes["masks turned as the EXIF data turn their pictures"] = 1
+        notes = {**reading.notes, **dict.fromkeys(changes, 1)}
         if (labels == self.source.labels.ignore).all():
             notes[ALL_IGNORED] = 1
         self._write_mask(labels, mask)

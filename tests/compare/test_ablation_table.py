@@ -6,12 +6,13 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from segnext.compare.ablation import Outcome
+from segnext.compare.ablation_plot import draw
+from segnext.compare.ablation_table import lines, markdown, to_dict
+from segnext.compare.contest import Budget
 from segnext.errors import SegNextError
 from segnext.model.ablations import FULL, GROUPS, NAMES, chosen
 from segnext.model.config import ablations, check, preset
-from segnext.training.ablation.plot import draw
-from segnext.training.ablation.run import Budget, Outcome
-from segnext.training.ablation.table import lines, markdown, to_dict
 
 
 def outcome(*mious: float, failure: str = "") -> Outcome:
