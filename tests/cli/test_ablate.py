@@ -36,7 +36,7 @@ def test_a_table_is_trained_broken_off_and_completed(
     def fail_on_mlp(config: TrainConfig, *, resume: bool = False) -> Path:
         if config.architecture.decoder == "mlp":
             raise SegNextError("the loss is nan at step 1")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", fail_on_mlp)
     assert main(command) == 1
@@ -48,7 +48,7 @@ def test_a_table_is_trained_broken_off_and_completed(
 
     def spy(config: TrainConfig, *, resume: bool = False) -> Path:
         trained.append(f"{Path(config.out).parent.name} {resume}")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", spy)
     (out / "strip-7/seed-0/last.safetensors").unlink()  # as if it had been killed before its end

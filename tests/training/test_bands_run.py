@@ -108,7 +108,7 @@ def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.Monk
 
 
 def test_a_run_measures_itself_on_val_and_draws_its_examples(data: Path) -> None:
-    out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue")))
+    out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue"))).folder
     weights = load_weights(out / "best.safetensors")
     assert weights.provenance.to_dict()["metrics"]["miou"] is not None
     with PIL.Image.open(out / "examples.png") as picture:

@@ -69,7 +69,7 @@ def config(data: Path, name: str) -> TrainConfig:
 
 @pytest.fixture(scope="module")
 def run(data: Path) -> Path:
-    return train(config(data, "run"))
+    return train(config(data, "run")).folder
 
 
 def test_what_it_leaves_behind(run: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import jsonargparse
 
-from segnext.cli.settings import SPELLED, Setting, every, help_text, in_words, settings_of, takes_several
+from segnext.cli.settings import SPELLED, Setting, as_list, every, help_text, in_words, settings_of, takes_several
 from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
 from segnext.plain import to_yaml
@@ -125,9 +125,11 @@ class _Reader:
         elif len(values) > 1 and not text:
             self.wrong(setting, " ".join(values))
         if setting.parts:
+            named = self.by_name.get(f"{setting.name}.{text}")
+            if named is not None:
+                self.refuse(f"{setting.flag} has settings of its own; {text} is one of them: {named.flag} VALUE")
             return dict(self.leaves(parse_yaml(text, setting.flag), setting, text))
-        separate = takes_several(setting.kind) and "," in text and text[0] not in "[{"
-        return {setting.name: f"[{text}]" if separate else text}
+        return {setting.name: as_list(text, setting.kind) if takes_several(setting.kind) else text}
 
     def recipe(self, file: Path) -> Texts:
         """The settings in a recipe."""

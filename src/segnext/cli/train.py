@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
 
     from segnext.training.train import train  # only now: torch takes a second to import
 
-    return exit_code_of("train", lambda: train(config, resume=resume), _summarise)
+    return exit_code_of("train", lambda: train(config, resume=resume).folder, _summarise)
 
 
 def _summarise(out: Path) -> None:

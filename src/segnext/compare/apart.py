@@ -48,7 +48,7 @@ def _run(config: TrainConfig, resume: bool, answer: "multiprocessing.connection.
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C comes from the parent alone; a second signal would end the run at once
     try:
-        out = train(config, resume=resume)
+        out = train(config, resume=resume).folder
         write_json(peak_rss(), out / PEAK)
         answer.send(None)
     except SegNextError as error:

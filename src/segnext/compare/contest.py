@@ -32,7 +32,7 @@ FREE = (
     "fit_memory",
 )  # settings that do not change what is measured, or that change from run to run
 
-Train = Callable[..., Path]  # as `training.segmentation.train`
+Train = Callable[..., object]  # as `training.train.train`
 
 
 @dataclass(frozen=True)

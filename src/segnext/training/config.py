@@ -101,6 +101,7 @@ class Settings:
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
+        track: services that get the numbers and pictures of the log too, wandb and mlflow.
     """
 
     data: str
@@ -121,6 +122,7 @@ class Settings:
     save_every: int = 500
     log_every: int = 10
     workers: int = 1
+    track: tuple[Literal["wandb", "mlflow"], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
