@@ -24,7 +24,8 @@ from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import SegNeXt, build
+from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 from segnext.training import segmentation
 from segnext.training.config import Optimizer, Schedule, TrainConfig
@@ -281,7 +282,7 @@ def test_samples_of_each_step(data: Path, monkeypatch: pytest.MonkeyPatch, accum
     assert all(torch.equal(image, crops[number][0]) for number, image in enumerate(seen))
 
 
-def sgd_step(config: TrainConfig, parts: list[tuple[Tensor, Tensor]]) -> tuple[SegNeXt, float, list[Tensor]]:
+def sgd_step(config: TrainConfig, parts: list[tuple[Tensor, Tensor]]) -> tuple[Network, float, list[Tensor]]:
     """A plain gradient step on a network without randomness: the network, the loss, each parameter's change."""
     torch.manual_seed(0)
     model = build(TINY).eval()

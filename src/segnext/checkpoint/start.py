@@ -8,10 +8,10 @@ from torch import Tensor
 from segnext.checkpoint.checkpoint import Checkpoint
 from segnext.checkpoint.coverage import CLASSIFIER, IMAGENET, Coverage, compare
 from segnext.checkpoint.names import to_ours
-from segnext.checkpoint.official import encoder_shape, fill_counters, from_official, preset_like
+from segnext.checkpoint.official import encoder_config, encoder_shape, fill_counters, from_official, preset_like
 from segnext.errors import SegNextError
-from segnext.model.mscan import MSCAN
-from segnext.model.network import SegNeXt
+from segnext.model.families import family_of
+from segnext.model.network import Network
 
 STEM = "encoder.stages.0.embed.0.weight"
 
@@ -41,15 +41,16 @@ def published_encoder_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
         SegNextError: when it is not.
     """
     state = encoder_state(checkpoint)
+    config = encoder_config(state, str(checkpoint.path))
     with torch.device("meta"):
-        wanted = {f"encoder.{name}": x for name, x in MSCAN(**encoder_shape(state)).state_dict().items()}
+        wanted = {f"encoder.{name}": x for name, x in family_of(config).encoder(config).state_dict().items()}
     fill_counters(state, wanted)
     hint = "it is damaged, or of another network than the published one, the only one that these layouts can hold"
     compare(wanted, state).require(str(checkpoint.path), unused=(IMAGENET,), hint=hint)
     return state
 
 
-def start_encoder(model: SegNeXt, checkpoint: Checkpoint) -> Coverage:
+def start_encoder(model: Network, checkpoint: Checkpoint) -> Coverage:
     """Load the encoder of `model`; its decoder is left as it is.
 
     The stem is inflated when the bands differ; see `inflate_stem`.
@@ -66,10 +67,10 @@ def start_encoder(model: SegNeXt, checkpoint: Checkpoint) -> Coverage:
     """
     wanted = model.state_dict()
     state = encoder_state(checkpoint)
+    published = preset_like(state)
     fill_counters(state, [name for name in wanted if name.startswith("encoder.")])
     state[STEM] = inflate_stem(state[STEM], wanted[STEM].shape[1])
     coverage = compare(wanted, state)
-    published = preset_like(encoder_shape(state))
     hint = f"this is the encoder of {published}, choose it as the model" if published else "choose a model that it fits"
     coverage.require(
         str(checkpoint.path), new=("decoder", "classifier"), unused=(IMAGENET,), hint=f"{hint}, or other weights"
@@ -78,7 +79,7 @@ def start_encoder(model: SegNeXt, checkpoint: Checkpoint) -> Coverage:
     return coverage
 
 
-def start_network(model: SegNeXt, checkpoint: Checkpoint, classes: Sequence[str]) -> Coverage:
+def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]) -> Coverage:
     """Load all of `model`; the classifier keeps the weights it has unless the classes are the same.
 
     The stem is inflated when the bands differ; see `inflate_stem`.
@@ -105,8 +106,8 @@ def start_network(model: SegNeXt, checkpoint: Checkpoint, classes: Sequence[str]
     try:
         return load_state(model, state, str(path), new=new)
     except SegNextError as error:
-        published = preset_like(encoder_shape(state))
-        if published is None or published == preset_like(encoder_shape(model.state_dict())):
+        published = preset_like(state)
+        if published is None or published == preset_like(model.state_dict()):
             raise
         raise SegNextError(f"{path}: these are weights of {published}; choose it by --model {published}") from error
 
@@ -116,7 +117,7 @@ def bands_of(state: Mapping[str, Tensor]) -> int:
     return int(to_ours({name: x for name, x in state.items() if x.ndim == 4})[STEM].shape[1])
 
 
-def load_state(model: SegNeXt, state: Mapping[str, Tensor], source: str, *, new: tuple[str, ...] = ()) -> Coverage:
+def load_state(model: Network, state: Mapping[str, Tensor], source: str, *, new: tuple[str, ...] = ()) -> Coverage:
     """Load `state`, in our names, into `model`, and refuse less than full coverage.
 
     Args:

@@ -14,7 +14,7 @@ from segnext.progress import progress
 from segnext.words import percent
 
 if TYPE_CHECKING:
-    from segnext.rasters.run import Summary
+    from segnext.inference.rasters.run import Summary
 
 SUFFIXES = (".tif", ".tiff")
 OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "share")
@@ -57,7 +57,7 @@ def wants_raster(args: argparse.Namespace) -> bool:
 
 def run_raster(args: argparse.Namespace, streams: int) -> int:
     """Segment one raster, say what was found and where it is."""
-    from segnext.rasters.run import Outputs, segment_raster
+    from segnext.inference.rasters.run import Outputs, segment_raster
 
     if args.json:
         require_writable(args.json, "--json")

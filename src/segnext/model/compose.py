@@ -20,12 +20,12 @@ from segnext.model.decoders.upernet import UPerNetDecoder
 from segnext.model.encoders.hrformer import hrformer
 from segnext.model.encoders.hrnet import hrnet
 from segnext.model.encoders.mobilenet_v2 import MobileNetV2
+from segnext.model.encoders.mscan import MSCAN
 from segnext.model.encoders.resnet import BasicBlock, Bottleneck, ResNet
 from segnext.model.encoders.vit import ViT
 from segnext.model.hamburger import NMF, Hamburger
 from segnext.model.layers import plain_conv_bn
-from segnext.model.mscan import MSCAN
-from segnext.model.network import SegNeXt
+from segnext.model.network import Network
 
 Part = Callable[..., nn.Module]
 RANK = 64  # of the Hamburger
@@ -85,7 +85,7 @@ DECODERS: dict[str, Part] = {
 }
 
 
-def compose(config: ComposedConfig) -> SegNeXt:
+def compose(config: ComposedConfig) -> Network:
     """The network that `config` describes, with random weights.
 
     Raises:
@@ -100,4 +100,4 @@ def compose(config: ComposedConfig) -> SegNeXt:
     decoder = DECODERS[config.decoder](
         encoder_channels=encoder.channels, num_classes=config.num_classes, dropout=config.dropout, **width
     )
-    return SegNeXt(encoder, decoder)
+    return Network(encoder, decoder, config)  # type: ignore[arg-type]

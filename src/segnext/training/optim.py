@@ -5,7 +5,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from segnext.model.mscan import MSCAN, Stage
+from segnext.model.encoders import Encoder
 from segnext.model.trainable import Trainable
 from segnext.training.config import Decay, Optimizer, Schedule
 
@@ -42,14 +42,13 @@ def decays(name: str, parameter: nn.Parameter, which: Decay) -> bool:
     return not (name.startswith("encoder.") and NAMED_NORM.search(name))
 
 
-def encoder_factors(encoder: nn.Module, decay: float) -> list[tuple[float, nn.Module]]:
+def encoder_factors(encoder: Encoder, decay: float) -> list[tuple[float, nn.Module]]:
     """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
 
     What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
-    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with MSCAN's blocks for layers.
+    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with the encoder's blocks for layers.
     """
-    assert isinstance(encoder, MSCAN)
-    stages: list[Stage] = list(encoder.stages)  # type: ignore[arg-type]
+    stages = encoder.stages
     depth = sum(len(stage.blocks) for stage in stages)
     factors: list[tuple[float, nn.Module]] = []
     number = 0

@@ -24,9 +24,9 @@ from segnext.evaluation.page import write_page
 from segnext.files import walk
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig, preset
-from segnext.model.mscan import MSCAN
-from segnext.model.network import SegNeXt, build
+from segnext.model.config import Architecture, NetworkConfig, preset
+from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
@@ -54,7 +54,7 @@ class Segmentation(Task[TrainConfig]):
 
     score = ("miou", "mIoU")
     data: DataSet
-    model: SegNeXt
+    model: Network
 
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
         config, self.data = self.open(config)
@@ -199,9 +199,10 @@ def sampler_of(config: TrainConfig, counts: ClassCounts | None) -> ClassSampler 
     return ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
 
 
-def _shape(config: TrainConfig, num_classes: int, in_channels: int) -> ModelConfig:
-    architecture = asdict(config.architecture)
-    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **architecture)
+def _shape(config: TrainConfig, num_classes: int, in_channels: int) -> NetworkConfig:
+    published = asdict(Architecture())
+    changes = {name: value for name, value in asdict(config.architecture).items() if value != published[name]}
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
     return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
 
 
@@ -214,8 +215,7 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
     return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 
 
-def freeze(model: SegNeXt, stages: int) -> None:
+def freeze(model: Network, stages: int) -> None:
     """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
-    assert isinstance(model.encoder, MSCAN)
     for stage in model.encoder.stages[:stages]:
         stage.requires_grad_(False).eval()

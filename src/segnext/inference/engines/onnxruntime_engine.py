@@ -11,7 +11,7 @@ from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import Batch, Logits
 
 OPSET = 18
-LARGEST = 2048  # height and width that the export reasons with, in units of 32 pixels; not a limit when running
+LARGEST = 2048  # height and width that the export reasons with, in units of the last stride; not a limit when running
 
 
 class OnnxRuntimeEngine:
@@ -38,6 +38,7 @@ def _export(weights: Weights, file: Path) -> None:
 
     from segnext.model.fold import fold
 
+    stride = weights.config.strides[-1]
     rows, columns = (torch.export.Dim(name, min=2, max=LARGEST) for name in ("rows", "columns"))
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -47,11 +48,11 @@ def _export(weights: Weights, file: Path) -> None:
             warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
             torch.onnx.export(
                 fold(weights.model()),
-                (torch.zeros(1, 64, 96, weights.config.in_channels),),
+                (torch.zeros(1, 2 * stride, 3 * stride, weights.config.in_channels),),
                 file,
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=({1: 32 * rows, 2: 32 * columns},),
+                dynamic_shapes=({1: stride * rows, 2: stride * columns},),
                 external_data=False,
                 verbose=False,
             )

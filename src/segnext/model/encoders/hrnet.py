@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnext.model.encoders.encoder import init_encoder_weights
 from segnext.model.encoders.resnet import BasicBlock, Bottleneck, layer
 from segnext.model.layers import conv_bn
-from segnext.model.mscan import init_encoder_weights
 
 Branch = Callable[[int, int], nn.Module]  # a branch's number, a unit's number in the whole network -> its blocks
 Enlarge = Callable[[Tensor, Sequence[int]], Tensor]  # a map, height and width -> the map of that size

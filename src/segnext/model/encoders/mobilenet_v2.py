@@ -5,8 +5,8 @@ The tensors are named as torchvision's.
 
 from torch import Tensor, nn
 
+from segnext.model.encoders.encoder import init_encoder_weights
 from segnext.model.layers import conv_bn
-from segnext.model.mscan import init_encoder_weights
 
 # Table 2: expansion, width, blocks, stride of the first.
 GROUPS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))

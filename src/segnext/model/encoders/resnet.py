@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.mscan import init_encoder_weights
+from segnext.model.encoders.encoder import init_encoder_weights
 
 WIDTHS = (64, 128, 256, 512)
 

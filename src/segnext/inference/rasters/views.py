@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.preprocess import STRIDE
-
 Array = NDArray[np.float32]  # (H, W, bands or classes)
 Turn = Callable[[Array], Array]
 
@@ -26,11 +24,14 @@ def turned(view: int) -> tuple[Turn, Turn]:
     return there, back
 
 
-def looks(tile: Array, scales: tuple[float, ...], views: tuple[int, ...]) -> Iterator[tuple[Array, Turn]]:
-    """Each look at a prepared tile, and what turns its logits back; they then are to be resized to the tile's."""
+def looks(tile: Array, scales: tuple[float, ...], views: tuple[int, ...], stride: int) -> Iterator[tuple[Array, Turn]]:
+    """Each look at a prepared tile, and what turns its logits back; they then are to be resized to the tile's.
+
+    `stride` is that of the network's last stage, of which the sides of a look are multiples.
+    """
     height, width, bands = tile.shape
     for scale in scales:
-        size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (height, width))
+        size = tuple(max(stride, round(side * scale / stride) * stride) for side in (height, width))
         scaled = tile
         if size != (height, width):
             how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

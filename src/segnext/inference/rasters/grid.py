@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.inference.tiling import spans
-from segnext.preprocess import STRIDE
 
 TILE, OVERLAP = 512, 128  # pixels
 
@@ -18,8 +17,8 @@ class Grid:
     """Square tiles over a raster, row by row; all lengths in pixels of the raster.
 
     Tiles begin every `tile - overlap` pixels; the last of a row or column is moved inwards, so that it ends with the
-    raster, which counts as filled up to a multiple of 32 below and on the right. A side shorter than a tile has one,
-    as long as that side.
+    raster, which counts as filled up to a multiple of `stride` below and on the right. A side shorter than a tile has
+    one, as long as that side.
 
     Attributes:
         height: of the raster.
@@ -27,6 +26,7 @@ class Grid:
         step: pixels for a position of the network's logits.
         tile: side of a tile.
         overlap: of neighbouring tiles.
+        stride: of the network's last stage, of which a tile is a multiple.
 
     Raises:
         SegNextError: when tile and overlap do not fit each other or the network.
@@ -37,12 +37,14 @@ class Grid:
     step: int
     tile: int = TILE
     overlap: int = OVERLAP
+    stride: int = 32
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
-        if self.tile < STRIDE or self.tile % STRIDE or self.overlap % self.step or not 0 <= self.overlap < self.tile:
+        stride = self.stride
+        if self.tile < stride or self.tile % stride or self.overlap % self.step or not 0 <= self.overlap < self.tile:
             raise SegNextError(
-                f"tile is {self.tile} and overlap {self.overlap}; a tile must be a multiple of {STRIDE}, and the "
+                f"tile is {self.tile} and overlap {self.overlap}; a tile must be a multiple of {stride}, and the "
                 f"overlap a multiple of {self.step} below it, such as {TILE} and {OVERLAP}"
             )
 
@@ -57,7 +59,7 @@ class Grid:
         return self._spans(self.width)
 
     def _spans(self, length: int) -> list[slice]:
-        return list(spans(length + -length % STRIDE, self.tile, self.tile - self.overlap))
+        return list(spans(length + -length % self.stride, self.tile, self.tile - self.overlap))
 
     def strip(self, number: int) -> slice:
         """The raster's rows that are finished once row `number` of tiles is done: together, all, each once.
