@@ -50,6 +50,7 @@ def test_networks_are_compared_and_what_is_done_is_kept(recipe: Path, capsys: Ca
     tiny, mlp = content["networks"]
     assert (tiny["name"], mlp["name"], mlp["model"]) == ("tiny", "mlp", "tiny")
     last = load_weights(Path("out/mlp/seed-1/last.safetensors"))
+    assert isinstance(last.config, ModelConfig)
     assert last.config.decoder == "mlp"
     assert mlp["miou_of_seeds"][1] == pytest.approx(last.provenance.miou, abs=1e-4)
     assert mlp["parameters"] != tiny["parameters"]

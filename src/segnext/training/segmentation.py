@@ -1,5 +1,6 @@
 """Training a segmentation network: its data, its loss, what is measured, saved and drawn."""
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -202,8 +203,9 @@ def sampler_of(config: TrainConfig, counts: ClassCounts | None) -> ClassSampler 
 def _shape(config: TrainConfig, num_classes: int, in_channels: int) -> NetworkConfig:
     published = asdict(Architecture())
     changes = {name: value for name, value in asdict(config.architecture).items() if value != published[name]}
-    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
-    return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
+    if config.drop_path is not None:
+        changes["drop_path"] = config.drop_path
+    return preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
@@ -217,5 +219,6 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
 
 def freeze(model: Network, stages: int) -> None:
     """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
-    for stage in model.encoder.stages[:stages]:
-        stage.requires_grad_(False).eval()
+    for layer in itertools.chain(*model.encoder.layers()[:stages]):
+        for module in layer:
+            module.requires_grad_(False).eval()
