@@ -2,10 +2,15 @@
 
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from segnext.errors import SegNextError
+
+OURS = ".segnext-"  # how names begin that are for a while only
+PATIENCE = 5.0  # seconds, in which a process that is ending gives up what it has claimed
 RUBBISH = frozenset(("__macosx", "@eadir", "$recycle.bin"))  # folders that archives and file managers leave behind
 
 
@@ -14,9 +19,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success it takes `path`'s place, on failure it is removed.
 
     The file's content is on disk before it is renamed, so a crash leaves the old file or the new one.
-    The suffix is kept, because image writers choose the format by it.
+    The suffix is kept, because image writers choose the format by it. The empty file is there already: nothing that
+    lay there before, such as a link to another file, is written to.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = _new_file(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -26,11 +32,53 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _new_file(path: Path) -> Path:
+    """An empty file of a name that nobody knows before, beside `path`."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        temporary = path.with_name(f"{OURS}{secrets.token_hex(8)}{path.suffix}")
+        try:
+            os.close(os.open(temporary, flags, 0o666))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            error.filename = str(path)  # what the user has asked for
+            raise
+        return temporary
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes left in `folder`."""
     for file in folder.iterdir():
-        if re.fullmatch(r"\..+\.\d+(\.\w+)?", file.name):
+        if re.fullmatch(rf"{re.escape(OURS)}[0-9a-f]{{16}}(\.\w+)?", file.name):
             file.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(folder: Path, refusal: str) -> Iterator[None]:
+    """Within, no other process can claim `folder`; a claim goes with its process, however that ends.
+
+    Args:
+        folder: which is there, and may be written.
+        refusal: what to say where another process has claimed it, after some seconds in which it may just be ending.
+
+    Raises:
+        SegNextError: saying so.
+    """
+    from filelock import FileLock, Timeout  # only now: imports asyncio
+
+    file = folder / f"{OURS}lock"
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise SegNextError(refusal) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()  # while we have it; one who has opened it meanwhile finds it gone, and tries anew
+        lock.release()
 
 
 def walk(folder: Path, told: Callable[[str, Path], None] = lambda what, path: None) -> Iterator[Path]:

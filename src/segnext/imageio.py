@@ -25,8 +25,8 @@ Source = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 
 # Pictures with more pixels are refused from their header, before anything is decoded.
 MAX_PIXELS = 512_000_000
-LARGEST_EDGE = 0.1  # share of pixels that are neither clear nor opaque, up to which a TIFF's last band can be alpha
-MOST_STEPS = 16  # different values up to which it is taken for transparency in any case
+FEW, HALF = 0.1, 0.5  # shares of pixels neither clear nor opaque: up to these a TIFF's last band can be transparency,
+MOST_STEPS = 16  # between them if it has no more values than this
 MOST_DEFLATED = 1032  # bytes that a byte of PNG's compression can stand for
 
 # Pixel formats that Pillow decodes itself; EPS is left out because it would run Ghostscript.
@@ -179,6 +179,16 @@ def open_picture(source: Path | str | bytes, name: str = "") -> Iterator[PIL.Ima
         yield picture
 
 
+def pages(source: Path | str) -> int:
+    """How many pictures the file holds: pages of a TIFF, frames of an animation. Of them the first is read.
+
+    Raises:
+        SegNextError: when it cannot be read.
+    """
+    with open_picture(source) as picture:
+        return int(getattr(picture, "n_frames", 1))
+
+
 class _Unbound:
     """Pillow's warnings silenced and its limit on pixels replaced by ours, while any thread is inside.
 
@@ -251,7 +261,7 @@ def check_size(width: int, height: int, name: str) -> None:
 def _to_rgb(picture: PIL.Image.Image, name: str) -> Image:
     check_size(*picture.size, name)
     picture.load()
-    _require_transparency(picture, name)
+    require_transparency(picture, name)
     if picture.mode == "F" or picture.mode.startswith("I"):
         tags: Any = getattr(picture, "tag_v2", {})
         array = _to_8bit(np.asarray(picture), _number(tags.get(42113)))
@@ -342,7 +352,7 @@ def _number(text: object) -> float | None:
         return None
 
 
-def _require_transparency(picture: PIL.Image.Image, name: str) -> None:
+def require_transparency(picture: PIL.Image.Image, name: str) -> None:
     """Refuse a TIFF whose last band, by its values, is no transparency: a near infrared one, say.
 
     Some programs, GDAL among them, write any fourth band as alpha.
@@ -350,8 +360,9 @@ def _require_transparency(picture: PIL.Image.Image, name: str) -> None:
     if picture.format != "TIFF" or picture.mode not in ("LA", "RGBA", "RGBX", "RGBa"):
         return
     last = np.asarray(picture)[..., -1]
-    between = np.count_nonzero((last > 0) & (last < 255))
-    if between > LARGEST_EDGE * last.size and (count := len(np.unique(last))) > MOST_STEPS:
+    between = np.count_nonzero((last > 0) & (last < 255)) / last.size
+    count = len(np.unique(last)) if between > FEW else 1
+    if count > MOST_STEPS or (count > 1 and between > HALF):
         bands = "[grey, other]" if picture.mode == "LA" else "[red, green, blue, nir]"
         raise SegNextError(
             f"{name}: has {len(picture.getbands())} bands, of which the last holds {count} values and is no "

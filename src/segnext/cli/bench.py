@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import image_size, positive
-from segnext.cli.outputs import require_writable
+from segnext.cli.outputs import beside, require_writable, show, write_results
 from segnext.errors import SegNextError
-from segnext.plain import write_json
 from segnext.progress import progress
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print tables, write what was asked for."""
     from rich.console import Console
 
-    picture = args.picture or (args.json and args.json.with_suffix(".png"))
+    picture = args.picture or beside(args.json, ".png")
     _check(args, picture)
     with tempfile.TemporaryDirectory(prefix="segnext-bench-") as folder:
         report = _measure(args, Path(folder))
@@ -53,13 +52,12 @@ def run(args: argparse.Namespace) -> int:
         console.print(table)
     console.print(EXPLAINED if args.weights else f"{EXPLAINED} {TIES}", highlight=False)
     if args.json:
-        write_json(report.to_dict(), args.json)
-        print(f"json: {args.json}")
+        write_results(report.to_dict(), args.json)
     if picture:
         from segnext.bench.picture import draw
 
         draw(report, picture)
-        print(f"picture: {picture}")
+        show(f"picture: {picture}")
     return 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from segnext.cli.outputs import require_writable
+from segnext.cli.outputs import require_writable, show
 from segnext.errors import SegNextError
 
 PICKLES = (".pth", ".pt")
@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_metadata
     from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights
+    from segnext.model.config import ModelConfig
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
@@ -38,12 +39,11 @@ def run(args: argparse.Namespace) -> int:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
     weights = convert_from_official(args.source, args.target, like=args.like, rank=args.rank, half=args.half)
     if not isinstance(weights, Weights):
-        print(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
+        show(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
-    print(
-        f"{args.target}: {len(weights.state)} tensors, {weights.config.num_classes} classes "
-        f"({weights.labels.name}), rank {weights.config.rank}"
-    )
+    config = weights.config
+    rank = f", rank {config.rank}" if isinstance(config, ModelConfig) else ""
+    print(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
     return 0
 
 
@@ -59,7 +59,7 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
             raise SegNextError(
                 f"{args.target}: --half is for files of ours; let OUT end in .safetensors, or leave it out"
             )
-        print(
+        show(
             f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout; preprocessing "
             "and provenance are in the file too, where only 'segnext convert' reads them"
         )
@@ -69,5 +69,5 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
         save_encoder(encoder.state, encoder.provenance, args.target, half=args.half)
     else:
         save_weights(load_weights(source), args.target, half=args.half)
-    print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
+    show(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
     return 0

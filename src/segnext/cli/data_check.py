@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from segnext.cli.data_format import add_format
+from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
-from segnext.plain import write_json
 from segnext.progress import progress
 
 
@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder; any common layout")
     add_format(parser)
+    parser.add_argument("--images", metavar="FOLDER", help="the pictures' folder in DIR, if its name does not tell")
+    parser.add_argument("--masks", metavar="FOLDER", help="the masks' folder in DIR, or a pattern such as '*_mask.png'")
     parser.add_argument("--json", type=Path, metavar="F", help="write the findings to this file, for programs")
     parser.add_argument(
         "--sheet", type=Path, metavar="F.html|F.png", help="draw masks over pictures, classes and sizes"
@@ -43,14 +45,13 @@ def run(args: argparse.Namespace) -> int:
             require_writable(path, flag)
     with progress("pairs") as watch:
         data = OPENERS[args.format](args.folder) if args.format else args.folder
-        report = check(data, lambda done, total: watch("check", done, total))
+        report = check(data, lambda done, total: watch("check", done, total), images=args.images, masks=args.masks)
     print_report(report, Console(highlight=False))
     if args.json:
-        write_json(to_dict(report), args.json)
-        print(f"findings: {args.json}")
+        write_results(to_dict(report), args.json, "findings")
     if args.sheet:
         from segnext.data.doctor.sheet import write_sheet
 
         write_sheet(report, args.sheet)
-        print(f"sheet: {args.sheet}")
+        show(f"sheet: {args.sheet}")
     return exit_code(report)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from segnext.cli.outputs import show
 from segnext.data.known import KNOWN, known_labels
 from segnext.words import counted
 
@@ -27,14 +28,14 @@ def run(args: argparse.Namespace) -> int:
     existed = (folder / "dataset.yaml").exists()
     path = init_dataset(folder, args.like, args.ignore)
     verb = "already says this" if existed else "written"
-    print(f"{path}: {verb} ({labels.name}, {len(labels)} classes, ignore label {labels.ignore})")
+    show(f"{path}: {verb} ({labels.name}, {len(labels)} classes, ignore label {labels.ignore})")
     splits = survey(folder, labels)
     if not splits:
-        print(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
+        show(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
     for split in splits:
-        print(f"{split.name}: {counted(split.images, 'image')}, {counted(split.masks, 'mask')}")
+        show(f"{split.name}: {counted(split.images, 'image')}, {counted(split.masks, 'mask')}")
         for problem in split.problems:
-            print(f"  {problem}")
+            show(f"  {problem}")
         if split.sampled and not split.problems:
-            print(f"  {counted(split.sampled, 'sampled mask')} with labels of these classes only")
+            show(f"  {counted(split.sampled, 'sampled mask')} with labels of these classes only")
     return 0

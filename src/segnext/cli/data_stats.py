@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
-from segnext.cli.outputs import complain, require_writable
-from segnext.plain import write_json
+from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.progress import is_terminal
 from segnext.words import counted, percent
 
@@ -51,13 +50,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         content = {"name": folder.labels.name, "class_balance": POWER, **whole.to_dict(POWER)}
         content["splits"] = {split: part.to_dict(POWER) for split, part in stats.items()}
-        write_json(content, args.json)
-        print(f"json: {args.json}")
+        write_results(content, args.json)
     if args.picture and whole.count:
         from segnext.data.curate.stats_picture import draw
 
         draw(stats, folder.labels.name, args.picture)
-        print(f"picture: {args.picture}")
+        show(f"picture: {args.picture}")
     if not whole.count:
         return 2
     return 1 if whole.failures else 0
@@ -69,16 +67,16 @@ def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
     for split, part in stats.items():
         mean, deviation = (", ".join(f"{value:.4g}" for value in values) for values in part.bands())
         names = "" if part.names == RGB else f"; bands {', '.join(part.names)}"
-        print(f"{split}: {counted(part.count, 'picture')}, {_sizes(part)}{names}; mean {mean}; std {deviation}")
+        show(f"{split}: {counted(part.count, 'picture')}, {_sizes(part)}{names}; mean {mean}; std {deviation}")
     if whole.count:
         _print_classes(stats, whole, labels)
     total = int(whole.pixels.sum()) + whole.ignored
-    print(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
+    show(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
     if whole.unmeasured:
-        print(f"not measured in any band: {100 * whole.unmeasured / total:.2f} % more, which evaluation leaves out too")
+        show(f"not measured in any band: {100 * whole.unmeasured / total:.2f} % more, which evaluation leaves out too")
     absent = [name for label, name in enumerate(labels.classes) if not whole.pixels[label]]
     if absent:
-        print(f"classes that do not occur: {', '.join(absent)}")
+        show(f"classes that do not occur: {', '.join(absent)}")
     for failure in whole.failures:
         complain("data", failure)
 

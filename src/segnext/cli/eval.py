@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import require_writable
+from segnext.cli.outputs import beside, require_writable, show, write_results
 from segnext.errors import SegNextError
-from segnext.plain import write_json
 from segnext.progress import progress
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files asked for."""
-    picture = args.picture or (args.json and args.json.with_name(f"{args.json.stem}.confusion.png"))
+    picture = args.picture or beside(args.json, ".confusion.png")
     if args.json:
         require_writable(args.json, "--json")
     if picture:
@@ -77,18 +76,17 @@ def run(args: argparse.Namespace) -> int:
     from segnext.evaluation.report import confusion_picture, print_table
 
     print_table(metrics, Console())
-    print(f"{found.seconds / metrics.images:.3f} s/image")
+    show(f"{found.seconds / metrics.images:.3f} s/image")
     if args.json:
-        write_json(metrics.to_dict(), args.json)
-        print(f"metrics: {args.json}")
+        write_results(metrics.to_dict(), args.json, "metrics")
     if picture:
         confusion_picture(metrics, picture)
-        print(f"confusion matrix: {picture}")
+        show(f"confusion matrix: {picture}")
     else:
-        print("confusion matrix as a picture: add --picture FILE.png")
+        show("confusion matrix as a picture: add --picture FILE.png")
     if args.report:
         _report(args, found)
-        print(f"report: {args.report}")
+        show(f"report: {args.report}")
     return 0
 
 

@@ -33,7 +33,9 @@ from segnext.preprocess import Image, Preprocess, Raster
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
-    from segnext.model.network import SegNeXt
+    from segnext.inference.rasters.lazy import LazyLabels
+    from segnext.kernels.average import Look
+    from segnext.model.network import Network
 
 NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
 
@@ -84,6 +86,7 @@ class Segmenter:
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         self._options: dict[str, Any] = {
@@ -102,7 +105,7 @@ class Segmenter:
         return partial(type(self), testing=self.testing, **self._options), (self._weights,)
 
     @cached_property
-    def model(self) -> "SegNeXt":
+    def model(self) -> "Network":
         """The network in its trained form, a torch module with `.encoder` and `.decoder`, float32, on the device.
 
         It is made when first asked for; what runs is the engine's own, folded form of it.
@@ -135,6 +138,21 @@ class Segmenter:
         if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
             return self._segment(source, _stem(source))
         return self._segment_each(source)
+
+    def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128) -> "LazyLabels":
+        """The labels of a raster of any size, found where they are asked for: `raster("big.tif")[:1000, 2000:3000]`.
+
+        Args:
+            source: a GeoTIFF, JPEG 2000, PNG or JPEG file, or an address that GDAL reads (https://, s3://, ...).
+            tile: side of the tiles that the network sees, a multiple of 32; they fade into each other.
+            overlap: of neighbouring tiles.
+
+        Raises:
+            SegNextError: when it cannot be read, or rasterio is not installed; see `inference.rasters.lazy.LazyLabels`.
+        """
+        from segnext.inference.rasters.lazy import LazyLabels
+
+        return LazyLabels(self, source, self.testing, tile, overlap)
 
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
@@ -171,7 +189,7 @@ class Segmenter:
 
     def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
-        return list(look(self.engine, image, self.preprocess, self.testing))
+        return list(look(self.engine, image, self.preprocess, self.testing, self.config))
 
     @classmethod
     def from_pretrained(

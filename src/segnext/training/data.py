@@ -62,7 +62,7 @@ def prepare(
     found = Preprocess()
     if processes.main and resume and last.exists():
         weights = load_weights(last)
-        _require_same_data(weights, data, pairs, config.out)
+        _require_same_data(weights, data, config.out)
         found = weights.preprocess
     elif processes.main:
         with progress("pictures") as watch:
@@ -76,8 +76,8 @@ def prepare(
     return processes.same(found)
 
 
-def _require_same_data(weights: Weights, data: DataSet, pairs: Sequence[Pair], out: str) -> None:
-    """Refuse other classes or bands than the run began with; of other pictures say that there are some."""
+def _require_same_data(weights: Weights, data: DataSet, out: str) -> None:
+    """Refuse other classes or bands than the run began with."""
     before, now = weights.labels, data.labels
     names = [bands and bands.names for bands in (weights.preprocess.bands, data.bands)]
     same = (before.classes, before.ignore, before.multi_label) == (now.classes, now.ignore, now.multi_label)
@@ -85,11 +85,4 @@ def _require_same_data(weights: Weights, data: DataSet, pairs: Sequence[Pair], o
         raise SegNextError(
             f"{data.path}: its classes, ignore label or bands are no longer those that the run {out} began with; "
             f"put them back, or start a new run with --from {out}"
-        )
-    pictures = (weights.provenance.data or {}).get("pictures")
-    if pictures != len(pairs):
-        print(
-            f"warning: {data.path} has {len(pairs)} training pictures, the run began with {pictures}; it goes on, but "
-            "not to the weights that it would have reached",
-            file=sys.stderr,
         )

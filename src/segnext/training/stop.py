@@ -28,12 +28,18 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether the run was asked to end, and by which signal."""
+    """Whether the run was asked to end, and by which signal.
+
+    The end of torchrun, however it came, asks its processes to end; else they would train on beside the resumed run.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
+        self.launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
     def __bool__(self) -> bool:
+        if not self.signal and self.launcher is not None and os.getppid() != self.launcher:
+            self.signal = signal.SIGTERM
         return self.signal != 0
 
     @property

@@ -98,7 +98,7 @@ def test_coco_annotations_ignored_are_counted(tmp_path: Path, capsys: pytest.Cap
     words = ["data", "import", str(coco(tmp_path / "in")), str(tmp_path / "out"), "--from", "coco"]
     assert main([*words, "--classes", str(tmp_path / "names.txt"), "--others", "ignore"]) == 0
     told = capsys.readouterr().out
-    assert "annotations of category 'car ', which no class claims, ignored: 1 (in 1 mask)" in told
+    assert "annotations of category 'car', which no class claims, ignored: 1 (in 1 mask)" in told
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools with NumPy 2

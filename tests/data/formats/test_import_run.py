@@ -84,13 +84,11 @@ def test_folders_can_be_named_and_what_is_alone_is_told(tmp_path: Path) -> None:
         pairs(tmp_path, images="D")
 
 
-def test_two_masks_for_one_picture_are_ambiguous(tmp_path: Path) -> None:
+def test_of_two_masks_for_one_picture_that_of_the_fuller_folder_is_taken(tmp_path: Path) -> None:
     touch(tmp_path, "images/1.jpg", "masks/1.png", "labels/1.png", "images/2.jpg", "masks/2.png")
     found, problems = find_pairs(Options(tmp_path))
-    assert [item.name for item in found] == ["2"]
-    assert {(x.file.parent.name, x.kind) for x in problems} == {
-        (folder, "ambiguous name") for folder in ("images", "masks", "labels")
-    }
+    assert [(item.name, item.mask.parent.name) for item in found] == [("1", "masks"), ("2", "masks")]
+    assert [(x.file.parent.name, x.kind) for x in problems] == [("labels", "further mask")]
 
 
 def test_lists_of_splits(tmp_path: Path) -> None:
@@ -276,7 +274,7 @@ def test_what_a_killed_import_left_half_written_is_removed(tmp_path: Path) -> No
         save(np.eye(8, 10, dtype=np.uint8), tmp_path / f"in/masks/{name}.png")
     options = Options(tmp_path / "in", names=("x", "y"))
     import_dataset("labels", tmp_path / "out", options)
-    half = tmp_path / "out/masks/train/.b.4711.png"
+    half = tmp_path / f"out/masks/train/.segnext-{'0' * 16}.png"
     half.write_bytes(b"half")
     assert import_dataset("labels", tmp_path / "out", options).kept == 2
     assert not half.exists()

@@ -12,7 +12,7 @@ import PIL.Image
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, tiff_header, upright
+from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, require_transparency, tiff_header, upright
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -53,9 +53,8 @@ class Header:
     @property
     def multiband(self) -> bool:
         """Whether it holds more than a picture and its transparency, which reading it as RGB would lose."""
-        return self.bands > 4 or (
-            self.bands == 4 and self.format == "TIFF" and (self.bits > 8 or self.mode in ("bands", "RGBX"))
-        )
+        deep = self.bands == 4 and self.bits > 8
+        return self.bands > 4 or (self.format == "TIFF" and (deep or self.mode in ("bands", "RGBX")) and self.bands > 1)
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,15 @@ class Mask(Header):
     alpha: str = ""
     equal_channels: bool = False
     digest: bytes = b""
+
+    @property
+    def blurred(self) -> bool:
+        """Whether it was anti-aliased, interpolated or compressed with loss."""
+        return self.values is not None and self.values.blurred
+
+    def all_colors(self) -> set[int]:
+        """The colours 0xRRGGBB that a mask of colours holds."""
+        return {*self.colors.values()} if self.mode == "P" else {*(self.values.counts if self.values else ())}
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,10 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
+        try:
+            require_transparency(picture, str(path))
+        except SegNextError:  # the last band means something else
+            record = replace(record, mode="bands")
         deep = picture.mode.startswith("I") or picture.mode == "F"
         upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)

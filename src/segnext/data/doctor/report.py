@@ -42,8 +42,8 @@ def _print_finding(finding: Finding, console: "Console") -> None:
             console.print(Padding(line, (0, 0, 0, 8)))
         else:
             console.print(Text(" " * 8) + line, soft_wrap=True)
-    # Never wrapped, so that commands can be copied.
-    console.print(Text(" " * 8) + Text(f"-> {finding.fix}", "green"), soft_wrap=True)
+    for advice in finding.fix.splitlines():  # never wrapped, so that commands can be copied
+        console.print(Text(" " * 8) + Text(f"-> {advice}", "green"), soft_wrap=True)
 
 
 def overview(report: Report) -> list[str]:

@@ -26,7 +26,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     labels = made_labels(title(options.source), names, _COLORS)
     inverted = named_items(items, options.invert, "--invert", options.source)
     return Source(
-        labels, tuple(items), (*problems, *more), lambda item: _read(item, options, item in inverted), tuple(remarks)
+        labels, tuple(items), (*problems, *more), lambda item, _: _read(item, options, item in inverted), tuple(remarks)
     )
 
 

@@ -72,7 +72,7 @@ class ColorTable:
         self.table[pack(self.known)] = self.label_of
         self.lock = threading.Lock()
 
-    def read(self, item: Item) -> Reading:
+    def read(self, item: Item, _: object = None) -> Reading:
         """Labels of a mask; transparent pixels are ignored."""
         codes, clear = read_colors(item.mask)
         if clear is not None:

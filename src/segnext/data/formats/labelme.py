@@ -2,142 +2,122 @@
 
 import base64
 import binascii
-import io
-import json
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
+from segnext.data.formats.canvas import Canvas, points_of
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
-from segnext.data.formats.rotation import picture_shape
-from segnext.data.formats.shapes import Classes, renaming, shape_classes
-from segnext.data.formats.source import Item, Problem, Reading, Source
-from segnext.data.formats.splits import assign_splits
+from segnext.data.formats.pictures import Pictures
+from segnext.data.formats.shapes import BACKGROUND, Drawing, Found, Json, Shape, shapes_source
+from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import PairError
+from segnext.documents import read_json, shown
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.imageio import SUFFIXES, open_picture
 from segnext.progress import Watch, quiet
 
-IGNORED, BACKGROUND = "__ignore__", "_background_"  # labels that have a meaning in labelme
-
-Json = dict[str, Any]
-Draw = ImageDraw.ImageDraw
+NO_CLASS = "_background_"  # a label that has a meaning in labelme, as IGNORED has
 
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """A pair for each labelme file; classes are its labels, sorted by name, after the background."""
-    files = list(files_of(options.source))
-    documents = [file for file in files if file.suffix.lower() == ".json"]
-    items: list[Item] = []
-    problems: list[Problem] = []
-    names: Counter[str] = Counter()
-    rename = renaming(options)
+    documents = [file for file in files_of(options.source) if file.suffix.lower() == ".json"]
+    pictures = Pictures(options.source)
+    found = Found(remarks=["overlapping shapes: later ones in the file lie on top"])
     for done, file in enumerate(documents, 1):
-        found = _open(file, options.source)
-        if isinstance(found, Problem):
-            problems.append(found)
+        drawing = _open(file, options.source, pictures)
+        if isinstance(drawing, Problem):
+            found.problems.append(drawing)
         else:
-            items.append(found[0])
-            names.update(map(rename, found[1]))
+            found.drawings.append(drawing[0])
+            found.names.update(name for name in drawing[1] if name.strip() != NO_CLASS)
         watch("JSON files", done, len(documents))
-    if not items:
-        raise SegNextError(f"{options.source}: there is no labelme JSON file with a picture in it; give their folder")
-    classes = shape_classes({name: names[name] for name in sorted(names.keys() - {IGNORED, BACKGROUND})}, options)
-    classes.label_of.update({IGNORED: classes.labels.ignore, BACKGROUND: classes.background})
-    used = {item.image.resolve() for item in items}
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES and file.resolve() not in used]
-    problems += [Problem(file, "no mask", "no labelme file names it") for file in pictures]
-    items, more, remarks = assign_splits(items, options)
-    remarks += [*classes.remarks, "overlapping shapes: later ones in the file lie on top"]
-
-    def read(item: Item) -> Reading:
-        return _paint(item, classes, rename)
-
-    return Source(classes.labels, tuple(items), (*problems, *more), read, tuple(remarks))
+    return shapes_source(found, options, pictures.all)
 
 
-def _load(file: Path) -> Json | None:
-    """The content of a labelme file; None for other JSON."""
-    content = json.loads(file.read_text(encoding="utf-8-sig"))
-    return content if isinstance(content, dict) and isinstance(content.get("shapes"), list) else None
-
-
-def _open(file: Path, source: Path) -> tuple[Item, list[str]] | Problem:
+def _open(file: Path, source: Path, pictures: Pictures) -> tuple[Drawing, list[str]] | Problem:
     try:
-        content = _load(file)
-    except (OSError, ValueError) as error:
-        return Problem(file, "unreadable mask", f"cannot be read as JSON ({error})")
-    if content is None:
+        content = read_json(file)
+    except SegNextError as error:
+        return Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: "))
+    shapes = content.get("shapes") if isinstance(content, dict) else None
+    if not isinstance(shapes, list):
         return Problem(file, "other files", "not a labelme file: it has no list of shapes", expected=True)
-    if not all(isinstance(shape, dict) for shape in content["shapes"]):
+    if not all(isinstance(shape, dict) and isinstance(shape.get("label"), str) for shape in shapes):
         return Problem(file, "unreadable mask", "its list of shapes holds something else")
-    named = str(content.get("imagePath") or "").replace("\\", "/")
-    beside = [file.with_suffix(suffix) for suffix in sorted(SUFFIXES)]
-    image = next((path for path in [file.parent / named, *beside] if path.is_file()), None)
-    labels = [str(shape.get("label")) for shape in content["shapes"]]
+    named = content.get("imagePath") or ""
     name = file.relative_to(source).with_suffix("").as_posix()
-    if image is not None:
-        return Item(name, image, file), labels
-    if content.get("imageData"):
-        return Item(name, file.with_suffix(Path(named).suffix or ".png"), file, embedded=_embedded(file)), labels
-    return Problem(file, "no picture", f"its picture '{named}' is not there, and the file does not hold it")
-
-
-def _embedded(file: Path) -> Callable[[], bytes]:
-    """The picture inside a labelme file, decoded when it is asked for."""
-
-    def read() -> bytes:
-        try:
-            return base64.b64decode((_load(file) or {})["imageData"])
-        except (KeyError, TypeError, binascii.Error) as error:
-            raise PairError("unreadable picture", f"{file}: the picture in it cannot be decoded ({error})") from error
-
-    return read
-
-
-def _paint(item: Item, classes: Classes, rename: Callable[[object], str]) -> Reading:
-    content = _load(item.mask) or {}
-    height, width = content.get("imageHeight"), content.get("imageWidth")
-    if not height or not width:
-        shape = picture_shape(item.embedded() if item.embedded else item.image)
-        height, width = shape.height, shape.width
-    canvas = Image.new("L", (int(width), int(height)), classes.background)
-    draw = ImageDraw.Draw(canvas)
-    notes: dict[str, int] = {}
-    for number, shape in enumerate(content["shapes"]):
-        name = rename(shape.get("label"))
-        try:
-            note = _draw(canvas, draw, shape, classes.label_of[name])
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise PairError("bad shape", f"{item.mask}: shape {number} cannot be drawn ({error})") from error
-        if not note and name != IGNORED and classes.label_of[name] == classes.labels.ignore:
-            note = f"shapes of '{name}', which no class claims, ignored"
-        if note:
-            notes[note] = 1 + notes.get(note, 0)
-    return Reading(np.array(canvas), notes)
-
-
-def _draw(canvas: Image.Image, draw: Draw, shape: Json, label: int) -> str:
-    """Paint a shape as labelme's own converter does, outline included; what was left out, or ""."""
-    kind = shape.get("shape_type") or "polygon"
-    points = [(float(x), float(y)) for x, y in shape["points"]]
-    if kind == "polygon" and len(points) >= 3:
-        draw.polygon(points, fill=label, outline=label)
-    elif kind == "rectangle" and len(points) == 2:
-        (left, top), (right, bottom) = points
-        draw.rectangle((min(left, right), min(top, bottom), max(left, right), max(top, bottom)), label, label)
-    elif kind == "circle" and len(points) == 2:
-        (x, y), (edge_x, edge_y) = points
-        radius = float(np.hypot(edge_x - x, edge_y - y))
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), label, label)
-    elif kind == "mask":
-        stamp = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))).convert("L")) > 0
-        canvas.paste(label, (round(points[0][0]), round(points[0][1])), Image.fromarray(stamp))
+    beside = [path for end in sorted(SUFFIXES) if (path := file.with_suffix(end)).is_file()]
+    images = pictures.find(named, file) or beside[:1]
+    size = (content.get("imageHeight"), content.get("imageWidth"))
+    if len(images) == 1:
+        item = Item(name, images[0], file)
+    elif content.get("imageData"):
+        suffix = Path(str(named)[-20:]).suffix.lower()
+        picture = file.with_suffix(suffix if suffix in SUFFIXES else ".png")
+        item = Item(name, picture, file, embedded=partial(_embedded, file))
     else:
-        return f"shapes of kind '{kind}' without an area left out"
-    return ""
+        what = "there are several of this name" if images else "is not there, and the file does not hold it"
+        return Problem(file, "no picture", f"its picture {shown(named)} {what}")
+    return Drawing(item, lambda height, width: _shapes(file), size), [shape["label"] for shape in shapes]
+
+
+def _embedded(file: Path) -> bytes:
+    """The picture inside a labelme file."""
+    try:
+        return base64.b64decode(read_json(file)["imageData"])
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise PairError("unreadable picture", f"{file}: the picture in it cannot be decoded ({error})") from error
+
+
+def _shapes(file: Path) -> Iterator[Shape]:
+    for shape in read_json(file)["shapes"]:
+        kind, name = shape.get("shape_type") or "polygon", shape["label"]
+        paint, least, most = _PAINTERS.get(kind if isinstance(kind, str) else "", (None, 0, 0))
+        count = len(shape["points"]) if isinstance(shape.get("points"), list) else least
+        if paint is None or not least <= count <= most:
+            yield Shape(name, note=f"shapes of kind {shown(kind)} without an area left out")
+        else:
+            yield Shape(BACKGROUND if name.strip() == NO_CLASS else name, partial(paint, shape))
+
+
+def _polygon(shape: Json, canvas: Canvas, label: int) -> None:
+    canvas.polygon(points_of(shape["points"]), label)
+
+
+def _rectangle(shape: Json, canvas: Canvas, label: int) -> None:
+    canvas.rectangle(points_of(shape["points"])[:2], label)
+
+
+def _circle(shape: Json, canvas: Canvas, label: int) -> None:
+    center, edge = points_of(shape["points"])[:2]
+    radius = float(np.hypot(*(edge - center)))
+    canvas.ellipse(center.tolist(), (radius, radius), label)
+
+
+def _mask(shape: Json, canvas: Canvas, label: int) -> None:
+    left, top = points_of(shape["points"])[0]
+    canvas.stamp(stamp_of(base64.b64decode(shape["mask"]), canvas), left, top, label)
+
+
+def stamp_of(content: bytes, canvas: Canvas) -> Any:
+    """Where a picture in memory, which is no larger than the canvas, is not black."""
+    with open_picture(content, "its mask") as picture:
+        if picture.width > canvas.image.width or picture.height > canvas.image.height:
+            raise ValueError(f"its mask of {picture.width} x {picture.height} is larger than the picture")
+        alpha = "A" in picture.getbands()
+        return np.asarray(picture.getchannel("A") if alpha else picture.convert("L")) > 0
+
+
+# Of each kind its painter, and the least and the largest number of its points.
+_PAINTERS: dict[str, tuple[Callable[[Json, Canvas, int], None], float, float]] = {
+    "polygon": (_polygon, 3, np.inf),
+    "rectangle": (_rectangle, 2, 2),
+    "circle": (_circle, 2, 2),
+    "mask": (_mask, 0, np.inf),
+}

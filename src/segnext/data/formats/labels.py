@@ -53,7 +53,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
         raise SegNextError(f"--invert exchanges two classes, but there are {len(labels)}; use --map to exchange labels")
     plain = LabelReader(labels, table(options, labels.ignore), options.others == "ignore", values)
 
-    def read(item: Item) -> Reading:
+    def read(item: Item, _: object) -> Reading:
         return _changed(plain(item), item in shifted, item in inverted)
 
     return Source(labels, tuple(items), (*problems, *more), read, tuple(remarks))
@@ -74,7 +74,7 @@ class LabelReader:
     def __init__(self, labels: Labels, table: Table, ignore_others: bool = False, values: Values = read_values) -> None:
         self.labels, self.table, self.ignore_others, self.values = labels, table, ignore_others, values
 
-    def __call__(self, item: Item) -> Reading:
+    def __call__(self, item: Item, _: object = None) -> Reading:
         """Labels of a mask.
 
         Raises:

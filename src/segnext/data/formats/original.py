@@ -31,7 +31,7 @@ def open_source(kind: str, options: Options, watch: Watch = quiet) -> Source:
             items.append(Item(_name(image.relative_to(options.source)), image, pair.mask, split))
     items, more, remarks = assign_splits(sorted(items, key=lambda item: item.name), options)
 
-    def read(item: Item) -> Reading:
+    def read(item: Item, _: object) -> Reading:
         return Reading(pair_of[item.image][1].read_mask(data.labels))
 
     return Source(data.labels, tuple(items), (*problems, *more), read, tuple(remarks))

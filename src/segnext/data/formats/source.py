@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segnext.data.formats.rotation import Extent
 from segnext.data.masks import Mask
 from segnext.labels import Labels
 
@@ -37,6 +38,7 @@ class Item:
         image: the picture's file.
         mask: the mask, or the file with its annotations.
         split: its split in the source, "" when there is none.
+        more: further masks of the picture.
         embedded: gives the picture's bytes where the annotations hold them; `image` then only names it.
     """
 
@@ -44,12 +46,16 @@ class Item:
     image: Path
     mask: Path
     split: str = ""
+    more: tuple[Path, ...] = ()
     embedded: Callable[[], bytes] | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A mask in the labels of the data set, and notes: what was done to it, and to how many pixels or shapes."""
+    """A mask in the labels of the data set, and notes: what was done to it, and to how many pixels or shapes.
+
+    The mask is H x W; of multi-label classes x H x W, of 0 and 1.
+    """
 
     mask: Mask
     notes: dict[str, int] = field(default_factory=dict)
@@ -63,7 +69,8 @@ class Source:
         labels: what the labels of `read`'s masks mean.
         items: the pairs, sorted.
         problems: files that belong to no pair.
-        read: labels of a pair; raises SegNextError, best `PairError`. Called from several threads.
+        read: labels of a pair whose picture has that extent; raises SegNextError, best `PairError`. Called from several
+            threads.
         remarks: sentences that people should read.
         settings: what decides, beside options and labels, what the pairs become; JSON.
     """
@@ -71,6 +78,6 @@ class Source:
     labels: Labels
     items: tuple[Item, ...]
     problems: tuple[Problem, ...]
-    read: Callable[[Item], Reading]
+    read: Callable[[Item, Extent], Reading]
     remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from segnext.inference.engines.engine import Batch, Logits, PerProcess
 
 OPSET = 18
 INPUT = "picture"
-LARGEST = 2048  # height and width that the export reasons with, in units of 32 pixels; not a limit when running
+LARGEST = 2048  # height and width that the export reasons with, in units of the last stride; not a limit when running
 
 
 class OnnxRuntimeEngine(PerProcess):
@@ -45,6 +45,7 @@ def _export(weights: Weights, file: Path) -> None:
 
     from segnext.model.fold import fold
 
+    stride = weights.config.strides[-1]
     rows, columns = (torch.export.Dim(name, min=2, max=LARGEST) for name in ("rows", "columns"))
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -54,12 +55,12 @@ def _export(weights: Weights, file: Path) -> None:
             warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
             torch.onnx.export(
                 fold(weights.model()),
-                (torch.zeros(1, 64, 96, weights.config.in_channels),),
+                (torch.zeros(1, 2 * stride, 3 * stride, weights.config.in_channels),),
                 file,
                 input_names=[INPUT],
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=({1: 32 * rows, 2: 32 * columns},),
+                dynamic_shapes=({1: stride * rows, 2: stride * columns},),
                 external_data=False,
                 verbose=False,
             )

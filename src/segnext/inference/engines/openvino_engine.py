@@ -86,7 +86,8 @@ def _export(weights: Weights, file: Path) -> None:
 
     config = weights.config
     network = fold(weights.model())
-    example = torch.zeros(1, 64, 96, config.in_channels)
+    stride = config.strides[-1]
+    example = torch.zeros(1, 2 * stride, 3 * stride, config.in_channels)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
         model = openvino.convert_model(network, example_input=example, input=[1, -1, -1, config.in_channels])

@@ -10,7 +10,7 @@ import torch
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch, Logits, PerProcess
 from segnext.model.fold import fold
-from segnext.model.network import SegNeXt
+from segnext.model.network import Network
 
 
 class Turns(NamedTuple):
@@ -26,7 +26,7 @@ class TorchEngine(PerProcess):
     name = "torch"
     streams = 1
 
-    def __init__(self, model: SegNeXt, device: str, precision: str) -> None:
+    def __init__(self, model: Network, device: str, precision: str) -> None:
         self.device = device
         self.precision = precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
