@@ -28,10 +28,12 @@ from segnext.kernels.average import Look, mean_probabilities, vote
 from segnext.kernels.classify import classify
 from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
+from segnext.words import counted, listed
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
+    from segnext.inference.rasters.lazy import LazyLabels
     from segnext.kernels.average import Look
     from segnext.model.network import Network
 
@@ -91,6 +93,16 @@ class Segmenter:
             use_first()
             self.engine = start(weights, engine, device, precision, streams)
 
+    def __repr__(self) -> str:
+        """The network, its classes, and what runs it, in a line."""
+        bands = self.preprocess.bands
+        takes = "" if bands is None else f" of {', '.join(bands.chosen)}"
+        engine = self.engine
+        return (
+            f"<{type(self).__name__} {self.labels.name}: {counted(len(self.labels), 'class', 'classes')} "
+            f"({listed(self.labels.classes, 4)}){takes}; {engine.name}, {engine.precision}, {engine.device}>"
+        )
+
     @cached_property
     def model(self) -> "Network":
         """The network in its trained form, a torch module with `.encoder` and `.decoder`, float32, on the device.
@@ -125,6 +137,21 @@ class Segmenter:
         if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
             return self._segment(source, _stem(source))
         return self._segment_each(source)
+
+    def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128) -> "LazyLabels":
+        """The labels of a raster of any size, found where they are asked for: `raster("big.tif")[:1000, 2000:3000]`.
+
+        Args:
+            source: a GeoTIFF, JPEG 2000, PNG or JPEG file, or an address that GDAL reads (https://, s3://, ...).
+            tile: side of the tiles that the network sees, a multiple of 32; they fade into each other.
+            overlap: of neighbouring tiles.
+
+        Raises:
+            SegNextError: when it cannot be read, or rasterio is not installed; see `inference.rasters.lazy.LazyLabels`.
+        """
+        from segnext.inference.rasters.lazy import LazyLabels
+
+        return LazyLabels(self, source, self.testing, tile, overlap)
 
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
