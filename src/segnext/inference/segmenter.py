@@ -29,6 +29,7 @@ from segnext.kernels.classify import classify
 from segnext.kernels.enlarge import enlarge
 from segnext.kernels.threads import loading
 from segnext.preprocess import Image, Preprocess, Raster
+from segnext.words import counted, listed
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
@@ -103,6 +104,16 @@ class Segmenter:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
         return partial(type(self), testing=self.testing, **self._options), (self._weights,)
+
+    def __repr__(self) -> str:
+        """The network, its classes, and what runs it, in a line."""
+        bands = self.preprocess.bands
+        takes = "" if bands is None else f" of {', '.join(bands.chosen)}"
+        engine = self.engine
+        return (
+            f"<{type(self).__name__} {self.labels.name}: {counted(len(self.labels), 'class', 'classes')} "
+            f"({listed(self.labels.classes, 4)}){takes}; {engine.name}, {engine.precision}, {engine.device}>"
+        )
 
     @cached_property
     def model(self) -> "Network":
