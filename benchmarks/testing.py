@@ -38,7 +38,7 @@ class Timed(NamedTuple):
 def timed(segmenter: Segmenter, image: Image | Raster, testing: Testing) -> Iterator[Timed]:
     """All looks that a way of testing asks for."""
     scales = [scale for scale in testing.scales for _ in range(1 + testing.flip)]
-    looks = look(segmenter.engine, image, segmenter.preprocess, testing)
+    looks = look(segmenter.engine, image, segmenter.preprocess, testing, segmenter.config)
     for scale in scales:
         started = time.process_time()
         yield Timed(scale, next(looks), time.process_time() - started)

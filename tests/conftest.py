@@ -15,7 +15,7 @@ from segnext.cli import main
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Image, Preprocess
 from segnext.training.segmentation import Segmentation
 

@@ -66,7 +66,7 @@ def headers(folder: Path) -> Tried:
     from segnext.checkpoint.weights import Weights, load_weights, save_weights
     from segnext.labels import Labels
     from segnext.model.config import ModelConfig
-    from segnext.model.network import build
+    from segnext.model.families import build
     from segnext.preprocess import Preprocess
 
     config = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2)

@@ -15,7 +15,7 @@ from segnext.checkpoint.weights import FORMAT, Weights, load_weights, save_weigh
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Bands, Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=2)

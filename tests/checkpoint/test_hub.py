@@ -26,7 +26,7 @@ from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))

@@ -17,7 +17,7 @@ from segnext.checkpoint.weights import Weights, load_weights, save_encoder, save
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 pytest_plugins = ["official_files"]

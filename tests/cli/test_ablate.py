@@ -1,5 +1,6 @@
 """`segnext ablate`: tiny networks, a few steps."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from scenes import write_scenes
 
 from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
+from segnext.compare import contest as module
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.training.ablation import run as module
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 Capture = pytest.CaptureFixture[str]
@@ -36,7 +37,7 @@ def test_a_table_is_trained_broken_off_and_completed(
     def fail_on_mlp(config: TrainConfig, *, resume: bool = False) -> Path:
         if config.architecture.decoder == "mlp":
             raise SegNextError("the loss is nan at step 1")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", fail_on_mlp)
     assert main(command) == 1
@@ -48,7 +49,7 @@ def test_a_table_is_trained_broken_off_and_completed(
 
     def spy(config: TrainConfig, *, resume: bool = False) -> Path:
         trained.append(f"{Path(config.out).parent.name} {resume}")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", spy)
     (out / "strip-7/seed-0/last.safetensors").unlink()  # as if it had been killed before its end
@@ -60,7 +61,7 @@ def test_a_table_is_trained_broken_off_and_completed(
     assert [line["row"] for line in content["groups"]["decoder"]] == ["mlp", "full"]
     strip, full = content["groups"]["msca"]
     weights = load_weights(out / "strip-7/seed-0/last.safetensors")
-    assert weights.config.strips == (7,)
+    assert dataclasses.asdict(weights.config)["strips"] == (7,)
     assert strip["miou"] == pytest.approx(weights.provenance.to_dict()["metrics"]["miou"])
     assert strip["gain"] == pytest.approx(strip["miou"] - full["miou"])
     assert strip["parameters"] < full["parameters"]

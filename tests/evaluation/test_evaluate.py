@@ -14,7 +14,7 @@ from segnext.evaluation.evaluate import evaluate, predictor, require_same_classe
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Bands, Preprocess, Raster
 from segnext.preprocess import Image as Picture
 

@@ -15,7 +15,7 @@ from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)

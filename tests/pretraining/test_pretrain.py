@@ -17,7 +17,7 @@ from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.start import start_encoder
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import create_model
+from segnext.model.families import create_model
 from segnext.pretraining.classification import Classification, lr_factor, pretrain, total_steps
 from segnext.pretraining.config import CosineSchedule, PictureAugment, PretrainConfig
 from segnext.training.config import Optimizer

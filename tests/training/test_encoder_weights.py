@@ -13,7 +13,7 @@ from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model.config import preset
-from segnext.model.network import build, create_model
+from segnext.model.families import build, create_model
 from segnext.training.config import TrainConfig
 from segnext.training.segmentation import Segmentation
 from segnext.training.start_weights import start_weights

@@ -6,7 +6,8 @@ from torch import nn
 
 from segnext.checkpoint.names import to_official
 from segnext.model.config import ModelConfig
-from segnext.model.network import SegNeXt, build, create_model
+from segnext.model.families import build, create_model
+from segnext.model.network import Network
 from segnext.training.config import Optimizer, Schedule
 from segnext.training.optim import Average, build_optimizer, decays, encoder_factors, lr_factor
 from segnext.training.segmentation import freeze
@@ -15,7 +16,7 @@ TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, e
 
 
 @pytest.fixture(scope="module")
-def model() -> SegNeXt:
+def model() -> Network:
     return build(TINY)
 
 
@@ -42,14 +43,14 @@ def test_a_run_shorter_than_its_warm_up() -> None:
     assert factors[:4] == pytest.approx([0.0, 0.95 * 0.5, 0.9, 0.85])
 
 
-def test_every_parameter_is_in_one_group(model: SegNeXt) -> None:
+def test_every_parameter_is_in_one_group(model: Network) -> None:
     optimizer = build_optimizer(model, Optimizer())
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {id(p) for p in model.parameters()}
 
 
-def test_only_convolution_weights_decay(model: SegNeXt) -> None:
+def test_only_convolution_weights_decay(model: Network) -> None:
     optimizer = build_optimizer(model, Optimizer(weight_decay=0.05))
     decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     convolutions = {id(m.weight) for m in model.modules() if isinstance(m, nn.Conv2d)}
@@ -73,7 +74,7 @@ def test_what_the_released_code_decays() -> None:
     assert (different, len(theirs)) == (212, 457)
 
 
-def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
+def test_the_head_has_its_own_rate(model: Network) -> None:
     options = Optimizer(lr=2e-3, head_lr_factor=10.0, betas=(0.8, 0.9))
     optimizer = build_optimizer(model, options)
     rates = {id(p): group["base_lr"] for group in optimizer.param_groups for p in group["params"]}
@@ -82,7 +83,7 @@ def test_the_head_has_its_own_rate(model: SegNeXt) -> None:
     assert {group["betas"] for group in optimizer.param_groups} == {(0.8, 0.9)}
 
 
-def test_layer_decay_by_hand(model: SegNeXt) -> None:
+def test_layer_decay_by_hand(model: Network) -> None:
     factors = {id(p): f for f, module in encoder_factors(model.encoder, 0.5) for p in module.parameters()}
     encoder = dict(model.encoder.named_parameters())
     assert factors.keys() == {id(p) for p in encoder.values()}
@@ -130,7 +131,7 @@ def test_the_average_by_hand() -> None:
     assert norm.weight.item() == 2.0
 
 
-def test_without_decay_the_average_is_the_model(model: SegNeXt) -> None:
+def test_without_decay_the_average_is_the_model(model: Network) -> None:
     average = Average(model, 0.0)
     other = build(TINY)
     for step in (0, 50):
@@ -138,7 +139,7 @@ def test_without_decay_the_average_is_the_model(model: SegNeXt) -> None:
         assert all(torch.equal(average.state[name], tensor) for name, tensor in other.state_dict().items())
 
 
-def test_the_average_does_not_share_memory(model: SegNeXt) -> None:
+def test_the_average_does_not_share_memory(model: Network) -> None:
     average = Average(model, 0.9)
     for name, tensor in model.state_dict().items():
         assert average.state[name].data_ptr() != tensor.data_ptr()

@@ -8,7 +8,7 @@ import torch
 
 from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.training.config import Optimizer
 from segnext.training.optim import Average, build_optimizer
 from segnext.training.state import State, read_state

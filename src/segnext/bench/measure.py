@@ -64,20 +64,26 @@ def measure(ways: Sequence[Way], task: Task, rounds: int, progress: Progress) ->
             workers.append(stack.enter_context(_ready(way, task)))
         probe = stack.enter_context(Worker("limits", partial(Probe, precisions)))
         progress("preparing", len(ways), len(ways))
-        times: list[list[dict[str, float]]] = [[] for _ in range(len(ways) + 1)]
-        for number in range(WARM_UP + rounds):
-            for results, worker in zip(times, [*workers, probe], strict=True):
-                time.sleep(PAUSE)
-                results.append(worker.call("round"))
-            progress("measuring", number + 1, WARM_UP + rounds)
+        times = take_turns([*workers, probe], rounds, progress)
         masks = [worker.call("mask") for worker in workers]
         measured = []
         for number, (way, worker) in enumerate(zip(ways, workers, strict=True)):
             plain = next(mask for other, mask in zip(ways, masks, strict=True) if other.network == way.network)
             agreement = float(np.mean(masks[number] == plain))
-            measured.append(Measured(way, times[number][WARM_UP:], worker.peak_rss(), agreement))
-    limits = times[-1][WARM_UP:]
+            measured.append(Measured(way, times[number], worker.peak_rss(), agreement))
+    limits = times[-1]
     return measured, Limits.of({name: min(found[name] for found in limits) for name in limits[0]})
+
+
+def take_turns(workers: Sequence[Worker], rounds: int, progress: Progress) -> list[list[dict[str, float]]]:
+    """What `round` gives in every process, in every round that counts; the processes take turns."""
+    times: list[list[dict[str, float]]] = [[] for _ in workers]
+    for number in range(WARM_UP + rounds):
+        for results, worker in zip(times, workers, strict=True):
+            time.sleep(PAUSE)
+            results.append(worker.call("round"))
+        progress("measuring", number + 1, WARM_UP + rounds)
+    return [results[WARM_UP:] for results in times]
 
 
 def _ready(way: Way, task: Task) -> Worker:

@@ -18,6 +18,7 @@ from segnext.preprocess import Preprocess
 if TYPE_CHECKING:  # the network in OpenVINO with our labels needs neither package
     from torch import nn
 
+STRIDE = 32  # of the last stage
 WIDTHS = {"segformer_b0": [32, 64, 160, 256], "segformer_b1": [64, 128, 320, 512]}  # table 6 of the paper
 
 
@@ -30,7 +31,7 @@ def plain_peer(name: str, classes: int) -> Pipeline:
     model = _model(name, classes)
 
     def preprocess(image: Any) -> tuple[Any, Covered]:
-        x, covered = network_input(image, Preprocess())
+        x, covered = network_input(image, Preprocess(), STRIDE)
         return to_nchw(x), covered
 
     return Pipeline(preprocess, torch.inference_mode()(lambda x: model(x).logits), _own_labels())
@@ -51,7 +52,7 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
 
     file = folder / f"{name}.{'own' if own else 'ours'}.xml"
     if not file.exists():
-        x, _ = network_input(read_image(picture), Preprocess())
+        x, _ = network_input(read_image(picture), Preprocess(), STRIDE)
         _export(_model(name, classes), x.shape, file, last=not own)
     request = compiled(file, precision).create_infer_request()
 
@@ -59,7 +60,9 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
         logits = request.infer([x], share_inputs=True)[0]
         return logits if own else logits[0]
 
-    return Pipeline(lambda image: network_input(image, Preprocess()), network, _own_labels() if own else our_labels)
+    return Pipeline(
+        lambda image: network_input(image, Preprocess(), STRIDE), network, _own_labels() if own else our_labels
+    )
 
 
 def _model(name: str, classes: int) -> "nn.Module":

@@ -24,7 +24,7 @@ def plain(file: Path) -> Pipeline:
     model = weights.model()
 
     def preprocess(image: Image) -> tuple[Tensor, Covered]:
-        x, covered = network_input(image, weights.preprocess)
+        x, covered = network_input(image, weights.preprocess, weights.config.strides[-1])
         return to_nchw(x), covered
 
     return Pipeline(preprocess, torch.inference_mode()(lambda x: model.decoder(model.encoder(x))), _labels)

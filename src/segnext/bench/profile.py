@@ -36,7 +36,7 @@ class Profile:
         task.use_cache()
         weights = load_weights(task.weights)
         self.request = compiled(exported(weights), precision, PERF_COUNT="YES").create_infer_request()
-        self.x, _ = network_input(read_image(task.picture), weights.preprocess)
+        self.x, _ = network_input(read_image(task.picture), weights.preprocess, weights.config.strides[-1])
 
     def kinds(self) -> dict[str, float]:
         """Seconds by kind of operation, the mean of some runs."""

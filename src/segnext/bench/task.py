@@ -7,6 +7,7 @@ from pathlib import Path
 from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
+from segnext.preprocess import Preprocess, padding
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Task:
 
     def input_size(self) -> tuple[int, int]:
         """Height and width of the network's input."""
-        preprocess = load_weights(self.weights).preprocess
-        height, width = preprocess.size(*self.size())
-        bottom, right = preprocess.padding(height, width)
+        weights = load_weights(self.weights)
+        height, width = weights.preprocess.size(*self.size())
+        bottom, right = padding(height, width, weights.config.strides[-1])
         return height + bottom, width + right
 
 
@@ -68,8 +69,7 @@ def with_random_weights(model: str, classes: int, picture: Path, folder: Path) -
 
     from segnext.data.known import labels_for_count
     from segnext.model.config import preset
-    from segnext.model.network import build
-    from segnext.preprocess import Preprocess
+    from segnext.model.families import build
 
     config = preset(model, num_classes=classes)
     with torch.random.fork_rng(devices=[]):

@@ -10,9 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from segnext.bench.limits import DTYPES, Limits
-from segnext.model.config import ModelConfig
+from segnext.model.config import NetworkConfig
+from segnext.model.families import build
 from segnext.model.fold import fold
-from segnext.model.network import build
 
 KINDS = {
     "convolution": "",  # told apart by groups and kernel
@@ -52,7 +52,7 @@ class Operation:
         return max(self.multiply_adds / peak, self.bytes / limits.copy_speed(self.bytes))
 
 
-def operations(config: ModelConfig, height: int, width: int, precision: str) -> list[Operation]:
+def operations(config: NetworkConfig, height: int, width: int, precision: str) -> list[Operation]:
     """The convolutions, matrix products, norms and resizes of the folded network.
 
     What works element by element (activations, sums, gates) is left out, as a good compiler computes it while the

@@ -4,7 +4,10 @@ from typing import Any
 
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
-from segnext.model.config import PRESETS, ablations
+from segnext.model.composed import ComposedConfig
+from segnext.model.config import ablations, staged_presets
+from segnext.model.families import family_of
+from segnext.model.functions import FunctionConfig
 from segnext.plain import to_yaml
 
 USE = """\
@@ -49,11 +52,15 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
 
 
 def _model(weights: Weights) -> str:
-    config = weights.config
-    for name, known in PRESETS.items():
+    config, family = weights.config, family_of(weights.config)
+    if isinstance(config, ComposedConfig):
+        return f"{config.encoder} under {config.decoder}"
+    if isinstance(config, FunctionConfig):
+        return config.function
+    for name, known in staged_presets().items():
         if (known.channels, known.depths) == (config.channels, config.depths):
-            return f"SegNeXt-{name[-1].upper()}"
-    return "SegNeXt"
+            return f"{family.title}-{name.rpartition('_')[2].upper()}"
+    return family.title
 
 
 def _title(weights: Weights) -> str:
@@ -69,7 +76,7 @@ def _description(weights: Weights) -> str:
     changed = ablations(weights.config)
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
-        f"{_model(weights)} (Guo et al., NeurIPS 2022, arXiv 2209.08575) for semantic segmentation: "
+        f"{_model(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
         f"{len(weights.labels)} classes, {weights.config.in_channels} bands{names}, {parameters:.1f} M parameters."
         f"{unlike} {size}\n"
     )

@@ -27,8 +27,8 @@ from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig, ablations
-from segnext.model.network import build
+from segnext.model.config import ModelConfig, NetworkConfig, ablations
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
@@ -73,7 +73,7 @@ def convert_from_official(
 def _whole(checkpoint: Checkpoint, like: str | None, rank: int | None, origin: Provenance) -> Weights:
     source = checkpoint.path
     ours = _our_header(checkpoint) if like is None else None
-    config, state = from_official(checkpoint.state, str(source), rank or (ours.config.rank if ours else None))
+    config, state = from_official(checkpoint.state, str(source), rank or getattr(ours and ours.config, "rank", None))
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
@@ -94,7 +94,7 @@ def _our_header(checkpoint: Checkpoint) -> Weights | None:
     return parse_header({"format": FORMAT, "segnext": text}, checkpoint.path) if isinstance(text, str) else None
 
 
-def _fits(config: ModelConfig, state: Mapping[str, Tensor]) -> bool:
+def _fits(config: NetworkConfig, state: Mapping[str, Tensor]) -> bool:
     """Whether the tensors are those of a network of this configuration."""
     with torch.device("meta"):
         wanted = build(config).state_dict()
@@ -149,7 +149,9 @@ def convert_to_official(source: Path, target: Path) -> int:
     return len(tensors)
 
 
-def _require_published(config: ModelConfig, source: Path) -> None:
+def _require_published(config: NetworkConfig, source: Path) -> None:
+    if not isinstance(config, ModelConfig):
+        raise SegNextError(f"{source}: the authors' layout holds a SegNeXt alone; keep it as a .safetensors file")
     changed = ablations(config)
     if changed:
         raise SegNextError(

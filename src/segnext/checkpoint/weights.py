@@ -15,17 +15,19 @@ from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import read_metadata, read_tensors, save_tensors
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig, check
+from segnext.model.config import NetworkConfig
+from segnext.model.families import FAMILIES, build, family_name
 from segnext.plain import with_tuples
 from segnext.preprocess import Bands, Preprocess
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from segnext.model.network import SegNeXt
+    from segnext.model.network import Network
 
 FORMAT = "segnext 1"
 ENCODER_FORMAT = "segnext encoder 1"
+USUAL = "segnext"  # family of a header that names none
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,19 @@ class Weights:
         provenance: where they come from.
     """
 
-    config: ModelConfig
+    config: NetworkConfig
     labels: Labels
     preprocess: Preprocess
     state: "Mapping[str, Tensor]"
     provenance: Provenance = field(default_factory=Provenance)
 
-    def model(self) -> "SegNeXt":
+    def model(self) -> "Network":
         """The network with these weights, in evaluation mode, float32.
 
         Raises:
             SegNextError: when the tensors of the file are not those of the network.
         """
         import torch
-
-        from segnext.model.network import build
 
         state = {name: tensor.clone() for name, tensor in self.state.items()}  # of a file, first of all checked
         with torch.device("meta"):  # no random start, which would take time and disturb the caller's random numbers
@@ -79,16 +79,19 @@ class Weights:
 class _Stored(Mapping[str, "Tensor"]):
     """The tensors of the network that `config` describes, in the file `path`."""
 
-    def __init__(self, path: Path, config: ModelConfig) -> None:
+    def __init__(self, path: Path, config: NetworkConfig) -> None:
         self.path = path
         self.config = config
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled without the tensors that were read."""
+        return _Stored, (self.path.absolute(), self.config)
 
     @cached_property
     def _tensors(self) -> "dict[str, Tensor]":
         import torch
 
         from segnext.checkpoint.coverage import compare
-        from segnext.model.network import build
 
         found = read_tensors(self.path)
         try:
@@ -142,7 +145,9 @@ def save_encoder(state: "Mapping[str, Tensor]", provenance: Provenance, path: Pa
 
 def description(weights: Weights) -> dict[str, Any]:
     """Everything but the tensors, as JSON has it."""
-    return {
+    family = family_name(weights.config)
+    named = {} if family == USUAL else {"family": family}
+    return named | {
         "model": dataclasses.asdict(weights.config),
         "labels": weights.labels.to_dict(),
         "preprocess": dataclasses.asdict(weights.preprocess),
@@ -172,10 +177,10 @@ def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
         )
     try:
         content = json.loads(metadata["segnext"])
-        config = ModelConfig(**with_tuples(content["model"]))
+        config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
         preprocess = _preprocess(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
-        check(config)
+        config.check()
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, SegNextError) as error:
         raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
     labels = Labels.from_dict(class_list, str(path))

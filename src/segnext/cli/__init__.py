@@ -24,11 +24,17 @@ COMMANDS = {
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
+    "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
 FAULT = 70  # exit code of a fault of ours, as EX_SOFTWARE of BSD's sysexits
-RUNS = ("train", "pretrain", "ablate")  # their flags are the fields of a dataclass, which they parse themselves
+RUNS = (
+    "train",
+    "pretrain",
+    "ablate",
+    "compare",
+)  # their flags are the fields of a dataclass, which they parse themselves
 
 USAGE = f"""usage: segnext COMMAND ...
 

@@ -12,7 +12,8 @@ from segnext.errors import SegNextError
 from segnext.model.ablations import GROUPS, Row, chosen
 
 if TYPE_CHECKING:
-    from segnext.training.ablation.run import Budget, Outcome
+    from segnext.compare.ablation import Outcome
+    from segnext.compare.contest import Budget
     from segnext.training.config import TrainConfig
 
 DESCRIPTION = """Train the networks of the paper's ablations with one budget, and tabulate them beside the paper.
@@ -28,7 +29,8 @@ def main(arguments: list[str]) -> int:
     if resume:
         raise SegNextError("an ablation is gone on with by giving the same --out; leave out --resume")
 
-    from segnext.training.ablation.run import Budget, ablate  # only now: torch takes a second to import
+    from segnext.compare.ablation import ablate  # only now: torch takes a second to import
+    from segnext.compare.contest import Budget
     from segnext.training.stop import Stopped
 
     budget = Budget(known.seconds, known.seeds)
@@ -69,10 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(outcomes: "Mapping[str, Outcome]", base: "TrainConfig", budget: "Budget") -> None:
+    from segnext.compare.ablation_plot import draw
+    from segnext.compare.ablation_table import markdown, to_dict
     from segnext.files import replacing
     from segnext.plain import write_json
-    from segnext.training.ablation.plot import draw
-    from segnext.training.ablation.table import markdown, to_dict
 
     out = Path(base.out)
     steps = f"{base.iterations:,} steps" if budget.seconds is None else f"{budget.seconds:g} s of training"

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_metadata
     from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights
+    from segnext.model.config import ModelConfig
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
@@ -40,10 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if not isinstance(weights, Weights):
         show(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
-    show(
-        f"{args.target}: {len(weights.state)} tensors, {weights.config.num_classes} classes "
-        f"({weights.labels.name}), rank {weights.config.rank}"
-    )
+    config = weights.config
+    rank = f", rank {config.rank}" if isinstance(config, ModelConfig) else ""
+    print(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
     return 0
 
 

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="kind", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
     add("--split-from", default="auto", metavar="WHERE", help=_SPLIT_HELP)
     add("--exif", default="auto", choices=("auto", "upright", "stored"), help=_EXIF_HELP)
+    add("--resize-masks", default="refuse", choices=("refuse", "nearest"), help=_RESIZE_HELP)
     add("--link", action="store_true", help="hard links to the pictures instead of copies, where the disk has them")
     add(
         "--bands", type=_names, metavar="RED,NIR,...", help="names of the pictures' bands, where they are not 8-bit RGB"
@@ -59,15 +60,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other class names of annotations, as 'Car:car,auto:car'",
     )
     add("--invert", type=_names, metavar="A,B,...", help="exchange the two classes in the masks of these names")
+    add("--merge", choices=("union", "order", "vote", "multi-label"), help=_MERGE_HELP)
     add("--background", metavar="CLASS", help="class of pixels in no shape, or 'ignore' (background)")
 
 
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
 _EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on where their size does not tell (auto: refuse them)"
+_RESIZE_HELP = "masks of the picture's shape but another size: resized by nearest neighbour, or refused (refuse)"
 _CLASSES_HELP = (
     "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
     "or a text file of names (for colors, a name may be repeated for each further colour); or 'derive' to make one of "
     "the masks"
+)
+_MERGE_HELP = (
+    "several masks of a picture: union of all; classes in the order of --names, later ones on top (order where masks "
+    "name classes); vote of people; or multi-label"
 )
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"
 _COLOR_HELP = "ignore this colour; may be repeated"
@@ -89,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> Options:
     """The options given, all of which must mean something for the format."""
-    common = {"source", "split_from", "exif", "link", "bands", "nodata"}
+    common = {"source", "split_from", "exif", "resize_masks", "link", "bands", "nodata"}
     given: dict[str, Any] = {key: value for key, value in vars(args).items() if key in Options.__dataclass_fields__}
     for key in given.keys() - common:
         if key not in FORMATS[args.kind].options:

@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--group", metavar="REGEX", help="its first group, found in a picture's stem, names the group")
     group.add_argument(
         "--group-by",
-        choices=("prefix", "folder", "picture"),
+        choices=("copies", "scene", "time", "prefix", "folder", "picture"),
         default="picture",
-        help="prefix: name without its last number; folder: sub-folder; picture: each by itself (default)",
+        help="copies: pictures that are nearly the same; scene: names that begin alike or share a folder, if such "
+        "pictures look alike, and copies; time: taken without a pause of a minute; prefix: name without its last "
+        "number; folder: sub-folder; picture: each by itself (default)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, another division (default: 0)")
     parser.add_argument("--again", action="store_true", help="divide anew what val and test hold already")
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
     from segnext.data.curate import split  # numpy and pillow load slowly
+    from segnext.data.doctor.grouping import grouping_by
 
     with progress("files") as watch:
         if not args.dry_run and (count := split.finish_split(args.folder, watch)) is not None:
@@ -44,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
             return 0
         shares = {name: share for name, share in (("val", args.val), ("test", args.test)) if share is not None}
         simple = {"prefix": split.by_prefix, "folder": split.by_folder, "picture": split.alone}
-        grouping = split.by_regex(args.group) if args.group else simple[args.group_by]
+        if args.group or args.group_by in simple:
+            grouping = split.by_regex(args.group) if args.group else simple[args.group_by]
+        else:
+            grouping = grouping_by(args.group_by, args.folder, watch)
         plan = split.plan_split(args.folder, shares, grouping, seed=args.seed, again=args.again, watch=watch)
         if not args.dry_run:
             split.apply_split(plan, watch)
@@ -93,7 +99,7 @@ def _hint(plan: "Plan") -> None:
     if 1 < len(prefixes) <= len(pictures) / 2:
         show(
             f"every picture was taken by itself, but the names look like {len(prefixes)} sequences or scenes "
-            f"(such as '{min(prefixes)}'); if neighbours look alike, use --group-by prefix, so that none leaks into val"
+            f"(such as '{min(prefixes)}'); --group-by scene looks whether they are, and lets none leak into val"
         )
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from segnext.model.encoders import Encoder
 from segnext.model.hamburger import Decomposition
 from segnext.model.layers import RowRandom
 
@@ -10,7 +11,7 @@ from segnext.model.layers import RowRandom
 class Trainable(nn.Module):
     """An encoder and what stands on it, whose randomness in training is part of a run's state."""
 
-    encoder: nn.Module
+    encoder: Encoder
 
     def random_generators(self) -> list[torch.Generator]:
         """The generators from which training draws bases; their states are part of a run's state."""

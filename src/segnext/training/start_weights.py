@@ -7,11 +7,11 @@ from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.start import bands_of, start_encoder, start_network
 from segnext.labels import Labels
-from segnext.model.network import SegNeXt
+from segnext.model.network import Network
 from segnext.training.config import TrainConfig
 
 
-def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
+def start_weights(model: Network, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
     """Load what the recipe says that the network starts from, and print what of it the weights cover.
 
     Args:

@@ -71,17 +71,6 @@ def test_rare_classes_of_two_names_are_told_once(folder: Folder) -> None:
     assert "rare-classes" not in folder.found()
 
 
-def test_a_grouping_is_advised_only_where_it_can_be_used(folder: Folder) -> None:
-    folder.classes()
-    for index in range(8):
-        folder.pair(f"p{index}")
-    assert folder.found()["no-val-split"].commands[0].endswith("--val 0.2")
-    for name in "abc":
-        for index in range(8):
-            folder.pair(f"{name}_{index}")
-    assert folder.found()["no-val-split"].commands[0].endswith("--val 0.2 --group-by prefix")
-
-
 def test_inverted_masks_are_mended(folder: Folder, tmp_path: Path) -> None:
     for index in range(10):
         folder.save(f"images/{index}.png", folder.picture(64, 64))

@@ -2,9 +2,8 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from segnext.data.curate.split import by_prefix
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import (
     Encoding,
@@ -41,6 +40,10 @@ def import_command(case: Case, source: str = "labels", *options: str) -> str:
         options = (*options, f"--{name}", where) if where is not None and name in known else options
     if names := case.band_names():
         options = (*options, "--bands", ",".join(names))
+    if not case.sampled and case.unclear and "--exif" not in options and case.turned and case.turned.drawn_on:
+        options = (*options, "--exif", case.turned.drawn_on)
+    if case.resized():
+        options = (*options, "--resize-masks", "nearest")
     return command("import", survey.root, "DEST", "--from", source, *options)
 
 
@@ -51,6 +54,8 @@ def full_import(case: Case, found: Encoding) -> str:
         return "exchange the names of the pictures' and the masks' folders, and check again"
     if survey.pairing.several and "objects" in FORMATS:
         return import_command(case, "objects")
+    if public := public_layout(survey):
+        return import_command(case, public)
     if found.kind == "binary":
         names = ("--names", ",".join(labels.classes)) if labels and len(labels) == 2 else ()
         return import_command(case, "binary", *names)
@@ -70,8 +75,7 @@ def full_import(case: Case, found: Encoding) -> str:
         others = ("--others", "ignore") if is_blurred(found) else ()
         return import_command(case, "labels", *mapping_option(levels), *others)
     listed = class_list(case, found.solid)
-    public = None if listed else public_layout(survey)
-    return import_command(case, public or "labels", *listed, *(() if public else from_one(case, found)))
+    return import_command(case, "labels", *listed, *from_one(case, found))
 
 
 def from_one(case: Case, found: Encoding) -> tuple[str, ...]:
@@ -112,6 +116,8 @@ def public_layout(survey: Survey) -> str | None:
         return "cityscapes"
     if "SegmentationClass" in folders and "JPEGImages" in images:
         return "voc"
+    if "semantic" in folders and {"training", "image_2"} <= images:
+        return "kitti"
     if {"annotations", "training"} <= folders and {"images", "training"} <= images:
         return "ade20k"
     return None
@@ -123,16 +129,17 @@ def init_command(case: Case, fitting: Sequence[str]) -> str:
 
 
 def split_command(case: Case, shares: str, again: bool = False) -> str:
-    """`segnext data split` that keeps pictures together which belong together."""
-    words = ["split", case.survey.root, *shares.split(), *grouping(case), *(("--again",) if again else ())]
-    return command(*words)
+    """`segnext data split` that keeps pictures together which belong together, as far as that is measured."""
+    kind = scene_kind(case)
+    grouping = ("--group-by", kind) if kind else ()
+    return command("split", case.survey.root, *shares.split(), *grouping, *(("--again",) if again else ()))
 
 
-def grouping(case: Case) -> tuple[str, ...]:
-    """The option of `segnext data split` for pictures whose names look like frames or tiles, where it can be used."""
-    pictures = [PurePosixPath(*item.image.parts[1:]) for item, _ in case.pairs()]
-    groups = {by_prefix(picture) for picture in pictures}
-    return ("--group-by", "prefix") if 2 < len(groups) <= len(pictures) / 2 else ()
+def scene_kind(case: Case) -> str | None:
+    """What `--group-by` must say so that no scene and no copy is divided; None where there are none."""
+    if case.sampled:
+        return None
+    return "scene" if case.scenes else "copies" if case.exact or case.near else None
 
 
 def likely_set(colors: Iterable[int]) -> str | None:

@@ -5,16 +5,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from segnext.data.curate.split import Grouping
+from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
 from segnext.data.doctor.planes import read_planes_record
 from segnext.data.doctor.raster import read_raster_record
 from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
+from segnext.data.doctor.scenes import scene_rule
 from segnext.data.doctor.survey import Item, Survey
+from segnext.data.doctor.turned import Turned, measure_turned
+from segnext.data.formats.report import imported_names, name_in
+from segnext.data.formats.rotation import is_alike
 from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
 
 MAX_THREADS = 16
+MEASURED = 24  # pictures on which it is measured how masks lie
 Pair = tuple[Item, Record]
 
 
@@ -51,7 +59,48 @@ class Case:
         counts = Counter(record.image.bands for record in self.records if record.image.multiband)
         if not counts or self.survey.bands is not None:
             return []
-        return [f"band{number}" for number in range(1, counts.most_common(1)[0][0] + 1)]
+        number = counts.most_common(1)[0][0]
+        usual = {2: ["grey", "other"], 4: ["red", "green", "blue", "nir"]}
+        return usual.get(number) or [f"band{place}" for place in range(1, number + 1)]
+
+    @cached_property
+    def exact(self) -> list[Copy]:
+        """Pictures with equal pixels."""
+        return exact_copies(self.records)
+
+    @cached_property
+    def near(self) -> list[Copy]:
+        """Pictures that are nearly the same."""
+        return near_copies(self.records)
+
+    @cached_property
+    def scenes(self) -> Grouping | None:
+        """The rule for names by which pictures look alike, if there is one."""
+        return scene_rule(self.survey.pictures(), self.records)
+
+    @cached_property
+    def unclear(self) -> list[Pair]:
+        """Pairs whose picture EXIF turns or mirrors without another size, but for those that an import settled."""
+        settled = imported_names(self.survey.root)
+        pairs = [(i, r) for i, r in self.pairs() if r.image.orientation > 1 and r.image.size == r.image.upright]
+        return [(item, record) for item, record in pairs if name_in(item.image) not in settled]
+
+    @cached_property
+    def turned(self) -> Turned | None:
+        """How the masks of the unclear pairs lie, as measured on some of them."""
+        root, step = self.survey.root, max(1, len(self.unclear) // MEASURED)
+        some = self.unclear[::step][:MEASURED]
+        return measure_turned([(root / i.image, root / i.mask, r.image.orientation) for i, r in some])
+
+    def resized(self) -> list[Pair]:
+        """Pairs of which one was resized: the mask has the picture's shape, upright or as stored, but another size."""
+        found = []
+        for item, record in self.pairs():
+            image, mask = record.image, record.mask
+            unlike = image.size[0] and mask.size[0] and mask.size not in (image.upright, image.size)
+            if unlike and (is_alike(mask.size, image.upright) or is_alike(mask.size, image.size)):
+                found.append((item, record))
+        return found
 
     def pairs(self) -> Iterator[Pair]:
         """Every pair with its record."""

@@ -7,9 +7,9 @@ from math import sqrt
 from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, Pair, named
 from segnext.data.doctor.encoding import Encoding
-from segnext.data.doctor.findings import Finding, found
+from segnext.data.doctor.findings import Finding, Severity, found
 from segnext.data.doctor.records import Image, Record
-from segnext.data.formats.report import imported_names, name_in
+from segnext.data.formats.rotation import is_alike
 from segnext.preprocess import Bands
 from segnext.words import counted, listed, share
 
@@ -45,11 +45,17 @@ def _sizes_differ(case: Case, encoding: Encoding) -> Iterator[Finding]:
     if not pairs:
         return
     causes = Counter(_cause(record) for _, record in pairs)
+    resized = case.resized()
     swapped = ", of ".join(_swapped(pairs)[:4])
     why = ", and only you can tell whether the mask was resized or belongs to another picture"
     if swapped:
         why += f"; the masks of {swapped} fit each other's pictures: their names may be exchanged"
-    fix = "export these masks again at the picture's size, resize them by nearest neighbour, or remove the pairs"
+    why += _which(resized)
+    fix = "export these masks again at the picture's size, or remove the pairs"
+    if resized:
+        rest = "" if len(resized) == len(pairs) else " (it names those of another shape, which stay out)"
+        fix = f"export these masks again at the picture's size, or let the import resize them{rest}:"
+        fix += f"\n{full_import(case, encoding)}"
     yield found(
         "sizes-differ",
         [named(i.image, f"{_by(r.image.upright)}, mask {_by(r.mask.size)}") for i, r in pairs],
@@ -72,10 +78,21 @@ def _cause(record: Record) -> str:
         return "turned by 90 degrees"
     if max(abs(mask_width - width), abs(mask_height - height)) <= 2:
         return "off by a pixel or two"
-    across, down = mask_width / width, mask_height / height
-    if abs(across / down - 1) < 0.02:
-        return "resized" if max(across, down) != 1 else "cut"
-    return "of another shape"
+    return "resized" if is_alike(record.mask.size, record.image.upright) else "of another shape"
+
+
+def _which(resized: list[Pair]) -> str:
+    """Which side of the pairs was probably resized: the one of which all have one size, else the smaller one."""
+    if not resized:
+        return ""
+    sides = {"picture": {r.image.upright for _, r in resized}, "mask": {r.mask.size for _, r in resized}}
+    one = [side for side, sizes in sides.items() if len(sizes) == 1]
+    smaller = sum(r.mask.size[0] < r.image.upright[0] for _, r in resized)
+    side = one[0] if len(one) == 1 else "mask" if 2 * smaller > len(resized) else "picture"
+    scales = sorted(r.mask.size[0] / r.image.upright[0] for _, r in resized)
+    scale = f"{scales[0]:.2g}" if scales[-1] < 1.02 * scales[0] else f"{scales[0]:.2g} to {scales[-1]:.2g}"
+    told = f"all {side}s have one size" if len(one) == 1 else f"the {side}s are the smaller ones"
+    return f"; masks have {scale} times the pictures' width, and {told}, so the {side}s were probably resized"
 
 
 def _rotated(case: Case, encoding: Encoding) -> Iterator[Finding]:
@@ -83,13 +100,28 @@ def _rotated(case: Case, encoding: Encoding) -> Iterator[Finding]:
     if wrong:
         lines = [named(i.image, f"orientation {r.image.orientation}, mask {_by(r.mask.size)}") for i, r in wrong]
         yield found("exif-rotated", lines, fix=full_import(case, encoding))
-    unclear = [(i, r) for i, r in _good(case) if r.image.orientation > 1 and r.image.size == r.image.upright]
-    if unclear:  # but for what was settled when it was imported
-        settled = imported_names(case.survey.root)
-        unclear = [(item, record) for item, record in unclear if name_in(item.image) not in settled]
-    if unclear:
-        lines = [named(i.image, f"orientation {r.image.orientation}") for i, r in unclear]
-        yield found("exif-unclear", lines, measured="", fix="")
+    if case.unclear and not case.sampled:
+        turned = case.turned
+        yield found(
+            "exif-unclear",
+            [named(i.image, f"orientation {r.image.orientation}") for i, r in case.unclear],
+            severity=Severity.NOTE if turned and turned.drawn_on == "upright" else None,
+            measured=str(turned or "and no border of theirs tells"),
+            fix=_turn(case, encoding),
+        )
+
+
+def _turn(case: Case, encoding: Encoding) -> str:
+    drawn_on = case.turned.drawn_on if case.turned else None
+    if drawn_on == "upright" and case.survey.ready:
+        return "nothing: they lie right"
+    if drawn_on:
+        return f"look at them in the contact sheet (--sheet F.html); if it agrees:\n{full_import(case, encoding)}"
+    command = full_import(case, encoding)
+    return (
+        "look at them in the contact sheet (--sheet F.html); if the masks lie right:\n"
+        f"{command} --exif upright\nelse:\n{command} --exif stored"
+    )
 
 
 def kind_of(image: Image) -> str:
@@ -134,10 +166,10 @@ def _sizes(case: Case) -> Iterator[Finding]:
         yield found("tiny-images", tiny, small=SMALL, share=share(len(tiny), len(sides)))
 
 
-def judge_bands(case: Case) -> Iterator[Finding]:
+def judge_bands(case: Case, encoding: Encoding) -> Iterator[Finding]:
     """Everything about the number of bands and their depth."""
     if case.survey.bands is None:
-        yield from _unnamed(case)
+        yield from _unnamed(case, encoding)
     else:
         yield from _named(case, case.survey.bands)
 
@@ -146,12 +178,12 @@ def _said(image: Image) -> str:
     return f"{counted(image.bands, 'band')} of {image.bits} bits"
 
 
-def _unnamed(case: Case) -> Iterator[Finding]:
+def _unnamed(case: Case, encoding: Encoding) -> Iterator[Finding]:
     pictures = [(item.image, record.image) for item, record in case.pairs()]
     if many := [named(file, _said(image)) for file, image in pictures if image.multiband]:
         names = ", ".join(case.band_names())
-        fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order"
-        yield found("unnamed-bands", many, fix=fix)
+        fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order; or as the import does it:"
+        yield found("unnamed-bands", many, fix=f"{fix}\n{full_import(case, encoding)}")
     if deep := [named(file, _said(image)) for file, image in pictures if image.bits >= 16 and not image.multiband]:
         yield found("deep-images", deep)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segnext.data.doctor.advice import split_command
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
+from segnext.data.doctor.duplicates import Copy
 from segnext.data.doctor.findings import Finding, found
 from segnext.data.doctor.survey import Item
 from segnext.words import counted, listed
@@ -19,14 +19,14 @@ def judge_leakage(case: Case) -> Iterator[Finding]:
     yield from _listed_twice(case)
     if case.sampled:
         return
-    exact, near = exact_copies(case.records), near_copies(case.records)
-    across, inside = _sorted_out(case, exact)
-    near_across, near_inside = _sorted_out(case, near)
+    across, inside = _sorted_out(case, case.exact)
+    near_across, near_inside = _sorted_out(case, case.near)
     yield from _leaks(case, across, "leakage")
     yield from _leaks(case, near_across, "near-leakage")
+    yield from _scenes(case)
     yield from _within(case, inside, "duplicates")
     yield from _within(case, near_inside, "near-duplicates")
-    yield from _contradictions(case, exact)
+    yield from _contradictions(case, case.exact)
 
 
 def _sorted_out(case: Case, copies: list[Copy]) -> tuple[list[Copy], list[Copy]]:
@@ -123,6 +123,20 @@ def _apart(case: Case, *splits: str) -> str:
     shares = " ".join(f"--{split} {max(sizes[split] / total, 0.01):.2g}" for split in new)
     again = split_command(case, shares, again=True)
     return f"{APART}; or divide anew and keep together what belongs together:\n{again}"
+
+
+def _scenes(case: Case) -> Iterator[Finding]:
+    """Scenes and clips that are in several splits, where nothing but the names and looks of pictures tells them."""
+    names = case.survey.splits()
+    if case.scenes is None or not case.survey.ready or not {"train", "val"} <= names.keys():
+        return
+    splits: dict[str, set[str]] = defaultdict(set)
+    for item, picture in zip(case.survey.items, case.survey.pictures(), strict=True):
+        splits[case.scenes(picture)].update(item.splits)
+    torn = sorted(scene for scene, inside in splits.items() if len(inside & {"train", "val"}) > 1)
+    if torn:
+        fix = _apart(case, "train", "val")
+        yield found("scene-leakage", (), len(torn), scenes=listed(torn, 4), total=str(len(splits)), fix=fix)
 
 
 def _within(case: Case, copies: list[Copy], kind: str) -> Iterator[Finding]:

@@ -24,6 +24,27 @@ def points_of(values: Any) -> Points:
     return points
 
 
+def turned(outline: Points, degrees: float, pivot: Points | None = None) -> Points:
+    """An outline, or the rectangle of two corners, turned clockwise about a point, or about its middle."""
+    if len(outline) == 2:
+        (left, top), (right, bottom) = outline.tolist()
+        outline = points_of([[left, top], [right, top], [right, bottom], [left, bottom]])
+    if not degrees:
+        return outline
+    angle = np.radians(degrees)
+    center = (outline.min(0) + outline.max(0)) / 2 if pivot is None else pivot
+    x, y = (outline - center).T
+    return np.asarray(
+        center + np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], 1)
+    )
+
+
+def oval(center: Any, radii: Any) -> Points:
+    """The outline of an ellipse whose axes are those of the picture."""
+    angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+    return np.asarray(points_of(center) + points_of(radii) * np.stack([np.cos(angle), np.sin(angle)], 1))
+
+
 class Canvas:
     """Labels of a picture, painted shape by shape; the last one lies on top.
 
@@ -44,7 +65,7 @@ class Canvas:
         """Fill a polygon, but for its holes."""
         if len(points) < 3:
             raise ValueError(f"{len(points)} points make no polygon")
-        flat = [float(value) for value in cut(points, self.far).ravel()]
+        flat = cut(points, self.far).round(6).ravel().tolist()  # outlines are drawn at whole parts: 5.9999999 is 6
         inner = [hole for hole in holes if len(hole) >= 3]
         if not inner:
             if flat:

@@ -5,6 +5,7 @@ lie on top; of two equally large ones the later in the file does.
 """
 
 import re
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from segnext.data.formats.canvas import Canvas, Points, cut, far_of, points_of, runs_to_mask
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
-from segnext.data.formats.pictures import Pictures, name_for, parts_of, split_in
+from segnext.data.formats.pictures import Pictures
 from segnext.data.formats.shapes import IGNORED, WRONG, Drawing, Found, Json, Shape, shapes_source
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import PairError
@@ -138,7 +139,7 @@ def _add_drawings(found: Found, content: dict[str, list[Json]], file: Path, pict
     known = {drawing.item.image for drawing in found.drawings}
     for entry in content["images"]:
         annotations = of_picture.pop(_key(entry["id"]), [])
-        item = _item(entry, file, pictures)
+        item = pictures.item(entry.get("file_name", ""), file)
         if isinstance(item, Item) and item.image in known:
             item = Problem(item.image, "annotated twice", f"{file}: lists it once more")
         if isinstance(item, Problem):
@@ -155,18 +156,6 @@ def _add_drawings(found: Found, content: dict[str, list[Json]], file: Path, pict
             "add these to it"
         )
         found.problems.append(Problem(file, "annotations without a picture", reason))
-
-
-def _item(entry: Json, file: Path, pictures: Pictures) -> Item | Problem:
-    parts = parts_of(entry.get("file_name", ""))
-    images = pictures.find(entry.get("file_name", ""), file)
-    if not images:
-        return Problem(file, "no picture", f"lists '{'/'.join(parts)[-200:]}', but there is no such picture")
-    if len(images) > 1:
-        number = f"there are {len(images)}: {listed(images)}"
-        return Problem(file, "ambiguous name", f"lists '{'/'.join(parts)[-200:]}', but {number}")
-    split = split_in(file)
-    return Item(name_for(parts, images[0], split), images[0], file, split)
 
 
 def _shapes(
@@ -210,6 +199,12 @@ def _stamp(decode: Callable[[], NDArray[np.bool_]], canvas: Canvas, label: int) 
     canvas.stamp(decode(), 0, 0, label)
 
 
+def _decoded(tools: Any, packed: Any) -> NDArray[np.bool_]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pycocotools' own use of numpy
+        return np.asarray(tools.decode(packed), np.bool_)
+
+
 def _region(shape: Any, height: int, width: int, tools: Any) -> tuple[int, Callable[[], NDArray[np.bool_]]] | None:
     """The area of a segmentation, and what decodes it; None when it has none."""
     if not shape:
@@ -220,7 +215,7 @@ def _region(shape: Any, height: int, width: int, tools: Any) -> tuple[int, Calla
         if not (polygons := [polygon for polygon in polygons if len(polygon) >= 6]):
             return None
         packed = tools.merge(tools.frPyObjects(polygons, height, width))
-        return int(tools.area(packed)), lambda: np.asarray(tools.decode(packed), np.bool_)
+        return int(tools.area(packed)), partial(_decoded, tools, packed)
     if [int(side) for side in shape["size"]] != [height, width]:
         raise ValueError(f"its RLE is for {shown(shape['size'])}")
     counts = shape["counts"]

@@ -8,6 +8,7 @@ from segnext.labels import Color
 
 _FOLDERS = ("images", "masks")
 _CLASSES = ("classes", "like")
+_SHAPES = (*_CLASSES, "background", "others", "rename")
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,28 @@ FORMATS: dict[str, Format] = {
         (*_FOLDERS, *_CLASSES, "ignore_colors", "tolerance", "others"),
     ),
     "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others", "invert")),
+    "objects": Format(
+        "several masks of a picture: of objects, classes or people", (*_FOLDERS, "names", "merge", "background")
+    ),
+    "text": Format(
+        "matrices of labels: text files or numpy's",
+        (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "offset_in", "others", "invert"),
+    ),
     "labels": Format(
         "masks of labels, to be shifted or mapped",
         (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "offset_in", "others", "invert"),
     ),
     "coco": Format(
         "COCO annotations: polygons and RLE (needs segnext[coco])",
-        ("images", *_CLASSES, "background", "others", "rename"),
+        ("images", *_SHAPES),
     ),
-    "labelme": Format("labelme JSON files", (*_CLASSES, "background", "others", "rename")),
+    "labelme": Format("labelme JSON files", _SHAPES),
+    "cvat": Format("CVAT's XML ('CVAT for images')", ("images", *_SHAPES)),
+    "labelstudio": Format("Label Studio's JSON: brushes, polygons, rectangles", ("images", *_SHAPES)),
+    "yolo": Format("YOLO's polygons: images, labels/*.txt, data.yaml", _SHAPES),
+    "supervisely": Format("Supervisely's projects: img, ann/*.json", _SHAPES),
+    "geojson": Format("GeoJSON polygons over georeferenced rasters (needs segnext[raster])", ("images", *_SHAPES)),
+    "via": Format("VGG Image Annotator's JSON", ("images", *_SHAPES)),
     "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
     **{name: Format("the public data set in its original layout") for name in PUBLIC if name != "voc"},
 }
@@ -48,6 +62,7 @@ class Options:
             with lists train.txt, val.txt, ...
         exif: what masks of EXIF-rotated pictures are drawn on where their size does not tell: "upright", "stored", or
             "auto" to refuse them.
+        resize_masks: "nearest" for masks of their picture's shape but another size, "refuse" for none.
         link: hard links to the pictures instead of copies.
         bands: names of the pictures' bands, for dataset.yaml; None for those of `classes`, if any.
         nodata: value in the pictures that stands for "not measured", for dataset.yaml.
@@ -66,12 +81,15 @@ class Options:
         offset_in: names of the masks, with or without folders and suffix, that `offset` is for; () for all.
         background: class of the pixels in no annotation; "ignore" to ignore them.
         rename: name of annotations -> name of their class.
+        merge: what becomes of several masks of a picture: "union" of all, "order" in which classes lie on each other,
+            "vote" of people, "multi-label"; None for "order" where masks name classes, else "union".
         invert: names of masks, with or without folders and suffix, in which the two classes are exchanged.
     """
 
     source: Path
     split_from: str = "auto"
     exif: str = "auto"
+    resize_masks: str = "refuse"
     link: bool = False
     bands: tuple[str, ...] | None = None
     nodata: float | None = None
@@ -89,4 +107,5 @@ class Options:
     offset_in: tuple[str, ...] = ()
     background: str = "background"
     rename: tuple[tuple[str, str], ...] = ()
+    merge: str | None = None
     invert: tuple[str, ...] = ()

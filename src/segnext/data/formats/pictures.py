@@ -6,10 +6,21 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
+from segnext.data.formats.source import Item, Problem
 from segnext.data.formats.splits import split_name
 from segnext.imageio import SUFFIXES
 from segnext.words import listed
+
+
+def annotations_of(options: Options, suffix: str) -> tuple[list[Path], "Pictures"]:
+    """The files of annotations that an import is about, one or those of a folder, and the pictures beside them."""
+    source = options.source
+    files = [source] if source.is_file() else files_of(source)
+    folder = source if source.is_dir() else source.parent
+    pictures = Pictures(folder / options.images if options.images else folder)
+    return [file for file in files if file.suffix.lower() == suffix], pictures
 
 
 class Pictures:
@@ -40,6 +51,18 @@ class Pictures:
             found = beside if len(beside) == 1 else same or found
         return found
 
+    def item(self, name: object, file: Path, split: str | None = None) -> Item | Problem:
+        """The pair of a picture that the annotations `file` list by a name, or why there is none."""
+        found, parts = self.find(name, file), parts_of(name)
+        listed_as = f"lists '{'/'.join(parts)[-200:]}'"
+        if not found:
+            return Problem(file, "no picture", f"{listed_as}, but there is no such picture")
+        if len(found) > 1:
+            return Problem(file, "ambiguous name", f"{listed_as}, but there are {len(found)}: {listed(found)}")
+        split = split_in(file) if split is None else split
+        folders = [part for part in parts[:-1] if part in found[0].parts and not (split and split_name(part) == split)]
+        return Item(PurePosixPath(*folders, found[0].stem).as_posix(), found[0], file, split)
+
     def example(self) -> str:
         """Some names that are there, for a sentence."""
         return listed((f"'{file.name}'" for file in self.all), 3) or "no picture at all"
@@ -57,12 +80,6 @@ def split_in(file: Path) -> str:
     """The split that a file's name (instances_train2017) or folder tells, or ""."""
     words = [*reversed(re.split(r"[_.\- ]+", file.stem)), file.parent.name]
     return next((split for word in words if (split := split_name(word))), "")
-
-
-def name_for(parts: tuple[str, ...], image: Path, split: str) -> str:
-    """The name of a pair: the picture's stem, in the folders by which it is named but for that of its split."""
-    folders = [part for part in parts[:-1] if part in image.parts and not (split and split_name(part) == split)]
-    return PurePosixPath(*folders, image.stem).as_posix()
 
 
 def _plain(name: str) -> str:

@@ -10,6 +10,8 @@ from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
 from segnext.imageio import open_picture, orientation_of, upright
 
+TURNED = "masks turned as the EXIF data turn their pictures"
+RESIZED = "masks resized to their pictures by nearest neighbour"
 _UNTRANSPOSED = (1, 2, 3, 4)  # orientations that keep width and height
 
 
@@ -45,29 +47,49 @@ def extent_of(picture: Path | bytes) -> Extent:
         return Extent(height, width, 1)
 
 
-def laid_on(mask: Mask, picture: Extent, drawn_on: str) -> tuple[Mask, bool]:
-    """The mask as it lies on the upright picture, and whether it had to be turned.
+def laid_on(mask: Mask, picture: Extent, drawn_on: str, resize: bool = False) -> tuple[Mask, tuple[str, ...]]:
+    """The mask as it lies on the upright picture, and notes of what had to be done for that.
 
     Args:
         mask: H x W.
         picture: the picture's extent.
         drawn_on: "upright" or "stored" where the size does not tell, or "auto" to refuse such masks.
+        resize: whether masks of another size but the same shape are resized by nearest neighbour.
 
     Raises:
         PairError: when sizes differ, or when the size does not tell what the mask was drawn on, and `drawn_on` neither.
     """
-    size, seen, stored = mask.shape, (picture.height, picture.width), picture.stored
+    seen, stored = (picture.height, picture.width), picture.stored
+    notes: tuple[str, ...] = ()
+    if resize and mask.shape not in (seen, stored):
+        fitting = [size for size in dict.fromkeys((seen, stored)) if is_alike(mask.shape, size)]
+        if fitting:
+            mask, notes = _resized(mask, fitting[0]), (RESIZED,)
     unclear = picture.orientation != 1 and seen == stored
-    if unclear and size == seen and drawn_on == "auto":
+    if unclear and mask.shape == seen and drawn_on == "auto":
         raise PairError(
             "rotation unclear",
             f"the picture has EXIF orientation {picture.orientation}, and the mask's size does not tell whether it "
             "was drawn on the picture as seen or as stored; say --exif upright or --exif stored",
         )
-    if size == stored and (size != seen or (unclear and drawn_on == "stored")):
-        return np.ascontiguousarray(upright(mask, picture.orientation)), True
-    require_size((size[0], size[1]), picture)
-    return mask, False
+    if mask.shape == stored and (mask.shape != seen or (unclear and drawn_on == "stored")):
+        return np.ascontiguousarray(upright(mask, picture.orientation)), (*notes, TURNED)
+    require_size((mask.shape[0], mask.shape[1]), picture)
+    return mask, notes
+
+
+def is_alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two heights and widths have one shape, but for what rounding to whole pixels and 2 % allow."""
+    slack = 0.02 * one[0] * other[1] + max(*one, *other)
+    return abs(one[0] * other[1] - one[1] * other[0]) <= slack
+
+
+def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
+    """The mask at another height and width, each pixel the label of the nearest one."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(size, mask.shape, strict=True)
+    )
+    return np.ascontiguousarray(mask[rows][:, columns])
 
 
 def require_size(size: tuple[int, int], picture: Extent) -> None:
@@ -81,5 +103,5 @@ def require_size(size: tuple[int, int], picture: Extent) -> None:
         raise PairError(
             "sizes differ",
             f"the mask is {size[1]} x {size[0]}, the picture {seen[1]} x {seen[0]} pixels (width x height); "
-            "both must have one size",
+            "both must have one size; --resize-masks nearest resizes masks of the picture's shape",
         )

@@ -9,7 +9,6 @@ import numpy as np
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
-from segnext.preprocess import STRIDE
 
 ENGINES = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
@@ -55,7 +54,8 @@ def start(
 
 def _used_first(engine: Engine, weights: Weights) -> Engine:
     """The engine after its first use, on the smallest picture, which no other thread may share: see `first_use`."""
-    engine(np.zeros((1, STRIDE, STRIDE, weights.config.in_channels), np.float32))
+    stride = weights.config.strides[-1]
+    engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
     return engine
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from segnext.compare.ablation import Outcome
+from segnext.compare.ablation_table import TITLES, Line, lines
 from segnext.figures import drawing
-from segnext.training.ablation.run import Outcome
-from segnext.training.ablation.table import TITLES, Line, lines
 
 DPI = 130
 OURS, PAPER = "#1f5fa8", "#d1471f"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segnext.compare.ablation import Outcome
 from segnext.model.ablations import GROUPS, Row
-from segnext.training.ablation.run import Outcome
 
 TITLES = {
     "msca": "Attention (MSCA)",

@@ -6,12 +6,13 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from segnext.compare.ablation import Outcome
+from segnext.compare.ablation_plot import draw
+from segnext.compare.ablation_table import lines, markdown, to_dict
+from segnext.compare.contest import Budget
 from segnext.errors import SegNextError
 from segnext.model.ablations import FULL, GROUPS, NAMES, chosen
-from segnext.model.config import ablations, check, preset
-from segnext.training.ablation.plot import draw
-from segnext.training.ablation.run import Budget, Outcome
-from segnext.training.ablation.table import lines, markdown, to_dict
+from segnext.model.config import ablations, preset
 
 
 def outcome(*mious: float, failure: str = "") -> Outcome:
@@ -32,7 +33,7 @@ def test_every_row_is_a_network_that_can_be_built() -> None:
     for row in (row for rows in GROUPS.values() for row in rows):
         changes = {name: getattr(row.architecture, name) for name in ablations(row.architecture)}
         assert bool(changes) == (row.name != "full")
-        check(preset("segnext_t", **changes))
+        preset("segnext_t", **changes).check()
     assert all("full" in {row.name for row in rows} for rows in GROUPS.values())
     assert len(NAMES) == 7 + 1 + 5 + 6
 

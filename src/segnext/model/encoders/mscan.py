@@ -4,30 +4,15 @@ Shapes: B batch, C channels, H x W positions of the current stage (1/4, 1/8, 1/1
 """
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
 from torch import Tensor, nn
 
-from segnext.kernels.depthwise import depthwise_conv2d
-from segnext.model.layers import ChannelNorm, DropPath, LayerScale
+from segnext.model.encoders.encoder import Depthwise, Stage, Staged, drop_path_rates, init_encoder_weights
+from segnext.model.layers import DropPath, LayerScale
 
 STRIPS = (7, 11, 21)
-
-
-class Depthwise(nn.Conv2d):
-    """A depthwise convolution that keeps height and width."""
-
-    bias: Tensor
-
-    def __init__(self, channels: int, height: int, width: int, dilation: int = 1) -> None:
-        padding = (dilation * (height // 2), dilation * (width // 2))
-        super().__init__(channels, channels, (height, width), padding=padding, dilation=dilation, groups=channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return depthwise_conv2d(x, self.weight, self.bias, self.dilation[0])
 
 
 class MSCA(nn.Module):
@@ -153,20 +138,7 @@ def downsampling(in_channels: int, channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels))
 
 
-class Stage(nn.Module):
-    """Smaller map, blocks, LayerNorm over channels; the result is the stage map and feeds the next stage."""
-
-    def __init__(self, embed: nn.Module, blocks: Sequence[Block], channels: int) -> None:
-        super().__init__()
-        self.embed = embed
-        self.blocks = nn.Sequential(*blocks)
-        self.norm = ChannelNorm(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.blocks(self.embed(x)))  # type: ignore[no-any-return]
-
-
-class MSCAN(nn.Module):
+class MSCAN(Staged):
     """The multi-scale convolutional attention network (section 3.1, table 2).
 
     Args:
@@ -199,31 +171,13 @@ class MSCAN(nn.Module):
         gate: bool = True,
         lka: bool = False,
     ) -> None:
-        super().__init__()
-        self.channels = tuple(channels)
         spatial = LKA if lka else partial(MSCA, strips=strips, square=square, mix=mix, gate=gate)
-        rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
+        rates = drop_path_rates(drop_path, depths)
         embeds = [stem(in_channels, channels[0])]
         embeds += [downsampling(*pair) for pair in itertools.pairwise(channels)]
-        self.stages = nn.ModuleList(
+        stages = [
             Stage(embed, [Block(width, expansion, next(rates), spatial) for _ in range(depth)], width)
             for embed, width, depth, expansion in zip(embeds, channels, depths, expansions, strict=True)
-        )
+        ]
+        super().__init__(channels, stages)
         self.apply(init_encoder_weights)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        maps = []
-        x = image
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
-
-
-def init_encoder_weights(module: nn.Module) -> None:
-    """The released encoder's initialisation: convolutions normal with variance 2 / fan-out, biases zero."""
-    if isinstance(module, nn.Conv2d):
-        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
-        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
