@@ -39,7 +39,7 @@ from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main as segnext
 from segnext.data.known import known_labels
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 PRESETS["tiny"] = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)
