@@ -24,7 +24,8 @@ WITHOUT_CONTEXT: dict[str, Callable[..., nn.Module]] = {
 class SegNeXt(Trainable):
     """Encoder and decoder in a row; the logits are resized to the image.
 
-    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W).
+    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W), or with
+    enlarge=False as the decoder gives them, at 1/8 or 1/4.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -32,8 +33,10 @@ class SegNeXt(Trainable):
         self.encoder = encoder
         self.decoder = decoder
 
-    def forward(self, image: Tensor) -> Tensor:
-        logits = self.decoder(self.encoder(image))
+    def forward(self, image: Tensor, enlarge: bool = True) -> Tensor:
+        logits: Tensor = self.decoder(self.encoder(image))
+        if not enlarge:
+            return logits
         return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
 
 

@@ -99,11 +99,11 @@ class Step(ABC):
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """The loss of one part."""
 
-    def logits(self, images: Tensor) -> Tensor:
-        """The network's forward pass on the device, in the run's number format."""
+    def logits(self, images: Tensor, **options: bool) -> Tensor:
+        """The network's forward pass on the device, in the run's number format; `options` are its own."""
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with autocast(self.settings.precision, self.device.type):
-            logits: Tensor = self.parallel(images)
+            logits: Tensor = self.parallel(images, **options)
         return logits
 
     def _checked(self, losses: Tensor) -> tuple[float, float]:
@@ -140,4 +140,6 @@ class TrainStep(Step):
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """The loss of one part: pictures (B, bands, H, W), masks (B, H, W)."""
-        return self.criterion(self.logits(images), targets.to(self.device, non_blocking=True), self.processes.mean)
+        return self.criterion(
+            self.logits(images, enlarge=False), targets.to(self.device, non_blocking=True), self.processes.mean
+        )
