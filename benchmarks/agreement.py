@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.data.folder import Folder, read_mask
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.prepare import prepare
 from segnext.inference.segmenter import Segmenter
-from segnext.preprocess import Image
+from segnext.preprocess import Image, padding
 
 ENGINES = (
     ("torch", "fp32"),
@@ -36,7 +37,7 @@ ENGINES = (
 def plain(segmenter: Segmenter, image: Image) -> NDArray[np.uint8]:
     """The released code's way."""
     height, width = image.shape[:2]
-    below, right = segmenter.preprocess.padding(height, width)
+    below, right = padding(height, width, segmenter.config.strides[-1])
     covered = (height + below, width + right)
     x = prepare(image, segmenter.preprocess, covered)
     model = segmenter.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

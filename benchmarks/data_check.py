@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.data.curate.init import to_yaml
 from segnext.data.doctor.check import check, quick_check
 from segnext.data.folder import Folder
-from segnext.data.init import to_yaml
 from segnext.data.known import labels_for_count
 
 SIDE, CLASSES, VAL = 512, 8, 0.1

@@ -13,11 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.imageio import read_image
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.predict import predict_files
 from segnext.inference.prepare import prepare
 from segnext.inference.sources import expand
+from segnext.preprocess import padding
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
     several = load(args.weights, "cpu", engine=args.engine, streams=2)
     image = read_image(files[0])
     height, width = image.shape[:2]
-    below, right = alone.preprocess.padding(height, width)
+    below, right = padding(height, width, alone.config.strides[-1])
     x = prepare(image, alone.preprocess, (height + below, width + right))
     network, predict = [], []
     with tempfile.TemporaryDirectory() as out:

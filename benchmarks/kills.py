@@ -26,11 +26,11 @@ from typing import Any
 import torch
 import yaml
 from safetensors.torch import load_file
+from scenes import write_scenes
 
 from segnext.cli import main as segnext
-from segnext.data.scenes import write_scenes
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.training.results import Results
+from segnext.training.segmentation import Segmentation
 
 PRESETS["tiny"] = ModelConfig(
     (8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3
@@ -77,7 +77,7 @@ def draw(data: Path) -> int:
 def train(data: Path, out: Path, iterations: int) -> int:
     """Begin the run in `out`, or go on with it."""
     torch.set_num_threads(1)
-    Results.draw = lambda self: None  # type: ignore[method-assign]  # pictures take longer than the training
+    Segmentation.draw = lambda self: None  # type: ignore[method-assign]  # pictures take longer than the training
     if (out / "config.yaml").exists():
         return segnext(["train", "--resume", str(out)])
     flags = {**SETTINGS, "data": data, "out": out, "iterations": iterations}
@@ -140,9 +140,9 @@ def moment(out: Path) -> str:
     """Where in the run a kill has hit, by what lies in its folder."""
     if not (out / "config.yaml").exists():
         return "before the folder was made"
-    half = [file.name.split(".")[1] for file in out.glob(".*")]
+    half = [file.suffix for file in out.glob(".segnext-*") if file.suffix]
     if half:
-        return f"while {half[0]} was written"
+        return f"while a {half[0]} was written"
     return "after a checkpoint" if (out / "state.pt").exists() else "before the first checkpoint"
 
 

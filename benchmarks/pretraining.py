@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from segnext.allocator import keep_pages
 from segnext.model.classifier import create_classifier
 from segnext.preprocess import Preprocess
 from segnext.pretraining.augment import augment_batch, mix
+from segnext.pretraining.classification import mixed_loss
 from segnext.pretraining.config import PictureAugment, PretrainConfig
 from segnext.pretraining.folder import Pictures
 from segnext.pretraining.samples import TrainSamples
-from segnext.pretraining.step import PretrainStep
 from segnext.training.processes import Processes
 from segnext.training.start import decide
+from segnext.training.step import Step
 
 REPEATS = 7
 
@@ -52,7 +54,7 @@ def main() -> None:
         config = decide(settings, Processes(), resume=False)
         model = create_classifier(args.model, 1000).train()
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        step = PretrainStep(config, model, 1000)
+        step = Step(config, model, partial(mixed_loss, config, 1000), lambda number: 1.0)
         for part, work in (
             ("reading, cropping, resizing (one thread)", lambda: [samples[n] for n in range(args.batch)]),
             ("RandAugment, erasing, mixing", augmented),

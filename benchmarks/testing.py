@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.readers.open import open_data
+from segnext.checkpoint.find import DEFAULT
+from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
-from segnext.inference.load import DEFAULT, load
+from segnext.inference.load import load
 from segnext.inference.look import look
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
@@ -37,7 +38,7 @@ class Timed(NamedTuple):
 def timed(segmenter: Segmenter, image: Image | Raster, testing: Testing) -> Iterator[Timed]:
     """All looks that a way of testing asks for."""
     scales = [scale for scale in testing.scales for _ in range(1 + testing.flip)]
-    looks = look(segmenter.engine, image, segmenter.preprocess, testing)
+    looks = look(segmenter.engine, image, segmenter.preprocess, testing, segmenter.config)
     for scale in scales:
         started = time.process_time()
         yield Timed(scale, next(looks), time.process_time() - started)

@@ -11,25 +11,26 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from scenes import write_scenes
 from torch import Tensor
 
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.kernels import depthwise
-from segnext.model.network import create_model
+from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.losses.total import TrainLoss
-from segnext.training.step import Batch, TrainStep
+from segnext.training.optim import lr_factor
+from segnext.training.step import Batch, Step
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Way:
     """One way to train, with the seconds its steps took."""
 
     name: str
-    step: TrainStep
+    step: Step
     memory_format: torch.memory_format
     kernel: bool
     seconds: list[float] = field(default_factory=list)
@@ -59,28 +60,28 @@ def use_kernel(use: bool) -> None:
     setattr(depthwise, "_slow_in_torch", ORIGINAL if use else lambda *_: False)  # noqa: B010
 
 
-class PlainStep(TrainStep):
-    """As the released code trains on a CPU: contiguous tensors."""
-
-    def loss(self, images: Tensor, masks: Tensor) -> Tensor:
-        return F.cross_entropy(self.model(images), masks, ignore_index=self.criterion.ignore)
-
-
 def ways(config: TrainConfig) -> list[Way]:
     """Plain; channels_last with bfloat16; the same with our weight gradient, as `segnext train` does it."""
+    criterion = TrainLoss(config.loss, known_labels("camvid"), None)
 
-    def step(kind: type[TrainStep], precision: Precision, memory_format: torch.memory_format) -> TrainStep:
+    def step(precision: Precision, memory_format: torch.memory_format, *, plain: bool = False) -> Step:
         chosen = TrainConfig(config.data, config.out, precision=precision, device="cpu", batch_size=config.batch_size)
         model = create_model("segnext_t", num_classes=11)
         model.to(memory_format=memory_format)  # type: ignore[call-overload]
-        return kind(chosen, model.train(), TrainLoss(chosen.loss, known_labels("camvid"), None))
 
-    plain, last = torch.contiguous_format, torch.channels_last
+        def loss(forward: Callable[[Tensor], Tensor], images: Tensor, masks: Tensor) -> Tensor:
+            if plain:  # as the released code trains on a CPU: contiguous tensors
+                return F.cross_entropy(model(images), masks, ignore_index=criterion.ignore)
+            return criterion(forward(images), masks)
+
+        return Step(chosen, model.train(), loss, lambda number: lr_factor(number, chosen.iterations, chosen.schedule))
+
+    contiguous, last = torch.contiguous_format, torch.channels_last
     return [
-        Way("plain: contiguous, fp32", step(PlainStep, "fp32", plain), plain, kernel=False),
-        Way("channels_last, bf16", step(TrainStep, "bf16", last), last, kernel=False),
-        Way("segnext train, fp32", step(TrainStep, "fp32", last), last, kernel=True),
-        Way("segnext train, bf16", step(TrainStep, "bf16", last), last, kernel=True),
+        Way("plain: contiguous, fp32", step("fp32", contiguous, plain=True), contiguous, kernel=False),
+        Way("channels_last, bf16", step("bf16", last), last, kernel=False),
+        Way("segnext train, fp32", step("fp32", last), last, kernel=True),
+        Way("segnext train, bf16", step("bf16", last), last, kernel=True),
     ]
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from scenes import write_scenes
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Image, Preprocess
-from segnext.training.results import Results
+from segnext.training.segmentation import Segmentation
 
 LABELS = Labels("toy", ("sky", "road", "tree", "car"), ((10, 20, 250), (100, 60, 100), (0, 130, 0), (200, 0, 0)))
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
@@ -86,7 +86,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_train(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """`segnext train` with a network called tiny for four steps, without pictures at the end; changes by flag."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    monkeypatch.setattr(Results, "draw", lambda self: None)
+    monkeypatch.setattr(Segmentation, "draw", lambda self: None)
     flags = {
         "data": street,
         "out": tmp_path / "run",

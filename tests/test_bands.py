@@ -148,7 +148,7 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
         with pytest.raises(SegNextError, match=f"{name}: {message}") as raised:
             read_bands(tmp_path / name, named(*RGBN))
         assert "\n" not in str(raised.value)
-    with pytest.raises(SegNextError, match=r"nowhere\.tif: cannot be opened"):
+    with pytest.raises(SegNextError, match=r"nowhere\.tif: no such file"):
         read_bands(tmp_path / "nowhere.tif", named(*RGBN))
 
 
@@ -186,7 +186,7 @@ def test_dataset_yaml_names_the_bands() -> None:
         ({"bands": 4}, "d: 'bands' is 4; list the names"),
         ({"bands": []}, "list the names"),
         ({"bands": ["a", "a"]}, "each once"),
-        ({"bands": ["a"], "nodata": "none"}, "d: 'nodata' is none; it must be the number"),
+        ({"bands": ["a"], "nodata": "none"}, "d: 'nodata' is 'none'; it must be the number"),
         ({"nodata": 0}, "d: has 'nodata' but no 'bands'"),
     ],
 )

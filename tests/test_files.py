@@ -1,11 +1,15 @@
 """Files appear whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from segnext.files import remove_leftovers, replacing
+from segnext import files
+from segnext.errors import SegNextError
+from segnext.files import claimed, remove_leftovers, replacing, walk
 
 
 def names(folder: Path) -> list[str]:
@@ -65,14 +69,78 @@ def test_the_usual_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "result.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
-    for name in ("state.pt", "log.jsonl", ".hidden", ".hidden.txt", "last.7.safetensors"):
+def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("state.pt", ".hidden", ".notes.2024.txt", ".state.1.pt", ".segnext-notes.txt", "last.7.safetensors"):
         (tmp_path / name).touch()
     (tmp_path / "tensorboard").mkdir()
     kept = names(tmp_path)
-    with replacing(tmp_path / "state.pt") as temporary:
-        (tmp_path / temporary.name.replace(str(os.getpid()), "123")).touch()
-        temporary.touch()
-    (tmp_path / ".config.4567").touch()
+    for name in ("state.pt", "config"):
+        with replacing(tmp_path / name) as temporary:
+            left = temporary.name
+        (tmp_path / left).touch()
+        (tmp_path / name).unlink()
+    (tmp_path / "state.pt").touch()
     remove_leftovers(tmp_path)
     assert names(tmp_path) == kept
+
+
+def test_what_lies_at_a_temporary_name_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = iter(("0" * 16, "1" * 16))
+    monkeypatch.setattr("secrets.token_hex", lambda count: next(tokens))
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / f".segnext-{'0' * 16}.json").symlink_to(tmp_path / "mine.txt")
+    with replacing(tmp_path / "result.json") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "result.json").read_text() == "new"
+
+
+def test_a_folder_that_is_not_there_is_said_by_the_name_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised, replacing(tmp_path / "no" / "result.json"):
+        pass
+    assert raised.value.filename == str(tmp_path / "no" / "result.json")
+
+
+CLAIM = """
+import sys, time
+from pathlib import Path
+from segnext.files import claimed
+with claimed(Path(sys.argv[1]), "taken"):
+    print("mine", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_claim_is_for_one_process_and_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PATIENCE", 0.2)
+    with subprocess.Popen([sys.executable, "-c", CLAIM, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "mine\n"
+        with pytest.raises(SegNextError, match="taken"), claimed(tmp_path, "taken"):
+            pass
+        other.kill()
+        other.wait()
+        monkeypatch.setattr(files, "PATIENCE", 5.0)
+        with claimed(tmp_path, "taken"):
+            assert names(tmp_path) == [".segnext-lock"]
+    assert names(tmp_path) == []
+
+
+def test_links_to_folders_are_followed_but_for_circles(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "a.png", "b.png", ".hidden/x.png", "__MACOSX/x.png", "empty"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
+    for link, target in {"c": "b", "d": ".", "b/up": "..", "gone": "nothing"}.items():
+        (tmp_path / "in" / link).symlink_to(target)
+    os.mkfifo(tmp_path / "in/pipe")
+    told: list[tuple[str, str]] = []
+    found = list(walk(tmp_path / "in", lambda what, path: told.append((what, path.name))))
+    assert [path.relative_to(tmp_path / "in").as_posix() for path in found] == [
+        *("a.png", "b/1.png", "b/2.png", "b.png", "c/1.png", "c/2.png")
+    ]
+    assert sorted(told) == [
+        *(("broken", "gone"), ("broken", "pipe"), ("empty", "empty"), ("hidden", ".hidden"), ("hidden", "__MACOSX")),
+        *(("loop", "d"), ("loop", "up"), ("loop", "up")),
+    ]
+    assert not list(walk(tmp_path / "nowhere"))

@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -18,7 +19,9 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 from PIL import ImageOps, features
+from raster_files import write_tiff
 
+import segnext
 from segnext import imageio
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
@@ -398,3 +401,54 @@ def test_messages_of_pillow_stay_off_the_terminal(tmp_path: Path) -> None:
     files = [str(tmp_path / "odd.tiff"), str(tmp_path / "exif.jpg")]
     done = subprocess.run([sys.executable, "-W", "error", "-c", code, *files], capture_output=True, text=True)
     assert (done.stdout.split(), done.stderr) == (["refused", "read"], "")
+
+
+@pytest.mark.parametrize("band", ["near infrared", "two levels", "edge", "constant"])
+def test_a_last_band_that_is_no_transparency_is_refused(tmp_path: Path, band: str) -> None:
+    """GDAL tags any fourth band of 8 bits as alpha."""
+    random = np.random.default_rng(0)
+    values = random.integers(0, 256, (32, 32, 4), np.uint8)
+    if band == "two levels":
+        values[..., 3] = np.where(values[..., 3] < 100, 40, 200)
+    elif band == "edge":
+        values[..., 3] = 0
+        values[:, 16:, 3] = 255
+        values[:, 15, 3] = random.integers(0, 256, 32)
+    elif band == "constant":
+        values[..., 3] = 200
+    path = write_tiff(tmp_path / "a.tif", values)
+    if band in ("edge", "constant"):
+        assert read_image(path).shape == (32, 32, 3)
+    else:
+        with pytest.raises(SegNextError, match=r"a\.tif: has 4 bands, .* no transparency; .*'bands: \[red, green"):
+            read_image(path)
+
+
+def test_what_a_float_raster_calls_not_measured_does_not_stretch_it(tmp_path: Path) -> None:
+    values = np.linspace(100, 1100, 64, dtype=np.float32).reshape(8, 8, 1)
+    values[0, 0, 0] = -9999
+    write_tiff(tmp_path / "a.tif", values, nodata=-9999)
+    image = read_image(tmp_path / "a.tif")
+    assert image[0, 0, 0] == 0
+    assert np.ptp(image[..., 0]) == 255
+    assert int(image[3, 7, 0]) == pytest.approx(122, abs=4)
+
+
+def test_pipes_and_formats_that_start_programs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(SegNextError, match=r"pipe\.png: a folder, pipe or device"):
+        read_image(tmp_path / "pipe.png")
+    (tmp_path / "a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    )
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
+    with pytest.raises(SegNextError, match=r"a\.png: not an image that can be read"):
+        read_image(tmp_path / "a.png")
+
+
+def test_pillow_opens_files_in_one_place_alone() -> None:
+    """And there with a list of formats; elsewhere only with one format, for what the package itself has drawn."""
+    root = Path(segnext.__file__).parent
+    for file in root.rglob("*.py"):
+        calls = re.findall(r"Image\.open\((.*)\)", file.read_text(encoding="utf-8"))
+        assert all("formats=" in call for call in calls), file

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,102 +12,156 @@ import pytest
 import segnext
 
 ROOT = Path(segnext.__file__).parent
-BASE = {"errors", "files", "labels", "preprocess", "imageio", "bands"}
+BASE = {"errors", "files", "words", "documents", "plain", "progress", "labels", "preprocess", "imageio", "bands"}
 
 # Each package or module at the top, and what else of ours it may import.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
+    "documents": {"errors"},
     "allocator": set(),
-    "figures": set(),
+    "words": set(),
+    "progress": set(),
+    "figures": {"files"},
+    "pages": {"files"},
+    "plain": {"files"},
+    "interrupt": set(),
     "preprocess": set(),
-    "labels": {"errors"},
+    "labels": {"errors", "documents"},
     "imageio": {"errors", "preprocess"},
-    "bands": {"errors", "preprocess", "imageio"},
+    "bands": {"errors", "documents", "words", "preprocess", "imageio"},
     "kernels": set(),
     "model": {"errors", "kernels"},
-    "checkpoint": BASE | {"model"},
-    "data": BASE | {"figures"},
-    "inference": BASE
-    | {"allocator", "kernels", "model", "checkpoint", "data"},  # of data the class names, for weights known by name
-    "evaluation": BASE | {"figures", "data", "inference"},
-    "training": BASE | {"allocator", "figures", "model", "data", "inference", "evaluation", "checkpoint"},
-    "pretraining": BASE | {"allocator", "model", "data", "checkpoint", "training"},
-    "benchmark": BASE | {"allocator", "kernels", "model", "checkpoint", "data", "inference"},
+    "checkpoint": BASE | {"model", "data"},  # of data the class names, for weights that do not name theirs
+    "data": BASE | {"figures", "pages"},
+    "inference": BASE | {"allocator", "kernels", "model", "checkpoint"},
+    "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
+    "training": BASE | {"allocator", "figures", "interrupt", "model", "data", "inference", "evaluation", "checkpoint"},
+    "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
+    "rasters": BASE | {"kernels", "inference"},
+    "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
+    "compare": BASE
+    | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
-    | {"allocator", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "benchmark"},
+    | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
+    | {"pretraining", "bench", "compare", "rasters"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
-PURE = {"evaluation/metrics.py": set[str](), "inference/tiling.py": set[str]()}
+PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours
 HEAVY = {"torch", "cv2", "matplotlib", "numba", "openvino", "onnxruntime", "tensorboardX", "PIL", "rasterio", "scipy"}
 
-FILES = sorted(ROOT.rglob("*.py"))
+# Arrows that close a circle today. Each goes when its file has been mended; a listed one that closes none fails.
+CIRCLES = {
+    ("inference/engines/artefacts.py", "__init__.py"),
+}
+
+FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+Arrows = dict[str, set[str]]  # a file, and the files of ours that it imports
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of every module that is imported anywhere in the file."""
+    """Dotted names of all that is imported anywhere in the file: at its top, in functions, for type checkers."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            assert node.module is not None
-            yield from (
-                [f"segnext.{alias.name}" for alias in node.names] if node.module == "segnext" else [node.module]
-            )
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def of_ours(file: Path) -> set[str]:
-    """Names at the top of our package that a file imports, its own left out."""
-    names = {name.split(".")[1] for name in imports(ast.parse(file.read_text())) if name.startswith("segnext.")}
-    return names - {room(file)}
+def file_of(dotted: str) -> str:
+    """The file that an import reads; of a name in a module, the module's."""
+    parts = dotted.split(".")[1:]
+    for count in range(len(parts), 0, -1):
+        path = "/".join(parts[:count])
+        for name in (f"{path}.py", f"{path}/__init__.py"):
+            if name in FILES:
+                return name
+    return "__init__.py"
 
 
-def room(file: Path) -> str:
-    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+def arrows_of(text: str) -> set[str]:
+    names = {name for name in imports(ast.parse(text)) if name.split(".")[0] == "segnext"}
+    return {file_of(name) for name in names}
+
+
+ARROWS: Arrows = {name: arrows_of(path.read_text(encoding="utf-8")) - {name} for name, path in FILES.items()}
+
+
+def room(file: str) -> str:
+    return file.split("/")[0].removesuffix(".py")
+
+
+def circle(arrows: Arrows) -> list[str]:
+    """Files that import each other in a circle; none where there is no circle."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def without_known_circles() -> Arrows:
+    return {file: {other for other in others if (file, other) not in CIRCLES} for file, others in ARROWS.items()}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle(without_known_circles()) == []
+
+
+@pytest.mark.parametrize(("file", "other"), sorted(CIRCLES))
+def test_every_known_circle_is_still_there(file: str, other: str) -> None:
+    arrows = without_known_circles()
+    assert other in ARROWS[file], "mended: take it off the list"
+    assert circle({**arrows, file: {*arrows[file], other}}), "closes no circle: take it off the list"
+
+
+def test_imports_of_every_kind_are_seen() -> None:
+    text = """
+import segnext
+import segnext.labels as names
+from segnext import errors
+from segnext.data import folder
+if TYPE_CHECKING:
+    from segnext.bands import Raster
+def late():
+    from segnext.model.families import build
+"""
+    expected = {"__init__.py", "labels.py", "errors.py", "data/folder.py", "bands.py", "model/families.py"}
+    assert arrows_of(text) == expected
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 def test_the_rules_name_everything_there_is() -> None:
     assert {room(file) for file in FILES} == ALLOWED.keys() | ENTRANCES.keys()
     named = [name for rules in (ALLOWED, ENTRANCES) for names in rules.values() for name in names]
     assert set(named) <= ALLOWED.keys()
+    assert FILES.keys() >= PURE
 
 
 def test_the_rules_hold_no_circle() -> None:
-    open_rooms = dict(ALLOWED)
-    order: list[str] = []
-    while open_rooms:
-        free = [name for name, needs in open_rooms.items() if needs <= set(order)]
-        assert free, f"a circle among {sorted(open_rooms)}"
-        order += free
-        for name in free:
-            del open_rooms[name]
-    assert order[-1] == "cli"
+    assert circle(ALLOWED) == []
+    assert not any("cli" in rooms for rooms in ALLOWED.values())
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
-def test_imports_point_one_way(file: Path) -> None:
-    assert of_ours(file) <= {**ALLOWED, **ENTRANCES}[room(file)]
+@pytest.mark.parametrize("file", FILES)
+def test_imports_point_one_way(file: str) -> None:
+    known = {other for source, other in CIRCLES if source == file}
+    rooms = {room(other) for other in ARROWS[file] - known} - {room(file)}
+    assert rooms <= {**ALLOWED, **ENTRANCES}[room(file)]
 
 
-def test_nothing_imports_the_command_line() -> None:
-    importers = {room(file) for file in FILES if "cli" in of_ours(file)}
-    assert importers == {"__main__"}
-
-
-@pytest.mark.parametrize(("name", "allowed"), PURE.items())
-def test_pure_modules_import_nothing_of_ours(name: str, allowed: set[str]) -> None:
-    if not (ROOT / name).exists():
-        pytest.skip(f"there is no {name} yet")
-    assert {n for n in imports(ast.parse((ROOT / name).read_text())) if n.startswith("segnext")} == allowed
+@pytest.mark.parametrize("file", sorted(PURE))
+def test_pure_modules_import_nothing_of_ours(file: str) -> None:
+    assert ARROWS[file] == set()
 
 
 def test_the_network_needs_torch_and_numpy_alone() -> None:
-    for file in FILES:
+    for file, path in FILES.items():
         if room(file) == "model":
-            foreign = {name.split(".")[0] for name in imports(ast.parse(file.read_text()))}
+            foreign = {name.split(".")[0] for name in imports(ast.parse(path.read_text(encoding="utf-8")))}
             assert foreign - sys.stdlib_module_names <= {"segnext", "torch", "numpy"}, file
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segnext.preprocess import Bands, Preprocess
+from segnext.preprocess import Bands, Preprocess, padding
 
 
 def test_normalisation_by_hand() -> None:
@@ -54,9 +54,9 @@ def test_sizes_at_other_scales(short_side: int | None, scale: float, expected: t
 
 
 def test_padding_fills_up_to_multiples_of_32() -> None:
-    assert Preprocess().padding(360, 480) == (24, 0)
-    assert Preprocess().padding(64, 96) == (0, 0)
-    assert Preprocess().padding(1, 33) == (31, 31)
+    assert padding(360, 480, 32) == (24, 0)
+    assert padding(64, 96, 32) == (0, 0)
+    assert padding(1, 33, 32) == (31, 31)
 
 
 def test_what_was_not_measured_enters_as_the_mean() -> None:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
     from segnext.inference.testing import Testing
     from segnext.labels import Labels
-    from segnext.model.network import SegNeXt, create_model
+    from segnext.model.families import create_model
+    from segnext.model.network import SegNeXt
     from segnext.training.config import TrainConfig
-    from segnext.training.loop import train
+    from segnext.training.segmentation import train
 
 _HOMES = {
     "Labels": "labels",
@@ -29,9 +30,9 @@ _HOMES = {
     "Segmenter": "inference.segmenter",
     "Testing": "inference.testing",
     "TrainConfig": "training.config",
-    "create_model": "model.network",
+    "create_model": "model.families",
     "load": "inference.load",
-    "train": "training.loop",
+    "train": "training.segmentation",
 }
 
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them

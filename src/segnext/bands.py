@@ -1,6 +1,5 @@
 """Reading files band by band in their own units: grey, multispectral, 8 and 16 bits, integers and floats."""
 
-import io
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,12 +10,26 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.documents import shown
 from segnext.errors import SegNextError
-from segnext.imageio import FORMATS, Source, check_size, decoding, opencv_decode, orientation_of, read_image, upright
+from segnext.imageio import (
+    Source,
+    check_size,
+    decoding,
+    open_picture,
+    open_regular,
+    opencv_decode,
+    orientation_of,
+    read_image,
+    tiff_header,
+    upright,
+)
 from segnext.preprocess import Bands, Image, Raster
+from segnext.words import counted
 
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and big, both byte orders
 JPEG2000 = b"\0\0\0\x0cjP  "
+LARGEST = 1e300  # number that a file holds
 GDAL_DRIVERS = ("GTiff", "JP2OpenJPEG")  # pixels alone: some other drivers open what a file refers to
 STRETCH = (2.0, 98.0)  # percentiles that become black and white
 COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
@@ -88,8 +101,9 @@ def select(values: Values, missing: NDArray[np.bool_] | None, bands: Bands, name
 def require_bands(count: int, dtype: np.dtype[Any], bands: Bands, name: str) -> None:
     """Refuse a file whose bands or type of values are not those that `bands` describes."""
     if count != len(bands.names):
+        wanted = f"{counted(len(bands.names), 'band')} ({', '.join(bands.names)})"
         raise SegNextError(
-            f"{name}: has {_counted(count)}, but {_counted(len(bands.names))} ({', '.join(bands.names)}) are expected; "
+            f"{name}: has {counted(count, 'band')}, but {wanted} are expected; "
             "give files with these bands, in this order"
         )
     if bands.dtype and (dtype == np.uint8) != (bands.dtype == "uint8"):
@@ -115,17 +129,15 @@ def bands_from_dict(content: Mapping[str, Any], source: str) -> Bands | None:
     valid = isinstance(names, list) and names and all(isinstance(name, str | int) for name in names)
     if not valid or len({str(name) for name in names}) < len(names):
         raise SegNextError(
-            f"{source}: 'bands' is {names}; list the names of a file's bands, each once, in the file's order: "
+            f"{source}: 'bands' is {shown(names)}; list the names of a file's bands, each once, in the file's order: "
             "'bands: [red, green, blue, nir]'"
         )
-    if nodata is not None and (isinstance(nodata, bool) or not isinstance(nodata, int | float)):
-        raise SegNextError(f"{source}: 'nodata' is {nodata}; it must be the number that stands for 'not measured'")
+    if nodata is not None and (type(nodata) not in (int, float) or not abs(nodata) < LARGEST):
+        raise SegNextError(
+            f"{source}: 'nodata' is {shown(nodata)}; it must be the number that stands for 'not measured'"
+        )
     words = tuple(str(name) for name in names)
     return Bands(words, words, None if nodata is None else float(nodata))
-
-
-def _counted(count: int) -> str:
-    return "1 band" if count == 1 else f"{count} bands"
 
 
 def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:
@@ -140,24 +152,21 @@ def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:
         with decoding("the PIL image"):
             return _from_picture(source), None
     name = "the picture in memory" if isinstance(source, bytes) else str(source)
-    try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SegNextError(f"{name}: cannot be opened ({reason}); check its name and permissions") from error
+    content = source if isinstance(source, bytes) else _content(source)
     if not content:
         raise SegNextError(f"{name}: the file is empty")
     if content.startswith((*TIFFS, JPEG2000)):
         return _from_raster(content, name)
-    with decoding(name):
-        PIL.Image.init()
-        formats = [format for format in FORMATS if format in PIL.Image.OPEN]
-        with PIL.Image.open(io.BytesIO(content), formats=formats) as picture:
-            check_size(*picture.size, name)
-            if picture.format == "PNG" and content[24] == 16:
-                picture.verify()  # OpenCV takes what there is of a damaged one
-                return _from_deep_png(content), None
-            return _from_picture(picture), None
+    with open_picture(content, name) as picture:
+        if picture.format == "PNG" and content[24] == 16:
+            picture.verify()  # OpenCV takes what there is of a damaged one
+            return _from_deep_png(content), None
+        return _from_picture(picture), None
+
+
+def _content(source: str | Path) -> bytes:
+    with open_regular(source) as file:
+        return file.read()
 
 
 def _from_array(array: Values) -> Values:
@@ -228,6 +237,23 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
     if values.dtype.kind not in "uif":
         raise SegNextError(f"{name}: holds values of type {values.dtype}; save real numbers")
     return values, missing if missing.any() else None
+
+
+def require_picture(file: Path) -> None:
+    """Refuse a file with more bands than pictures have: read as RGB, it would lose them unnoticed.
+
+    Raises:
+        SegNextError: saying how to name them.
+    """
+    with open_regular(file) as content:
+        header = tiff_header(content)
+    if header is None or header.bands < 4 or (header.bands == 4 and header.bits == 8):
+        return  # whether a fourth band of 8 bits is transparency, its values tell
+    names = ", ".join(f"band{number}" for number in range(1, header.bands + 1))
+    raise SegNextError(
+        f"{file}: has {header.bands} bands of {header.bits} bits, but dataset.yaml names none; "
+        f"add 'bands: [{names}]' with their names in the files' order"
+    )
 
 
 def view(image: NDArray[Any], bands: Bands | None) -> Image:

@@ -1,10 +1,17 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and listing those that are there."""
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from segnext.errors import SegNextError
+
+OURS = ".segnext-"  # how names begin that are for a while only
+PATIENCE = 5.0  # seconds, in which a process that is ending gives up what it has claimed
+RUBBISH = frozenset(("__macosx", "@eadir", "$recycle.bin"))  # folders that archives and file managers leave behind
 
 
 @contextmanager
@@ -12,9 +19,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success it takes `path`'s place, on failure it is removed.
 
     The file's content is on disk before it is renamed, so a crash leaves the old file or the new one.
-    The suffix is kept, because image writers choose the format by it.
+    The suffix is kept, because image writers choose the format by it. The empty file is there already: nothing that
+    lay there before, such as a link to another file, is written to.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = _new_file(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -24,8 +32,88 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _new_file(path: Path) -> Path:
+    """An empty file of a name that nobody knows before, beside `path`."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        temporary = path.with_name(f"{OURS}{secrets.token_hex(8)}{path.suffix}")
+        try:
+            os.close(os.open(temporary, flags, 0o666))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            error.filename = str(path)  # what the user has asked for
+            raise
+        return temporary
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that killed processes left in `folder`."""
     for file in folder.iterdir():
-        if re.fullmatch(r"\..+\.\d+(\.\w+)?", file.name):
+        if re.fullmatch(rf"{re.escape(OURS)}[0-9a-f]{{16}}(\.\w+)?", file.name):
             file.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(folder: Path, refusal: str) -> Iterator[None]:
+    """Within, no other process can claim `folder`; a claim goes with its process, however that ends.
+
+    Args:
+        folder: which is there, and may be written.
+        refusal: what to say where another process has claimed it, after some seconds in which it may just be ending.
+
+    Raises:
+        SegNextError: saying so.
+    """
+    from filelock import FileLock, Timeout  # only now: imports asyncio
+
+    file = folder / f"{OURS}lock"
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise SegNextError(refusal) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()  # while we have it; one who has opened it meanwhile finds it gone, and tries anew
+        lock.release()
+
+
+def walk(folder: Path, told: Callable[[str, Path], None] = lambda what, path: None) -> Iterator[Path]:
+    """The files below a folder, sorted by path; links are followed but for those to a folder above themselves.
+
+    Args:
+        folder: where to start; one that is not there holds nothing.
+        told: called for what is passed over, with "loop" (a link to a folder above itself), "broken" (a link that
+            leads nowhere, a folder that may not be read, a pipe or device), "empty" (a folder) or "hidden" (names that
+            begin with a dot, and the folders of RUBBISH).
+    """
+    above: list[tuple[Iterator[os.DirEntry[str]], tuple[int, int]]] = []  # open folders: what is left in them, and who
+
+    def enter(path: Path) -> None:
+        try:
+            status, entries = path.stat(), sorted(os.scandir(path), key=lambda entry: entry.name)
+        except OSError:
+            return told("broken", path)
+        identity = (status.st_dev, status.st_ino)
+        if any(identity == other for _, other in above):
+            return told("loop", path)
+        above.append((iter(entries), identity))
+        return None if entries else told("empty", path)
+
+    if folder.is_dir():
+        enter(folder)
+    while above:
+        entry = next(above[-1][0], None)
+        if entry is None:
+            above.pop()
+        elif entry.name.startswith(".") or entry.name.lower() in RUBBISH:
+            told("hidden", Path(entry.path))
+        elif entry.is_dir():
+            enter(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
+        else:
+            told("broken", Path(entry.path))

@@ -2,11 +2,13 @@
 
 import io
 import logging
-import struct
+import os
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -23,6 +25,9 @@ Source = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 
 # Pictures with more pixels are refused from their header, before anything is decoded.
 MAX_PIXELS = 512_000_000
+FEW, HALF = 0.1, 0.5  # shares of pixels neither clear nor opaque: up to these a TIFF's last band can be transparency,
+MOST_STEPS = 16  # between them if it has no more values than this
+MOST_DEFLATED = 1032  # bytes that a byte of PNG's compression can stand for
 
 # Pixel formats that Pillow decodes itself; EPS is left out because it would run Ghostscript.
 FORMATS = (
@@ -48,8 +53,9 @@ def read_image(source: Source) -> Image:
     - The EXIF orientation is applied. Of animations and multi-page files the first picture is read.
     - 16-bit values keep their upper eight bits, so 0..65535 becomes 0..255. Signed and 32-bit integers are
       taken as 16-bit where they fit. Other integers, and floats outside 0..1 and 0..255, are stretched from
-      their minimum and maximum.
-    - Transparent pictures are laid on white: the colours hidden under transparency are arbitrary.
+      their minimum and maximum; what a TIFF calls not measured is left out of that.
+    - Transparent pictures are laid on white: the colours hidden under transparency are arbitrary. A TIFF whose last
+      band is called transparency but holds something else is refused.
     - Grey, 1-bit, palette, CMYK and YCbCr pictures become RGB.
 
     Args:
@@ -77,17 +83,29 @@ def read_image(source: Source) -> Image:
 
 
 def _from_path(name: str | Path) -> Image:
-    path = Path(name)
+    with open_regular(name) as file:
+        return _from_file(file, os.fstat(file.fileno()).st_size, str(name))
+
+
+@contextmanager
+def open_regular(name: str | Path) -> Iterator[IO[bytes]]:
+    """A file opened for reading.
+
+    Raises:
+        SegNextError: when it is missing or may not be read, and for folders, pipes, sockets and devices.
+    """
     try:
-        if path.exists() and not path.is_file():
-            raise SegNextError(f"{name}: a folder or device, not an image file; name the files in it")
-        with path.open("rb") as file:
-            return _from_file(file, path.stat().st_size, str(name))
+        path = Path(name)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SegNextError(f"{name}: a folder, pipe or device, not an image file; name the files in it")
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise SegNextError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise SegNextError(f"{name}: cannot be opened ({reason}); check its name and permissions") from error
+    with file:
+        yield file
 
 
 def _from_array(array: NDArray[Any]) -> Image:
@@ -105,13 +123,12 @@ def _from_file(file: IO[bytes], length: int, name: str) -> Image:
     if length == 0:
         raise SegNextError(f"{name}: the file is empty")
     with decoding(name):
-        PIL.Image.init()
         try:
-            picture = PIL.Image.open(file, formats=[x for x in FORMATS if x in PIL.Image.OPEN])
+            picture = identify(file)
         except PIL.UnidentifiedImageError:
             # OpenCV reads some TIFFs that Pillow does not, such as RGB in floats.
-            if (size := _tiff_size(file)) is not None:
-                check_size(*size, name)
+            if (header := tiff_header(file)) is not None:
+                check_size(*header.size, name)
                 if (values := _opencv_rgb(file)) is not None:
                     return _to_8bit(values)
             raise
@@ -123,6 +140,43 @@ def _from_file(file: IO[bytes], length: int, name: str) -> Image:
                 if values is not None and values.dtype == np.uint16:
                     return _to_8bit(values)
             return _to_rgb(picture, name)
+
+
+def identify(file: IO[bytes]) -> PIL.Image.Image:
+    """The picture in an open file, of which the header alone has been read: the one place where Pillow opens files.
+
+    Raises:
+        PIL.UnidentifiedImageError: when it is of none of `FORMATS`; others are not tried, for some start programs.
+        OSError: when its header is damaged, or promises more pixels than its bytes can hold.
+    """
+    PIL.Image.init()
+    picture = PIL.Image.open(file, formats=[name for name in FORMATS if name in PIL.Image.OPEN])
+    if picture.format == "PNG":
+        place = file.tell()
+        length = file.seek(0, os.SEEK_END)
+        file.seek(place)
+        bits = 1 if picture.mode in ("1", "P") else 8  # at least
+        pixels = picture.width * picture.height
+        if MOST_DEFLATED * length < pixels * bits // 8 and pixels <= MAX_PIXELS:
+            raise OSError(f"{length:,} bytes cannot hold {picture.width} x {picture.height} pixels")
+    return picture
+
+
+@contextmanager
+def open_picture(source: Path | str | bytes, name: str = "") -> Iterator[PIL.Image.Image]:
+    """A picture whose header has been read and found sound; its pixels are decoded when they are asked for.
+
+    Raises:
+        SegNextError: when it cannot be read, then or inside the block; `name` stands for it, else its path.
+    """
+    if isinstance(source, bytes):
+        with decoding(name), identify(io.BytesIO(source)) as picture:
+            check_size(*picture.size, name)
+            yield picture
+        return
+    with open_regular(source) as file, decoding(name or str(source)), identify(file) as picture:
+        check_size(*picture.size, name or str(source))
+        yield picture
 
 
 class _Unbound:
@@ -191,8 +245,10 @@ def check_size(width: int, height: int, name: str) -> None:
 def _to_rgb(picture: PIL.Image.Image, name: str) -> Image:
     check_size(*picture.size, name)
     picture.load()
+    require_transparency(picture, name)
     if picture.mode == "F" or picture.mode.startswith("I"):
-        array = _to_8bit(np.asarray(picture))
+        tags: Any = getattr(picture, "tag_v2", {})
+        array = _to_8bit(np.asarray(picture), _number(tags.get(42113)))
         rgb = np.stack([array] * 3, axis=2)
     elif picture.has_transparency_data:
         opaque = picture.convert("RGBA")
@@ -218,10 +274,13 @@ def upright(array: NDArray[T], orientation: int) -> NDArray[T]:
     return turned[:, ::-1] if orientation in (2, 4, 5, 7) else turned
 
 
-def _to_8bit(values: NDArray[Any]) -> Image:
-    """Grey or RGB values of any other type to 0..255, as `read_image` describes."""
+def _to_8bit(values: NDArray[Any], nodata: float | None = None) -> Image:
+    """Grey or RGB values of any other type to 0..255, as `read_image` describes; black where they are `nodata`."""
     if values.dtype == np.uint8:
         return values
+    if nodata is not None and (missing := values == nodata).any():
+        measured = values[~missing]
+        values = np.where(missing, measured.min() if measured.size else 0, values)
     if values.dtype.kind in "iu":
         if values.min() >= 0 and values.max() <= 0xFFFF:
             return (values >> 8).astype(np.uint8)
@@ -234,16 +293,65 @@ def _to_8bit(values: NDArray[Any]) -> Image:
     return np.rint(scaled).astype(np.uint8)
 
 
-def _tiff_size(file: IO[bytes]) -> tuple[int, int] | None:
-    """Width and height in a TIFF's header, whatever its pixels are; None for other files."""
+@dataclass(frozen=True)
+class TiffHeader:
+    """What a TIFF says of its first picture.
+
+    Attributes:
+        size: width and height.
+        bands: number of channels.
+        bits: of the widest channel.
+        floats: whether values are floating-point numbers.
+        nodata: the value that stands for "not measured", as GDAL writes it; None when there is none.
+    """
+
+    size: tuple[int, int]
+    bands: int
+    bits: int
+    floats: bool
+    nodata: float | None
+
+
+def tiff_header(file: IO[bytes]) -> TiffHeader | None:
+    """The header of a TIFF, whatever its pixels are and whether or not Pillow reads them; None for other files."""
+    place = file.tell()
     file.seek(0)
     try:
         tags = ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)
-        return int(tags[256]), int(tags[257])
-    except (SyntaxError, KeyError, TypeError, ValueError, struct.error):
+        bits, kinds = (max(np.ravel(tags.get(tag, 1)).tolist()) for tag in (258, 339))
+        bands, size = int(tags.get(277, 1)), (int(tags[256]), int(tags[257]))
+        return TiffHeader(size, bands, int(bits), kinds == 3, _number(tags.get(42113)))
+    except Exception:  # Pillow raises almost anything on damaged ones
         return None
+    finally:
+        file.seek(place)
+
+
+def _number(text: object) -> float | None:
+    try:
+        return float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def require_transparency(picture: PIL.Image.Image, name: str) -> None:
+    """Refuse a TIFF whose last band, by its values, is no transparency: a near infrared one, say.
+
+    Some programs, GDAL among them, write any fourth band as alpha.
+    """
+    if picture.format != "TIFF" or picture.mode not in ("LA", "RGBA", "RGBX", "RGBa"):
+        return
+    last = np.asarray(picture)[..., -1]
+    between = np.count_nonzero((last > 0) & (last < 255)) / last.size
+    count = len(np.unique(last)) if between > FEW else 1
+    if count > MOST_STEPS or (count > 1 and between > HALF):
+        bands = "[grey, other]" if picture.mode == "LA" else "[red, green, blue, nir]"
+        raise SegNextError(
+            f"{name}: has {len(picture.getbands())} bands, of which the last holds {count} values and is no "
+            f"transparency; say what they are in dataset.yaml, as 'bands: {bands}', or save the picture without it"
+        )
 
 
 def _opencv_rgb(file: IO[bytes]) -> NDArray[Any] | None:

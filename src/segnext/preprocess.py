@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-STRIDE = 32  # of the last stage
-
 Image = NDArray[np.uint8]  # H x W x 3, RGB
 Raster = NDArray[np.float32]  # H x W x bands, in the units of the data, NaN where nothing was measured
 
@@ -62,15 +60,6 @@ class Preprocess:
             scale *= min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
         return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
-    def padding(self, height: int, width: int) -> tuple[int, int]:
-        """Rows below and columns to the right of a picture that fill it up to a multiple of 32.
-
-        Only then do the four stage maps, at 1/4 to 1/32 of the size, cover the same extent. Otherwise the decoder
-        lays them on each other askew, which costs two points of mIoU on 480 x 360. (The released code resizes to a
-        multiple of 32 for the same reason.)
-        """
-        return -height % STRIDE, -width % STRIDE
-
     def normalise(self, image: Image | Raster) -> NDArray[np.float32]:
         """(H, W, bands) -> (bands, H, W), zero mean and unit variance on the training data; 0 where not measured."""
         mean = np.asarray(self.mean, np.float32)
@@ -79,3 +68,13 @@ class Preprocess:
         if self.bands is not None:
             np.nan_to_num(normal, copy=False, nan=0.0)
         return normal
+
+
+def padding(height: int, width: int, stride: int) -> tuple[int, int]:
+    """Rows below and columns to the right of a picture that fill it up to a multiple of `stride`, the last stage's.
+
+    Only then do the four stage maps, at 1/4 to 1/32 of the size, cover the same extent. Otherwise the decoder
+    lays them on each other askew, which costs two points of mIoU on 480 x 360. (The released code resizes to a
+    multiple of 32 for the same reason.)
+    """
+    return -height % stride, -width % stride

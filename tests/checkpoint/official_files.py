@@ -14,7 +14,7 @@ from torch import Tensor
 from segnext.checkpoint import download
 from segnext.checkpoint.names import BASES, to_official
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 2, 1, 1), 32, rank=4, num_classes=19, expansions=(2, 2, 2, 2))
 State = dict[str, Tensor]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.model.config import ModelConfig
 

@@ -10,18 +10,18 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
-from segnext.checkpoint.header import FORMAT
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import FORMAT, Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Bands, Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=2)
 LABELS = Labels("toy", ("sky", "Straße"), ((1, 2, 3), (4, 5, 6)), 2)
 PREPROCESS = Preprocess((1.5, 2.0, 3.0), (4.0, 5.0, 6.0), short_side=360)
-PROVENANCE = {"recipe": {"lr": 1e-3, "crop": [32, 32]}, "metrics": {"miou": None}}
+PROVENANCE = Provenance(recipe={"lr": 1e-3, "crop": [32, 32]}, metrics={"miou": None}, more={"later": [1]})
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +164,14 @@ def test_headers_of_another_version(weights: Weights, tmp_path: Path) -> None:
         changed(content, model={**content["model"], "depths": "many"}),
         changed(content, preprocess={"mode": "RGB"}),
         changed(content, preprocess=None),
+        changed(content, provenance=[]),
+        changed(content, provenance={"metrics": 3}),
+        changed(content, provenance={"licence": {}}),
     ]
     for text in broken:
         safetensors.torch.save_file(state, path, {"format": FORMAT, "segnext": text})
         with pytest.raises(SegNextError, match=r"weights\.safetensors: its header does not fit this version") as raised:
-            load_weights(path)
+            load_weights(path).model()
         assert "\n" not in str(raised.value)
     safetensors.torch.save_file(state, path, {"format": FORMAT})
     with pytest.raises(SegNextError, match="its header does not fit this version"):
@@ -196,5 +199,5 @@ def test_tensors_that_do_not_fit(weights: Weights, tmp_path: Path, change: str) 
     with pytest.raises(
         SegNextError, match=r"1 (missing|unexpected|of wrong shape) \(.*'decoder\.classifier\.bia"
     ) as raised:
-        load_weights(path)
+        load_weights(path).model()
     assert str(raised.value).startswith(str(path))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from segnext.checkpoint.coverage import compare, part_of
 from segnext.checkpoint.names import official_name, to_official, to_ours
 from segnext.checkpoint.official import from_official
-from segnext.model.config import preset
+from segnext.model.config import SEGNEXT, preset
+from segnext.model.families import build
 from segnext.model.hamburger import fixed_bases
-from segnext.model.network import build
 
 GOLDEN = Path(__file__).parents[2] / "../shared/golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden outputs of the authors' code are not here")
@@ -61,7 +61,7 @@ def test_every_layout_covers_the_whole_network(size: str) -> None:
     shapes = json.loads((GOLDEN / "official_state_dict_shapes.json").read_text())[f"segnext_{size}_ade20k"]
     authors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     openmmlab = {name.replace("mlp.dwconv.dwconv", "mlp.dwconv"): x for name, x in authors.items()}
-    published = preset(f"segnext_{size}")
+    published = SEGNEXT[f"segnext_{size}"]
     with torch.device("meta"):
         wanted = build(published).state_dict()
         bases = {"decode_head.hamburger.ham.bases": torch.empty(1, published.decoder_channels, published.rank)}

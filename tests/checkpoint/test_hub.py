@@ -18,19 +18,21 @@ import yaml
 
 import segnext
 from segnext.checkpoint.card import model_card
-from segnext.checkpoint.file import Weights
 from segnext.checkpoint.hub import save_folder
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))
 LABELS = Labels("toy", ("sky", "road"), ((10, 20, 250), (100, 60, 100)))
 METRICS = {"split": "val", "miou": 0.66123, "iou": {"sky": 0.9, "road": None}}
+PROVENANCE = Provenance(metrics=METRICS, recipe={"crop": (64, 64)})
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "someone/streets"
 
@@ -40,7 +42,7 @@ def weights() -> Weights:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = build(CONFIG).state_dict()
-    return Weights(CONFIG, LABELS, Preprocess(short_side=64), state, {"metrics": METRICS, "recipe": {"crop": (64, 64)}})
+    return Weights(CONFIG, LABELS, Preprocess(short_side=64), state, PROVENANCE)
 
 
 def front_matter(card: str) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
     for loaded in (segnext.load(folder, "cpu"), Segmenter.from_pretrained(folder, device="cpu")):
         assert same(loaded, weights)
         assert (loaded.labels, loaded.preprocess) == (LABELS, Preprocess(short_side=64))
-        assert loaded.provenance["metrics"] == METRICS
+        assert loaded.provenance.metrics == METRICS
     options: dict[str, Any] = {"engine": "torch", "precision": "fp32", "testing": Testing(flip=True)}
     loaded = Segmenter.from_pretrained(folder, device="cpu", **options)
     assert (loaded.engine.name, loaded.engine.precision, loaded.testing) == tuple(options.values())
@@ -105,7 +107,7 @@ def test_card_of_a_trained_model(weights: Weights) -> None:
 
 
 def test_card_of_converted_and_of_unknown_weights(weights: Weights) -> None:
-    origin = {"url": "https://a/b.pth", "licence": "Apache-2.0", "licence_note": "Ask.", "published": {"miou": 0.5}}
+    origin = Provenance(url="https://a/b.pth", licence="Apache-2.0", licence_note="Ask.", published={"miou": 0.5})
     card = model_card(Weights(CONFIG, LABELS, Preprocess(), weights.state, origin))
     assert front_matter(card)["license"] == "apache-2.0"
     assert "> Ask.\n" in card

@@ -7,7 +7,7 @@ import torch
 
 from segnext.checkpoint.names import layout_of, official_name, our_name, to_ours
 from segnext.model.config import preset
-from segnext.model.network import build
+from segnext.model.families import build
 
 pytest_plugins = ["official_files"]
 

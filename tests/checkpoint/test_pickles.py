@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnext.checkpoint.pickles import read_official
+from segnext.checkpoint.pickles import read_pickle
 from segnext.errors import SegNextError
 
 pytest_plugins = ["official_files"]
@@ -31,14 +31,14 @@ class Bomb:
 def test_bare_and_wrapped(saved: Save) -> None:
     state = {"a.weight": torch.arange(3.0)}
     for content in (state, {"state_dict": state, "meta": {"CLASSES": ("sky",)}}):
-        assert torch.equal(read_official(saved(content))["a.weight"], state["a.weight"])
+        assert torch.equal(read_pickle(saved(content))[0]["a.weight"], state["a.weight"])
 
 
 def test_malicious_file_runs_nothing(saved: Save, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     path = saved({"state_dict": {"a": torch.ones(1)}, "meta": Bomb(touched)})
     with pytest.raises(SegNextError, match=r"is not loaded, because that could run code; download it again") as error:
-        read_official(path)
+        read_pickle(path)
     assert "\n" not in str(error.value)
     assert not touched.exists()
 
@@ -47,7 +47,7 @@ def test_a_plain_malicious_pickle_runs_nothing(tmp_path: Path) -> None:
     touched, path = tmp_path / "touched", tmp_path / "official.pth"
     path.write_bytes(pickle.dumps(Bomb(touched), protocol=2))
     with pytest.raises(SegNextError, match=r"official\.pth"):
-        read_official(path)
+        read_pickle(path)
     assert not touched.exists()
 
 
@@ -57,7 +57,7 @@ def test_truncated(saved: Save, share: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(SegNextError, match=r"download it again") as error:
-        read_official(path)
+        read_pickle(path)
     assert "\n" not in str(error.value)
 
 
@@ -66,12 +66,12 @@ def test_wrong_files(saved: Save, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
     for name in ("picture.pth", "photo.jpg"):
         with pytest.raises(SegNextError, match=rf"{name}: is no checkpoint; give an official \.pth file or a weights"):
-            read_official(tmp_path / name)
+            read_pickle(tmp_path / name)
     with pytest.raises(SegNextError, match="no such file"):
-        read_official(tmp_path / "absent.pth")
+        read_pickle(tmp_path / "absent.pth")
     for content in ([1, 2], {"state_dict": 3}, {"epoch": 7}, {}, {1: torch.ones(1)}):
         with pytest.raises(SegNextError, match="holds no state dict"):
-            read_official(saved(content))
+            read_pickle(saved(content))
 
 
 def test_more_than_the_file_holds_is_not_unpacked(saved: Save, tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_more_than_the_file_holds_is_not_unpacked(saved: Save, tmp_path: Path) -
             target.writestr(entry.filename, source.read(entry))
     assert packed.stat().st_size < 10_000
     with pytest.raises(SegNextError, match=r"packed\.pth: a file of [\d,]+ bytes that would fill 40\d,\d{3}, which no"):
-        read_official(packed)
+        read_pickle(packed)
     with pytest.raises(SegNextError, match=r"bytes that would fill 4,000,000,000,000, which no checkpoint does"):
-        read_official(saved({"state_dict": {"a": torch.zeros(1).expand(1_000_000, 1_000_000)}}))
+        read_pickle(saved({"state_dict": {"a": torch.zeros(1).expand(1_000_000, 1_000_000)}}))
 
 
 def test_training_logs_beside_the_weights(saved: Save, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +107,6 @@ def test_training_logs_beside_the_weights(saved: Save, monkeypatch: pytest.Monke
         monkeypatch.setitem(sys.modules, name, module)
     path = saved({"state_dict": {"a": torch.ones(2)}, "message_hub": {"loss": HistoryBuffer()}})
     monkeypatch.undo()
-    assert torch.equal(read_official(path)["a"], torch.ones(2))
+    assert torch.equal(read_pickle(path)[0]["a"], torch.ones(2))
     allowed = torch.serialization.get_safe_globals()
     assert not any("history_buffer" in str(known) for known in allowed)  # what stood in for them is gone again

@@ -1,19 +1,20 @@
 """`segnext ablate`: tiny networks, a few steps."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 import yaml
+from scenes import write_scenes
 
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
+from segnext.compare import contest as module
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.training.ablation import run as module
 from segnext.training.config import TrainConfig
-from segnext.training.loop import train
+from segnext.training.segmentation import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 Capture = pytest.CaptureFixture[str]
@@ -60,8 +61,8 @@ def test_a_table_is_trained_broken_off_and_completed(
     assert [line["row"] for line in content["groups"]["decoder"]] == ["mlp", "full"]
     strip, full = content["groups"]["msca"]
     weights = load_weights(out / "strip-7/seed-0/last.safetensors")
-    assert weights.config.strips == (7,)
-    assert strip["miou"] == pytest.approx(weights.provenance["metrics"]["miou"])
+    assert dataclasses.asdict(weights.config)["strips"] == (7,)
+    assert strip["miou"] == pytest.approx(weights.provenance.to_dict()["metrics"]["miou"])
     assert strip["gain"] == pytest.approx(strip["miou"] - full["miou"])
     assert strip["parameters"] < full["parameters"]
     assert strip["iterations"] == 2

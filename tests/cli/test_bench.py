@@ -9,8 +9,8 @@ import PIL.Image
 import pytest
 import torch
 
-from segnext.benchmark import limits, measure
-from segnext.benchmark import ways as ways_module
+from segnext.bench import limits, measure
+from segnext.bench import ways as ways_module
 from segnext.cli import main
 
 

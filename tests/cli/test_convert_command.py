@@ -7,15 +7,15 @@ import safetensors.torch
 import torch
 
 import segnext
-from segnext.checkpoint.file import Weights, load_weights, save_weights
 from segnext.checkpoint.names import to_official
 from segnext.checkpoint.official import from_official
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.cli import main
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, preset
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=2)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from scenes import write_scenes
 
 from segnext.cli import data
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from scenes import write_scenes
 
 from segnext.cli import data_check
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 
 

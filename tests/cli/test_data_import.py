@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from raster_files import write_tiff
+from scenes import draw_scene
 
 from segnext.cli import main
 from segnext.data.folder import Folder
-from segnext.data.scenes import draw_scene
 
 
 def scenes(root: Path, count: int) -> Path:

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from scenes import write_scenes
 
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 
 
 def sequences(root: Path) -> Path:

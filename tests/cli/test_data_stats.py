@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import write_scenes
 
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 
 
 def test_the_table_for_people_and_the_json_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,13 @@ import torch
 import yaml
 from PIL import Image
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import eval as command
 from segnext.errors import SegNextError
 from segnext.evaluation import page
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model import complexity
 from segnext.model.complexity import Part
-from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.config import PRESETS, ModelConfig
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2, expansions=(2, 2, 2, 2))
@@ -54,13 +54,13 @@ def test_sums_and_shares(asked: list[tuple[ModelConfig, int, int]], capsys: pyte
     assert (config.decoder, config.num_classes, height, width) == ("psp", 150, 512, 512)
 
 
-def test_without_a_model_all_four(
+def test_without_a_model_all_of_them(
     asked: list[tuple[ModelConfig, int, int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["info", "--size", "1024x2048", "--classes", "19"]) == 0
     output = capsys.readouterr().out
     assert row(output, "segnext_l")[1:] == ["2.000", "3.000", "1.000", "4.000"]
-    assert [(height, width) for _, height, width in asked] == [(1024, 2048)] * 4
+    assert [(height, width) for _, height, width in asked] == [(1024, 2048)] * len(PRESETS)
     assert {config.num_classes for config, _, _ in asked} == {19}
 
 

@@ -1,8 +1,10 @@
 """The command line as a whole: exit codes, and one line for every error."""
 
+import argparse
 import importlib
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,10 +120,52 @@ def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Captu
     assert one_line(capsys) == "segnext predict: interrupted\n"
 
 
-def test_errors_of_our_own_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        main(["predict"])
+def test_faults_of_ours_have_a_code_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stand_in(monkeypatch, ZeroDivisionError("by\nzero"))
+    assert main(["predict"]) == 70
+    (file,) = tmp_path.iterdir()
+    said = "segnext predict: a fault of segnext's, not of yours (ZeroDivisionError: by\\nzero); please report it with "
+    assert one_line(capsys) == f"{said}{file}\n"
+    assert "Traceback" in file.read_text()
+    assert main(["predict", "--debug"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert main(["predict"]) == 70
+    assert "with what --debug prints" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["predikt", "x.jpg"], "there is no such command; did you mean 'segnext predict'?"),
+        (["help"], "there is no such command; did you mean 'segnext --help'?"),
+        (["help", "train"], "there is no such command; did you mean 'segnext train --help'?"),
+        (["--verison"], "there is no such command; did you mean 'segnext --version'?"),
+        (["predict", "x.jpg", "--wieghts", "w"], "there is no --wieghts; did you mean --weights?; see"),
+        (["data", "stats", "x", "--splits", "train"], "there is no --splits; did you mean --split?; see"),
+        (["convert", "a", "b", "c"], "'c' is one argument too many; see"),
+    ],
+)
+def test_slips_get_a_suggestion(arguments: list[str], meant: str, capsys: Capture) -> None:
+    assert main(arguments) == 2
+    assert meant in one_line(capsys)
+
+
+def test_flags_are_taken_with_underscores_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def run(args: argparse.Namespace) -> int:
+        seen.append(args.short_side)
+        return 0
+
+    add = lambda parser: parser.add_argument("--short-side", type=int)  # noqa: E731
+    command = SimpleNamespace(add_arguments=add, run=run)
+    monkeypatch.setattr(importlib, "import_module", lambda name: command)
+    assert main(["predict", "--short_side", "64"]) == main(["predict", "--short-side=96"]) == 0
+    assert seen == [64, 96]
 
 
 def test_as_a_process(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import PIL.Image
 import pytest
 import torch
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli.predict import add_arguments, run
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 

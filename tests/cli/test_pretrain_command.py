@@ -13,8 +13,8 @@ import yaml
 from segnext.cli import main
 from segnext.cli.pretrain import parse
 from segnext.model.config import PRESETS, ModelConfig
+from segnext.pretraining.classification import Classification
 from segnext.pretraining.config import PictureAugment, PretrainConfig
-from segnext.pretraining.results import Results
 from segnext.training.config import Optimizer
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
@@ -59,7 +59,7 @@ def test_a_run_a_resumed_one_and_one_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    monkeypatch.setattr(Results, "draw", lambda self: None)
+    monkeypatch.setattr(Classification, "draw", lambda self: None)
     threads = torch.get_num_threads()
     for split in ("train", "val"):
         for label, name in enumerate(("dark", "light")):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from scenes import write_scenes
 
 from segnext.cli import main
 from segnext.cli.train import parse
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig

@@ -28,6 +28,10 @@ RUN = ["--data", "d", "--out", "o"]
         (["--lr", "x"], "there is no --lr; did you mean optimizer.lr?"),
         (["--flip=0"], "there is no --flip; did you mean augment.flip?"),
         (["--nothing-alike", "x"], "there is no --nothing_alike"),
+        (["--seed"], "give --seed a value: a whole number"),
+        (["--seed", "3", "4"], "seed takes a whole number, not 3 4"),
+        (["--seed", "x" * 200], f"seed takes a whole number, not {'x' * 80}..."),
+        (["--batch", "3"], "there is no --batch; here it is --batch-size"),
         (["--iteration", "3"], "there is no --iteration; did you mean iterations?"),  # nothing is shortened in silence
     ],
 )
@@ -50,6 +54,59 @@ def test_recipes(recipe: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SegNextError) as error:
         parse(["--config", str(file), *RUN])
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("- a", "a recipe is a list of settings"),
+        ("data: [[l]]", r"data takes text, not \[\["),
+        ("data: null", "data takes text, not null"),
+        ('data: "a\\0b"', "data takes text, not a"),
+        ("data: !!python/object/new:os.system [touch owned]", "not valid YAML"),
+        ("loss: {class_path: os.system}", "there is no setting 'loss.class_path'"),
+        ("optimizer: /etc/hostname", "optimizer takes settings of its own: lr, "),
+        ("config: other.yaml", "there is no setting 'config'"),
+        ("iterations: .inf", "iterations takes a whole number, not Infinity"),
+        ("optimizer: {lr: .nan}", "optimizer.lr takes a number, not NaN"),
+        ("a: &a [l,l,l,l,l,l,l,l,l,l]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]", "there is no setting 'a'"),
+        ("crop: 64", r"crop takes two whole numbers, as '\[256,256\]' or null, not 64"),
+    ],
+)
+def test_recipes_of_any_origin(recipe: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe)
+    with pytest.raises(SegNextError, match=message) as error:
+        parse(["--config", str(file), *([] if "data" in recipe else ["--data", "d"]), "--out", "o"])
+    assert len(str(error.value)) < 500
+
+
+def test_flags_as_people_write_them() -> None:
+    config, _ = parse([*RUN, "--crop", "64", "96", "--testing.scales", "0.5,1", "--reproducible", "--from", "w"])
+    assert (config.crop, config.testing.scales, config.reproducible) == ((64, 96), (0.5, 1.0), True)
+    assert config.from_weights == "w"
+    config, _ = parse([*RUN, "--optimizer", "{lr: 1e-4}", "--bands", "red", "nir", "--seed", "1", "--seed=2"])
+    assert (config.optimizer.lr, config.bands, config.seed) == (1e-4, ("red", "nir"), 2)
+
+
+def test_help_shows_the_flags_that_people_use_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    text = capsys.readouterr().out
+    first = text[text.index("used first:") : text.index("the run:")]
+    assert first.count("\n  --") == 11
+    assert "--batch-size N " in first
+    for name in ("--augment.scale [X,X]", "--loss.label-smoothing X", "--precision auto|fp32|bf16|fp16"):
+        assert text.count(name) == 1
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_recipe_that_flags_make_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([*RUN, "--crop", "64", "96", "--print-config"])
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(capsys.readouterr().out)
+    assert parse(["--config", str(recipe)])[0].crop == (64, 96)
 
 
 def test_missing_ones() -> None:

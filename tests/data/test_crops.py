@@ -10,12 +10,12 @@ import PIL.Image
 import pytest
 import torch
 from raster_files import write_tiff
+from scenes import write_scenes
 
 from segnext.data import crops as module
 from segnext.data import folder as folder_module
 from segnext.data.crops import Crops, batches, epoch_order
 from segnext.data.folder import Folder, Pair
-from segnext.data.scenes import write_scenes
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
 from segnext.imageio import read_image

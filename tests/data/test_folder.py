@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from scenes import write_scenes
 
 from segnext import imageio
 from segnext.data.folder import Folder, Pair, read_mask
-from segnext.data.scenes import write_scenes
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 
@@ -87,7 +87,13 @@ def test_a_folder_without_images_has_no_splits(data: Path) -> None:
         (b"classes: [", "not valid YAML"),
         (b"\xff\xfe\x00", "not valid YAML"),
         (b"", "cannot read the class list"),
-        (b"classes: [sky, road]", "cannot read the class list"),
+        (b"classes: [sky, 3]", "a class is called 3; names are texts"),
+        (b"classes: [{name: sky, color: [.inf, 0, 0]}]", "a class's color is \\[inf, 0, 0\\]; it must be"),
+        (b"classes: [sky, road]\nignore: .inf", "'ignore' is inf; it must be a label"),
+        (b"classes: [sky]", "'sky' is its only class"),
+        (b"classes: [sky, road]\nclasses: [a, b]", "not valid YAML .'classes' is said twice line 2"),
+        (b"a: &a [x, x]\nb: &b [*a, *a]\nclasses: *c", "its anchor 'c' is not defined"),
+        (b"[" * 100_000, ".* 50 levels"),
     ],
 )
 def test_damaged_yaml(data: Path, content: bytes, message: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from segnext.data.init import init_dataset, survey, to_yaml
+from segnext.data.curate.init import init_dataset, survey, to_yaml
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 from segnext.labels import Labels
@@ -92,7 +92,7 @@ def test_the_survey_counts_files_and_names_masks_that_do_not_fit(tmp_path: Path)
     assert (train.name, train.images, train.masks, train.sampled) == ("train", 2, 4, 4)
     assert (val.name, val.images, val.masks, val.sampled, val.problems) == ("val", 0, 0, 0, ())
     color, damaged, foreign = train.problems
-    assert color.startswith(f"{tmp_path}/masks/train/c.png: a RGB picture")
+    assert color.startswith(f"{tmp_path}/masks/train/c.png: a mask of mode RGB")
     assert damaged.startswith(f"{tmp_path}/masks/train/d.png: cannot be read")
     assert foreign == f"{tmp_path}/masks/train/town/b.png: holds 12, 200, outside 0 to 10 and not the ignore label 11"
 

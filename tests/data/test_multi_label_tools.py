@@ -8,9 +8,9 @@ import pytest
 from drawn_shapes import SHAPES, draw_shapes, write_shapes
 
 from segnext.cli import main
+from segnext.data.curate.stats import survey
 from segnext.data.doctor.check import quick_check
 from segnext.data.folder import Folder
-from segnext.data.stats import survey
 from segnext.training.losses.class_weights import balanced_weights
 
 

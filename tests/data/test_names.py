@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from segnext.data.names import Role, bare_stem, place_of, role_of, split_of, stem_of, tokens
+from segnext.data.file_sets import role_of_all
+from segnext.data.names import Role, bare_stem, split_of, stem_of, tokens
 from segnext.data.pairing import pair
 
 
@@ -24,20 +25,18 @@ def test_words_of_a_name(folder: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "role", "place"),
+    ("file", "role"),
     [
-        ("JPEGImages/a.jpg", Role.IMAGE, ()),
-        ("train/labels/a.png", Role.MASK, ("train",)),
-        ("train_masks/a.png", Role.MASK, ("train",)),
-        ("Semantic segmentation dataset/Tile 4/images/a.jpg", Role.IMAGE, ("semantic-segmentation-dataset", "tile-4")),
-        ("gtFine/train/aachen/a.png", Role.MASK, ("train", "aachen")),
-        ("results/masks/a.png", Role.OTHER, None),
-        ("train/clouds/a.png", Role.UNKNOWN, ("train", "clouds")),
+        ("JPEGImages/a.jpg", Role.IMAGE),
+        ("train/labels/a.png", Role.MASK),
+        ("train_masks/a.png", Role.MASK),
+        ("Semantic segmentation dataset/Tile 4/images/a.jpg", Role.IMAGE),
+        ("gtFine/train/aachen/a.png", Role.MASK),
+        ("train/clouds/a.png", Role.UNKNOWN),
     ],
 )
-def test_role_and_place(file: str, role: Role, place: tuple[str, ...] | None) -> None:
-    assert role_of(Path(file)) is role
-    assert place is None or place_of(Path(file), role) == place
+def test_role(file: str, role: Role) -> None:
+    assert role_of_all([Path(file)]) is role
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segnext.data import split
+from segnext.data.curate import split
+from segnext.data.curate.split import (
+    Grouping,
+    Plan,
+    alone,
+    apply_split,
+    by_folder,
+    by_prefix,
+    by_regex,
+    divide,
+    plan_split,
+)
 from segnext.data.folder import Folder
-from segnext.data.split import Grouping, Plan, alone, apply_split, by_folder, by_prefix, by_regex, divide, plan_split
 from segnext.errors import SegNextError
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from raster_files import write_tiff
+from scenes import write_scenes
 
+from segnext.data.curate.stats import Stats, survey, together
+from segnext.data.curate.stats_picture import draw
 from segnext.data.folder import Folder
-from segnext.data.scenes import write_scenes
-from segnext.data.stats import Stats, survey, together
-from segnext.data.stats_picture import draw
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 from segnext.labels import Labels

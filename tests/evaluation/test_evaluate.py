@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, predictor, require_same_classes
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Bands, Preprocess, Raster
 from segnext.preprocess import Image as Picture
 

@@ -5,24 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scenes import write_scenes
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
-from segnext.data.scenes import write_scenes
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)
-PROVENANCE = {
-    "recipe": {"model": "segnext_x", "iterations": 2000, "crop": (32, 64)},
-    "data": {"name": "camvid", "split": "train", "pictures": 1234},
-    "step": 1500,
-}
+PROVENANCE = Provenance(
+    recipe={"model": "segnext_x", "iterations": 2000, "crop": (32, 64)},
+    data={"name": "camvid", "split": "train", "pictures": 1234},
+    step=1500,
+)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:
     masks = np.stack([pair.read_mask(folder.labels) for pair in folder.pairs("train")])
     assert page.shares["train"] == pytest.approx([(masks == label).mean() for label in range(11)])
     assert sum(page.shares["val"]) == pytest.approx(1)
-    assert page.details["recipe"]["crop"] == [32, 64]
+    assert page.details["recipe"]["crop"] == (32, 64)
     assert page.details["provenance"]["step"] == 1500
 
 

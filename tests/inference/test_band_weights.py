@@ -10,7 +10,7 @@ import pytest
 from conftest import CONFIG, weights_like
 from raster_files import write_tiff
 
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import require_same_bands

@@ -9,8 +9,7 @@ import pytest
 import torch
 from conftest import picture, weights_like
 
-from segnext.checkpoint.file import Weights, save_weights
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.inference import engines
 from segnext.inference.engines import start
@@ -77,7 +76,7 @@ def test_other_weights_get_other_artefacts(tmp_path: Path) -> None:
     assert weights.digest == weights_like().digest != changed.digest
     file = tmp_path / "w.safetensors"
     save_weights(weights, file)
-    assert WeightsFile(file).digest == WeightsFile(file).digest
+    assert load_weights(file).digest == load_weights(file).digest
 
 
 def test_what_an_older_version_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:

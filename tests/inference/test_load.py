@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint import find as module
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
-from segnext.inference import load as module
-from segnext.inference.load import load, weights_path
+from segnext.inference.load import load
 
 
 @pytest.fixture

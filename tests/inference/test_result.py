@@ -7,9 +7,10 @@ import PIL.Image
 import pytest
 
 from segnext.errors import SegNextError
-from segnext.inference.overlay import paint, percent
+from segnext.inference.overlay import paint
 from segnext.inference.result import Result
 from segnext.labels import Labels
+from segnext.words import percent
 
 LABELS = Labels("toy", ("sky", "road", "tree"), ((0, 0, 250), (100, 60, 100), (0, 130, 0)))
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from conftest import CONFIG, picture, weights_like
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.result import Result

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from conftest import CONFIG, picture, weights_like
 from numpy.typing import NDArray
 
-from segnext.checkpoint.file import Weights
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.inference.look import look
@@ -127,10 +127,10 @@ class Places:
 
 def test_windows_are_put_where_they_were_and_averaged() -> None:
     engine, image = Places(), picture(96, 128)
-    (one,) = look(engine, image, Preprocess(), Testing(slide=(64, 32)))
+    (one,) = look(engine, image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
     assert engine.sizes == [(1, 64, 64, 3)] * 6
     assert one.covered == (96, 128)
-    (whole,) = look(Places(), image, Preprocess(), Testing())
+    (whole,) = look(Places(), image, Preprocess(), Testing(), CONFIG)
     np.testing.assert_allclose(one.logits[:, :, :3], whole.logits[:, :, :3], atol=1e-6)
     # Windows 1 2 3 above 4 5 6, each half over its neighbours: corners have one, the middle has four.
     number = one.logits[:, :, 3]
@@ -145,8 +145,8 @@ def test_windows_of_logits_at_a_quarter() -> None:
             return super().__call__(x).repeat(2, 0).repeat(2, 1)
 
     image = picture(96, 128)
-    (one,) = look(Quarter(), image, Preprocess(), Testing(slide=(64, 32)))
-    (eighth,) = look(Places(), image, Preprocess(), Testing(slide=(64, 32)))
+    (one,) = look(Quarter(), image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
+    (eighth,) = look(Places(), image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
     assert one.logits.shape == (24, 32, 4)
     np.testing.assert_array_equal(one.logits, eighth.logits.repeat(2, 0).repeat(2, 1))
 
@@ -166,7 +166,7 @@ def test_a_decoder_that_takes_in_stage_1_answers_in_its_resolution() -> None:
 
 def test_windows_of_a_picture_smaller_than_they_are_and_no_multiple_of_32() -> None:
     engine = Places()
-    (one,) = look(engine, picture(40, 100), Preprocess(), Testing(slide=(96, 64)))
+    (one,) = look(engine, picture(40, 100), Preprocess(), Testing(slide=(96, 64)), CONFIG)
     assert engine.sizes == [(1, 64, 96, 3), (1, 64, 96, 3)]  # of 64 x 128 after padding
     assert one.covered == (64, 128)
     np.testing.assert_array_equal(one.logits[5:, :, :3], 0)  # the mean colour
@@ -181,7 +181,7 @@ def test_windows_of_a_large_picture_need_little_memory() -> None:
     testing = Testing(slide=(128, 96))
     tracemalloc.start()
     try:
-        list(look(Nothing(), image, Preprocess(), testing))
+        list(look(Nothing(), image, Preprocess(), testing, CONFIG))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -255,4 +255,4 @@ def test_short_side_replaces_that_of_the_weights(tiny_weights: Weights) -> None:
 )
 def test_what_cannot_be_done_is_refused(testing: dict[str, object], message: str) -> None:
     with pytest.raises(SegNextError, match=message):
-        dataclasses.replace(Testing(), **testing)  # type: ignore[arg-type]
+        dataclasses.replace(Testing(), **testing).require_fit(CONFIG)  # type: ignore[arg-type]

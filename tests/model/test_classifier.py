@@ -6,8 +6,8 @@ import torch
 from segnext.errors import SegNextError
 from segnext.model.classifier import Classifier, create_classifier
 from segnext.model.config import PRESETS, ModelConfig
+from segnext.model.encoders.mscan import MSCAN
 from segnext.model.layers import DropPath
-from segnext.model.mscan import MSCAN
 
 
 def test_logits_are_a_linear_layer_on_the_mean_of_the_last_map() -> None:

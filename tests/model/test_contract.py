@@ -11,10 +11,11 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from segnext.checkpoint.file import Weights, load_weights, save_weights
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.labels import Labels
-from segnext.model.config import DECODERS, PRESETS, Architecture, ModelConfig, preset
-from segnext.model.network import SegNeXt, build
+from segnext.model.config import PRESETS, Architecture, ModelConfig, NetworkConfig, preset
+from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -33,24 +34,28 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no gating": {"gate": False},
     "lka": {"lka": True},
 }
-CASES = [pytest.param(name, {"decoder": decoder}, id=f"{name}-{decoder}") for name in PRESETS for decoder in DECODERS]
+CASES = [
+    pytest.param(name, {"decoder": decoder}, id=f"{name}-{decoder}")
+    for name in PRESETS
+    for decoder in PRESETS[name].decoders
+]
 CASES += [pytest.param("segnext_t", changes, id=title) for title, changes in ABLATIONS.items()]
 every_case = pytest.mark.parametrize(("name", "changes"), CASES)
 
 
-def small(name: str, changes: dict[str, Any]) -> ModelConfig:
+def small(name: str, changes: dict[str, Any]) -> NetworkConfig:
     """The preset at a quarter of its width and a third of its depth, nothing dropped, 4 bands, 5 classes."""
     full = preset(name, num_classes=5, in_channels=4, drop_path=0.0, dropout=0.0, **changes)
-    return replace(
+    changed = replace(
         full,
         channels=tuple(width // 4 for width in full.channels),  # type: ignore[arg-type]
         depths=tuple(-(-depth // 3) for depth in full.depths),  # type: ignore[arg-type]
         decoder_channels=full.decoder_channels // 4,
-        rank=full.rank // 4,
     )
+    return replace(changed, rank=changed.rank // 4) if isinstance(changed, ModelConfig) else changed
 
 
-def awake(config: ModelConfig) -> SegNeXt:
+def awake(config: NetworkConfig) -> Network:
     """The network with random weights, those included that start at zero."""
     torch.manual_seed(0)
     model = build(config)
@@ -73,7 +78,7 @@ def test_odd_sizes(name: str, changes: dict[str, Any]) -> None:
         with torch.inference_mode():
             logits = model.decoder(model.encoder(images))
             whole = model(images)
-        stride = 4 if changes.get("decoder") == "mlp" or 1 in changes.get("stages", ()) else 8
+        stride = model.config.logits_stride
         assert logits.shape == (2, 5, -(-height // stride), -(-width // stride))
         assert whole.shape == (2, 5, height, width)
         assert whole.isfinite().all()
@@ -130,7 +135,7 @@ def test_saved_and_loaded(name: str, changes: dict[str, Any], tmp_path: Path) ->
         assert torch.equal(loaded.model()(images), model(images))
 
 
-def save(config: ModelConfig, model: SegNeXt, path: Path) -> None:
+def save(config: NetworkConfig, model: Network, path: Path) -> None:
     classes = tuple("abcde")
     labels = Labels("five", classes, tuple((i, i, i) for i in range(5)), 255)
     save_weights(Weights(config, labels, Preprocess(), model.state_dict()), path)

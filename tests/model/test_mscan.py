@@ -7,7 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from segnext.model.mscan import FFN, LKA, MSCA, MSCAN, Attention, Block, Depthwise
+from segnext.model.encoders.encoder import Depthwise
+from segnext.model.encoders.mscan import FFN, LKA, MSCA, MSCAN, Attention, Block
 
 Array = NDArray[np.float64]
 
@@ -121,9 +122,11 @@ def test_convolutions_start_normal_with_variance_two_over_fan_out() -> None:
     torch.manual_seed(0)
     encoder = MSCAN()
     stage = encoder.stages[3]
-    expand = stage.blocks[0].ffn.expand  # type: ignore[union-attr, index]
+    block = stage.blocks[0]
+    assert isinstance(block, Block)
+    expand = block.ffn.expand
     assert expand.weight.std().item() == pytest.approx(math.sqrt(2 / 1024), rel=0.02)
-    depth = stage.blocks[0].ffn.depthwise  # type: ignore[union-attr, index]
+    depth = block.ffn.depthwise
     assert depth.weight.std().item() == pytest.approx(math.sqrt(2 / 9), rel=0.05)
     assert not depth.bias.any()
 

@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from segnext.errors import SegNextError
-from segnext.model.config import PRESETS, ModelConfig, ablations, preset
+from segnext.model.config import SEGNEXT, ModelConfig, ablations, preset
+from segnext.model.families import build, create_model
 from segnext.model.hamburger import CD, NMF
-from segnext.model.network import SegNeXt, build, create_model
+from segnext.model.network import Network
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 DIGEST = """
 import hashlib, numpy, torch
-from segnext.model.network import create_model
+from segnext.model.families import create_model
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = create_model("segnext_t", num_classes=5).eval()
@@ -29,7 +30,7 @@ digest = hashlib.sha256(logits.numpy().tobytes()).hexdigest()
 """
 
 
-def tiny(num_classes: int = 5, in_channels: int = 3) -> SegNeXt:
+def tiny(num_classes: int = 5, in_channels: int = 3) -> Network:
     torch.manual_seed(0)
     return build(dataclasses.replace(TINY, num_classes=num_classes, in_channels=in_channels))
 
@@ -50,8 +51,8 @@ def test_parameter_counts_with_150_classes(name: str, count: int) -> None:
 
 
 def test_presets_are_those_of_the_paper() -> None:
-    assert list(PRESETS) == ["segnext_t", "segnext_s", "segnext_b", "segnext_l"]
-    assert [(p.rank, p.decoder_channels, p.drop_path) for p in PRESETS.values()] == [
+    assert list(SEGNEXT) == ["segnext_t", "segnext_s", "segnext_b", "segnext_l"]
+    assert [(p.rank, p.decoder_channels, p.drop_path) for p in SEGNEXT.values()] == [
         (16, 256, 0.1),
         (16, 256, 0.1),
         (64, 512, 0.1),
@@ -106,7 +107,7 @@ def test_evaluation_leaves_no_trace() -> None:
     assert digests[0] == digests[1]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SEGNEXT)
 def test_backward_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     model = build(preset(name, num_classes=3, drop_path=0.0, dropout=0.0)).train()
@@ -148,7 +149,7 @@ def test_unknown_names_are_refused() -> None:
     ("changes", "message"),
     [
         ({"context": "gc"}, "unknown context 'gc'; choose from: nmf, vq, cd, cc, ema, nl"),
-        ({"stripes": (7,)}, "a model has no 'stripes' to change; choose from: decoder, stages, context"),
+        ({"stripes": (7,)}, "segnext_t has no 'stripes' to change; choose from: decoder, stages, context"),
         ({"stages": (3, 2)}, r"stages is \(3, 2\); give some of 1, 2, 3, 4, in this order"),
         ({"stages": (0, 1)}, r"stages is \(0, 1\); give some of 1, 2, 3, 4"),
         ({"stages": ()}, r"stages is \(\); give some of 1, 2, 3, 4"),

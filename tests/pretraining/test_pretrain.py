@@ -12,17 +12,16 @@ import yaml
 from drawn_classes import write_classes
 from safetensors.torch import load_file
 
-from segnext.checkpoint.encoder import read_encoder, start_encoder
+from segnext.checkpoint.checkpoint import read_checkpoint
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.start import start_encoder
 from segnext.errors import SegNextError
-from segnext.inference.load import weights_path
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.network import create_model
+from segnext.model.families import create_model
+from segnext.pretraining.classification import Classification, lr_factor, pretrain, total_steps
 from segnext.pretraining.config import CosineSchedule, PictureAugment, PretrainConfig
-from segnext.pretraining.loop import pretrain, total_steps
-from segnext.pretraining.results import Results
-from segnext.pretraining.step import PretrainStep, lr_factor
 from segnext.training.config import Optimizer
-from segnext.training.step import Taken
+from segnext.training.step import Step, Taken
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 
@@ -36,7 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A network called tiny, one thread, no picture of the curves."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    monkeypatch.setattr(Results, "draw", lambda self: None)
+    monkeypatch.setattr(Classification, "draw", lambda self: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -85,12 +84,12 @@ def test_a_run_and_what_it_leaves(data: Path, tmp_path: Path) -> None:
         if record["kind"] == "val":
             assert 0 <= record["top1"] <= record["top5"] == 1.0  # of three classes
     assert yaml.safe_load((out / "config.yaml").read_text())["augment"]["magnitude"] == 9.0
-    weights, layout = read_encoder(out / "last.safetensors")
-    assert layout == "our own layout, encoder only"
-    assert weights.provenance["classes"] == ["blue", "green", "red"]
-    assert weights.provenance["step"] == 6
-    assert weights.provenance["metrics"]["top5"] == 1.0
-    assert "data" not in weights.provenance["recipe"]
+    weights = read_checkpoint(out / "last.safetensors")
+    assert weights.layout == "our own layout, encoder only"
+    assert weights.provenance.classes == ("blue", "green", "red")
+    assert weights.provenance.step == 6
+    assert weights.provenance.to_dict()["metrics"]["top5"] == 1.0
+    assert "data" not in weights.provenance.to_dict()["recipe"]
 
 
 def test_colours_are_learnt(data: Path, tmp_path: Path) -> None:
@@ -107,17 +106,17 @@ def test_a_run_that_is_interrupted_twice_ends_with_the_same_bits(
     """Saved at steps 2 and 4, broken off in steps 2 and 6; with everything random that there is."""
     options = {"augment": PictureAugment(color_jitter=0.4), "drop_path": 0.3, "ema": 0.9}
     whole = pretrain(run(data, tmp_path / "whole", **options))
-    step = PretrainStep.__call__
+    step = Step.__call__
     breaks = [1, 5]  # steps from 0
 
-    def interrupted(self: PretrainStep, parts: Any, number: int) -> Taken:
+    def interrupted(self: Step, parts: Any, number: int) -> Taken:
         if breaks and number == breaks[0]:
             breaks.pop(0)
             raise KeyboardInterrupt
         return step(self, parts, number)
 
     config = run(data, tmp_path / "broken", **options)
-    monkeypatch.setattr(PretrainStep, "__call__", interrupted)
+    monkeypatch.setattr(Step, "__call__", interrupted)
     for resume in (False, True):
         with pytest.raises(KeyboardInterrupt):
             pretrain(config, resume=resume)
@@ -136,7 +135,7 @@ def test_the_result_fills_the_encoder_of_a_segmentation_model(data: Path, tmp_pa
     out = pretrain(run(data, tmp_path / "run", epochs=1, eval_every=1))
     model = create_model("tiny", num_classes=5)
     decoder = {name: tensor.clone() for name, tensor in model.decoder.state_dict().items()}
-    coverage = start_encoder(model, weights_path(str(out))).coverage
+    coverage = start_encoder(model, read_checkpoint(weights_path(str(out))))
     state = model.encoder.state_dict()
     assert set(coverage.loaded) == {f"encoder.{name}" for name in state}
     assert set(coverage.unexpected) == {"head.weight", "head.bias"}
@@ -151,12 +150,12 @@ def test_a_step_sees_the_samples_in_order_and_mixes_each_pass_in_its_own_way(
 ) -> None:
     numbers: list[list[list[int]]] = []
 
-    def note(self: PretrainStep, parts: Any, number: int) -> Taken:
+    def note(self: Step, parts: Any, number: int) -> Taken:
         assert all(images.shape == (4, 3, 32, 32) and targets.shape == (4, 2) for images, targets in parts)
         numbers.append([targets[:, 1].tolist() for _, targets in parts])
         return Taken(1.0, 0.1, 1.0)
 
-    monkeypatch.setattr(PretrainStep, "__call__", note)
+    monkeypatch.setattr(Step, "__call__", note)
     pretrain(run(data, tmp_path / "run", eval_every=2))
     assert numbers == [[[*range(n, n + 4)], [*range(n + 4, n + 8)]] for n in range(0, 48, 8)]
 
@@ -167,7 +166,7 @@ def test_val_is_measured_once_a_pass(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PretrainStep, "loss", lambda self, images, targets: self.model.head.bias.sum() * float("nan"))
+    monkeypatch.setattr(Classification, "loss", lambda self, *batch: self.model.head.bias.sum() * float("nan"))
     with pytest.raises(SegNextError, match=r"the loss is nan at step 1, for .*train.*png; there is no checkpoint yet"):
         pretrain(run(data, tmp_path / "run"))
 
@@ -196,7 +195,7 @@ def test_settings_that_cannot_be_trained_with(
 
 
 def test_a_folder_with_a_run_is_not_overwritten(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PretrainStep, "__call__", lambda self, parts, number: Taken(1.0, 0.1, 1.0))
+    monkeypatch.setattr(Step, "__call__", lambda self, parts, number: Taken(1.0, 0.1, 1.0))
     config = run(data, tmp_path / "run", eval_every=2)
     pretrain(config)
     with pytest.raises(SegNextError, match="already holds a run; go on with it by --resume"):

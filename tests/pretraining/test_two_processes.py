@@ -17,9 +17,9 @@ COMMAND = """
 import sys
 from segnext.cli import main
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.pretraining.results import Results
+from segnext.pretraining.classification import Classification
 PRESETS["tiny"] = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
-Results.draw = lambda self: None
+Classification.draw = lambda self: None
 sys.exit(main(sys.argv[1:]))
 """
 PLAIN = ("operations", "erase", "mixup", "cutmix")  # what is drawn for a whole batch is drawn anew for each process's

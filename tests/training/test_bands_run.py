@@ -11,13 +11,13 @@ import torch
 from raster_files import write_tiff
 
 from segnext.checkpoint.card import model_card
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.data import band_stats
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
-from segnext.training.loop import train
-from segnext.training.step import TrainStep
+from segnext.training.segmentation import train
+from segnext.training.step import Step
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -89,15 +89,15 @@ def test_some_bands_of_the_files(data: Path) -> None:
 def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = load_weights(train(run(data, iterations=2)) / "last.safetensors")
     part = run(data, out=str(data.parent / "part"), iterations=2)
-    step = TrainStep.__call__
+    step = Step.__call__
 
-    def interrupted(self: TrainStep, parts: Any, number: int) -> Any:
+    def interrupted(self: Step, parts: Any, number: int) -> Any:
         if number == 1:
             raise KeyboardInterrupt
         return step(self, parts, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainStep, "__call__", interrupted)
+        patch.setattr(Step, "__call__", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(part)
     (data / "bands.json").unlink()
@@ -110,7 +110,7 @@ def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.Monk
 def test_a_run_measures_itself_on_val_and_draws_its_examples(data: Path) -> None:
     out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue")))
     weights = load_weights(out / "best.safetensors")
-    assert weights.provenance["metrics"]["miou"] is not None
+    assert weights.provenance.to_dict()["metrics"]["miou"] is not None
     with PIL.Image.open(out / "examples.png") as picture:
         assert picture.width > 1000
     assert "4 bands (nir, red, green, blue)" in model_card(weights)

@@ -70,3 +70,22 @@ def test_missing_or_empty_log_is_refused(tmp_path: Path) -> None:
 def test_class_names_are_no_formulas(tmp_path: Path) -> None:
     draw_curves(write(tmp_path / "log.jsonl", {**VAL, "iou": {r"$\frac{a}$": 0.5}}), tmp_path / "curves.png")
     assert has_color(tmp_path / "curves.png", (0x1F, 0x5F, 0xA8))  # the name, in its line's colour
+
+
+def test_curves_of_pre_training_show_train_and_val(tmp_path: Path) -> None:
+    train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
+    val: list[dict[str, object]] = [
+        {"kind": "val", "step": s, "top1": s / 400, "top5": s / 200, "loss": 1.9} for s in (50, 100, 200)
+    ]
+    alone, with_val = tmp_path / "alone.png", tmp_path / "val.png"
+    draw_curves(write(tmp_path / "log.jsonl", *train), alone)
+    assert not has_color(alone, (0xD1, 0x47, 0x1F))
+    draw_curves(write(tmp_path / "log.jsonl", *train, *val), with_val)
+    assert has_color(with_val, (0xD1, 0x47, 0x1F))  # the loss on val
+    blue = [(pixels(path)[:, 780:] == (0x1F, 0x5F, 0xA8)).all(2).sum() for path in (alone, with_val)]
+    assert blue[1] > blue[0] + 500  # top-1
+
+
+def test_a_single_step_is_a_dot(tmp_path: Path) -> None:
+    draw_curves(write(tmp_path / "log.jsonl", TRAIN), tmp_path / "curves.png")
+    assert (pixels(tmp_path / "curves.png") == (0x1F, 0x5F, 0xA8)).all(2).sum() > 40  # loss, norm and learning rate

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 import torch
+from scenes import write_scenes
 
-from segnext.checkpoint.file import load_weights
 from segnext.checkpoint.names import to_official
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
-from segnext.data.scenes import write_scenes
 from segnext.labels import Labels
 from segnext.model.config import preset
-from segnext.model.network import create_model
-from segnext.training import loop
+from segnext.model.families import build, create_model
 from segnext.training.config import TrainConfig
-from segnext.training.processes import Processes
-from segnext.training.results import Results
+from segnext.training.segmentation import Segmentation
+from segnext.training.start_weights import start_weights
+from segnext.training.state import State
 
 Run = Callable[..., int]
 
@@ -44,7 +44,7 @@ def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`segnext train` for two steps with a learning rate of zero, without the pictures at the end."""
-    monkeypatch.setattr(Results, "draw", lambda self: None)
+    monkeypatch.setattr(Segmentation, "draw", lambda self: None)
     flags = {
         "data": data,
         "out": tmp_path / "run",
@@ -81,7 +81,7 @@ def test_a_run_starts_from_an_official_encoder(
         name for name in theirs if not name.startswith("head.") and "running" not in name and "num_b" not in name
     ]
     assert all(torch.equal(ours[name], theirs[name]) for name in learned)
-    assert weights.provenance["recipe"]["encoder_weights"] == "mscan_t.pth"
+    assert weights.provenance.to_dict()["recipe"]["encoder_weights"] == "mscan_t.pth"
 
 
 def test_whole_weights_of_ours_give_their_encoder_and_a_resumed_run_needs_no_file(
@@ -91,15 +91,15 @@ def test_whole_weights_of_ours_give_their_encoder_and_a_resumed_run_needs_no_fil
     source = tmp_path / "source.safetensors"
     (tmp_path / "first" / "last.safetensors").rename(source)
     capsys.readouterr()
-    save, saves = Results.save, []
+    save, saves = State.save, []
 
-    def killed(self: Results, state: Any) -> None:
-        save(self, state)
-        saves.append(state.step)
+    def killed(self: State, path: Path) -> None:
+        save(self, path)
+        saves.append(self.step)
         if len(saves) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Results, "save", killed)
+    monkeypatch.setattr(State, "save", killed)
     assert run(encoder_weights=source) == 130
     assert "(our own layout); the decoder and its classifier start" in capsys.readouterr().out
     source.unlink()
@@ -141,8 +141,8 @@ def test_without_encoder_weights_the_start_is_the_same_as_ever(
         config = TrainConfig(data=str(data), out=str(tmp_path), encoder_weights=encoder_weights, device="cpu")
         torch.manual_seed(0)
         labels = Labels("toy", ("a", "b", "c"), ((0, 0, 0),) * 3)
-        shape = preset("segnext_t", num_classes=3)
-        model, _ = loop._build_model(config, shape, labels, Processes(), resuming=False)
+        model = build(preset("segnext_t", num_classes=3))
+        start_weights(model, config, labels, loud=False)
         decoders.append((model.decoder.state_dict(), torch.get_rng_state()))
     assert torch.equal(decoders[0][1], decoders[1][1])
     assert all(torch.equal(decoders[0][0][name], tensor) for name, tensor in decoders[1][0].items())

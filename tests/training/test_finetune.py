@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 import torch
 import yaml
 
-from segnext.checkpoint.file import load_weights, save_weights
 from segnext.checkpoint.names import to_official
+from segnext.checkpoint.weights import load_weights, save_weights
 from segnext.cli import main
 
 Train = Callable[..., int]
@@ -22,8 +23,8 @@ def source(tiny_train: Train, tmp_path: Path) -> Path:
     """Weights of a run, with a licence."""
     assert tiny_train(out=tmp_path / "first", iterations=1, val_split="null") == 0
     weights = load_weights(tmp_path / "first" / "last.safetensors")
-    weights.provenance.update(licence="Apache-2.0", licence_note="Ask the authors.", sha256="abc")
-    save_weights(weights, tmp_path / "source.safetensors")
+    origin = replace(weights.provenance, licence="Apache-2.0", licence_note="Ask the authors.", sha256="abc")
+    save_weights(replace(weights, provenance=origin), tmp_path / "source.safetensors")
     return tmp_path / "source.safetensors"
 
 
@@ -62,10 +63,10 @@ def test_the_same_classes_take_everything(tiny_train: Train, source: Path, tmp_p
         if "running" not in name and "num" not in name
     )
     provenance = load_weights(tmp_path / "run" / "last.safetensors").provenance
-    assert provenance["licence"] == "Apache-2.0"
-    assert provenance["licence_note"] == "Ask the authors."
-    assert provenance["started_from"] == {"weights": "source.safetensors", "part": "network", "sha256": "abc"}
-    assert provenance["recipe"]["from_weights"] == "source.safetensors"
+    assert provenance.licence == "Apache-2.0"
+    assert provenance.licence_note == "Ask the authors."
+    assert provenance.started_from == {"weights": "source.safetensors", "part": "network", "sha256": "abc"}
+    assert provenance.to_dict()["recipe"]["from_weights"] == "source.safetensors"
 
 
 def main_with_from(tiny_train: Train, source: Path, **changes: Any) -> int:

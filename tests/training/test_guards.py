@@ -6,15 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 import yaml
 from torch import Tensor
 
+from segnext import files
 from segnext.cli import main
+from segnext.files import claimed
+from segnext.training.config import Settings
+from segnext.training.folder import RunFolder
 from segnext.training.log import Log
-from segnext.training.results import Results
-from segnext.training.step import TrainStep
+from segnext.training.segmentation import Segmentation
+from segnext.training.state import State
+from segnext.training.step import Step
+from segnext.training.task import Forward
 
 Train = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -28,14 +36,14 @@ def state(run: Path) -> dict[str, Any]:
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory for two pictures at once."""
-    loss = TrainStep.loss
+    loss = Segmentation.loss
 
-    def limited(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+    def limited(self: Segmentation, forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
         if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return loss(self, images, masks)
+        return loss(self, forward, images, masks)
 
-    monkeypatch.setattr(TrainStep, "loss", limited)
+    monkeypatch.setattr(Segmentation, "loss", limited)
 
 
 @pytest.mark.usefixtures("small_memory")
@@ -79,14 +87,14 @@ def test_a_run_that_does_not_fit_goes_on_with_smaller_batches(
 
 
 def test_other_errors_of_torch_are_not_taken_for_lack_of_memory(
-    tiny_train: Train, monkeypatch: pytest.MonkeyPatch
+    tiny_train: Train, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    def broken(self: TrainStep, images: Tensor, masks: Tensor) -> Tensor:
+    def broken(self: Segmentation, forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(TrainStep, "loss", broken)
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        tiny_train()
+    monkeypatch.setattr(Segmentation, "loss", broken)
+    assert tiny_train() == 70
+    assert "RuntimeError: shapes do not match" in capsys.readouterr().err
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
@@ -94,14 +102,14 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 ) -> None:
     """The system refuses files of more than half a megabyte from step 3 on, as it would refuse any on a full disk."""
     out = tmp_path / "run"
-    save = Results.save
+    save = Segmentation.save
 
-    def on_a_full_disk(self: Results, content: Any) -> None:
+    def on_a_full_disk(self: Segmentation, content: State, path: Path) -> None:
         if content.step == 4:
             resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
-        save(self, content)
+        save(self, content, path)
 
-    monkeypatch.setattr(Results, "save", on_a_full_disk)
+    monkeypatch.setattr(Segmentation, "save", on_a_full_disk)
     try:
         assert tiny_train(out=out) == 2
     finally:
@@ -113,7 +121,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     )
     assert state(out)["step"] == 2
     assert not list(out.glob(".*"))
-    monkeypatch.setattr(Results, "save", save)
+    monkeypatch.setattr(Segmentation, "save", save)
     assert main(["train", "--resume", str(out)]) == 0
     assert state(out)["step"] == 4
 
@@ -137,15 +145,15 @@ def test_before_a_vanished_file_stops_the_run_it_is_saved(
     data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
     for file in (data / "images" / "train").iterdir():
         shutil.copy(file, file.with_suffix(".kept"))
-    take = TrainStep.__call__
+    take = Step.__call__
 
-    def vanish(self: TrainStep, parts: Any, number: int) -> Any:
+    def vanish(self: Step, parts: Any, number: int) -> Any:
         if number == 0:
             for file in (data / "images" / "train").glob("*.png"):
                 file.unlink()
         return take(self, parts, number)
 
-    monkeypatch.setattr(TrainStep, "__call__", vanish)
+    monkeypatch.setattr(Step, "__call__", vanish)
     assert tiny_train(data=data, out=out, iterations=40, save_every=1000, val_split="null") == 2
     err = capsys.readouterr().err
     done = state(out)["step"]
@@ -154,7 +162,7 @@ def test_before_a_vanished_file_stops_the_run_it_is_saved(
     assert err.endswith(f"; the run is saved at step {done}, go on with --resume {out}\n")
     for file in (data / "images" / "train").glob("*.kept"):
         file.rename(file.with_suffix(".png"))
-    monkeypatch.setattr(TrainStep, "__call__", take)
+    monkeypatch.setattr(Step, "__call__", take)
     (out / "config.yaml").write_text(
         (out / "config.yaml").read_text().replace("iterations: 40", f"iterations: {done + 1}")
     )
@@ -190,6 +198,49 @@ def test_a_run_ends_when_val_stays_as_it_is(tiny_train: Train, tmp_path: Path, c
     assert main(["train", "--resume", str(out)]) == 0
     assert f"{out}: the run is complete, with {stopped} steps; more training is a new run, " in capsys.readouterr().out
     assert state(out)["step"] == stopped
+
+
+def test_a_folder_in_which_another_process_trains(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    assert tiny_train(out=out, iterations=1, val_split="null") == 0
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    with claimed(out, "another test"):
+        assert main(["train", "--resume", str(out)]) == 2
+    said = f"segnext train: {out}: another process is training there; wait until it ends, or choose another --out\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert main(["train", "--resume", str(out)]) == 0
+
+
+def test_of_two_new_runs_in_one_folder_the_second_leaves_the_first_alone(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Both find no run there; the first makes its folder while the second still reads its data."""
+    out, begin = tmp_path / "run", RunFolder.begin
+
+    def later(self: RunFolder, config: Settings) -> None:
+        monkeypatch.setattr(RunFolder, "begin", begin)
+        assert tiny_train(out=out, iterations=1, val_split="null") == 0
+        begin(self, config)
+
+    monkeypatch.setattr(RunFolder, "begin", later)
+    assert tiny_train(out=out, iterations=2) == 2
+    assert f"{out}: already holds a run; go on with it by --resume" in capsys.readouterr().err
+    assert state(out)["step"] == 1
+
+
+def test_edited_masks_are_told_when_the_run_goes_on(
+    tiny_train: Train, street: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data, out = shutil.copytree(street, tmp_path / "data"), tmp_path / "run"
+    assert tiny_train(data=data, out=out, iterations=2, val_split="null") == 0
+    assert main(["train", "--resume", str(out)]) == 0
+    assert "changed" not in capsys.readouterr().err
+    mask = min((data / "masks" / "train").iterdir())
+    PIL.Image.fromarray(np.array(PIL.Image.open(mask))[::-1]).save(mask)
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"warning: {data}: 1 file changed or new, {mask} first, and 1 gone or changed" in capsys.readouterr().err
 
 
 def test_a_single_value_for_batch_norm(tiny_train: Train, tmp_path: Path, capsys: Capture) -> None:
@@ -231,5 +282,7 @@ def test_a_run_is_resumed_with_the_data_that_it_began_with(
         shutil.rmtree(data / kind / "train")
         shutil.copytree(street / kind / "val", data / kind / "train")
     assert main(["train", "--resume", str(out)]) == 0
-    assert f"warning: {data} has 2 training pictures, the run began with 3; it goes on" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"warning: {data}: 4 files changed or new, {data}/images/train/" in err
+    assert ".png first, and 6 gone or changed, since the run was last started; it goes on, but not to " in err
     assert state(out)["step"] == 3

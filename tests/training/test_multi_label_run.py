@@ -14,15 +14,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import segnext
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.data.sampling import Sampling
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import Optimizer, Schedule, TrainConfig
-from segnext.training.loop import train
 from segnext.training.losses.config import Loss
 from segnext.training.losses.total import TrainLoss
+from segnext.training.segmentation import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 

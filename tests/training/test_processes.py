@@ -6,43 +6,42 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from segnext.checkpoint.file import load_weights
+from segnext.checkpoint.weights import load_weights
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate
 from segnext.inference.segmenter import Segmenter
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes
-from segnext.training.run import Run
-from segnext.training.start import resolve
+from segnext.training.start import decide
+from segnext.training.trainer import samples_of
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 600.0  # seconds; the machine may be busy
 # The second process kills itself in step 4 unless torchrun has started it anew.
 WORKER = """
 import os, signal, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "benchmarks"]
 from conftest import TINY
 from segnext.cli import main
 from segnext.model.config import PRESETS
-from segnext.training.results import Results
-from segnext.training.step import TrainStep
+from segnext.training.segmentation import Segmentation
+from segnext.training.step import Step
 
 PRESETS["tiny"] = TINY
-Results.draw = lambda self: None
-take = TrainStep.__call__
+Segmentation.draw = lambda self: None
+take = Step.__call__
 
 def dying(self, parts, number):
     if number == 3 and (os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]) == ("1", "0"):
         os.kill(os.getpid(), signal.SIGKILL)
     return take(self, parts, number)
 
-TrainStep.__call__ = dying
+Step.__call__ = dying
 sys.exit(main())
 """
 SETTINGS = {
@@ -98,20 +97,13 @@ def test_two_processes_give_the_losses_of_one_and_come_back_after_a_kill(
     folder = Folder.open(street)
     metrics = evaluate(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels).to_dict()
     assert {name: metrics[name] for name in ("miou", "iou")} == {
-        name: weights.provenance["metrics"][name] for name in ("miou", "iou")
+        name: weights.provenance.to_dict()["metrics"][name] for name in ("miou", "iou")
     }
 
 
-def samples(processes: Processes, batch_size: int, accumulate: int, step: int) -> list[range]:
-    config = TrainConfig("data", "out", batch_size=batch_size, accumulate=accumulate)
-    run = SimpleNamespace(config=config, processes=processes)
-    run.images_per_step = Run.images_per_step.fget(run)  # type: ignore[attr-defined]
-    return Run._samples(run, step)  # type: ignore[arg-type]
-
-
 def test_the_samples_of_a_step_are_those_of_one_process_in_their_order() -> None:
-    assert samples(Processes(), 12, 1, 2) == [range(24, 36)]
-    parts = [samples(Processes(rank, 3), 2, 2, 2) for rank in range(3)]
+    assert samples_of(2, Processes(), 12, 1) == [range(24, 36)]
+    parts = [samples_of(2, Processes(rank, 3), 2, 2) for rank in range(3)]
     assert parts[1] == [range(26, 28), range(32, 34)]
     whole = [number for part in range(2) for rank in range(3) for number in parts[rank][part]]
     assert whole == list(range(24, 36))
@@ -141,17 +133,15 @@ def test_one_process_exchanges_nothing() -> None:
     ("count", "batch_size", "accumulate"), [(1, 4, 3), (2, 3, 2), (3, 4, 1), (4, 3, 1), (6, 2, 1), (12, 1, 1)]
 )
 def test_a_resumed_run_keeps_its_total_batch(
-    street: Path, count: int, batch_size: int, accumulate: int, capsys: pytest.CaptureFixture[str]
+    count: int, batch_size: int, accumulate: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = Folder.open(street)
-    config = TrainConfig(str(street), "out", batch_size=4, accumulate=1, total_batch=12, crop=(32, 32), device="cpu")
-    found, _ = resolve(config, folder.pairs("train"), folder.labels, Processes(0, count), True)
+    config = TrainConfig("data", "out", batch_size=4, accumulate=1, total_batch=12, device="cpu")
+    found = decide(config, Processes(0, count), resume=True)
     assert (found.batch_size, found.accumulate, found.total_batch) == (batch_size, accumulate, 12)
     assert bool(capsys.readouterr().out) == (count != 3)
 
 
-def test_a_total_batch_that_the_processes_cannot_share_is_refused(street: Path) -> None:
-    folder = Folder.open(street)
-    config = TrainConfig(str(street), "out", batch_size=4, total_batch=12, crop=(32, 32), device="cpu")
+def test_a_total_batch_that_the_processes_cannot_share_is_refused() -> None:
+    config = TrainConfig("data", "out", batch_size=4, total_batch=12, device="cpu")
     with pytest.raises(SegNextError, match="total_batch is 12, but 5 devices x batch_size 4 x accumulate 1 is 20"):
-        resolve(config, folder.pairs("train"), folder.labels, Processes(0, 5), True)
+        decide(config, Processes(0, 5), resume=True)

@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-
-from segnext.data.scenes import write_scenes
+from scenes import write_scenes
 
 TIMEOUT = 300.0  # seconds; the machine may be busy
 # Commands, each with its arguments on one line, without the pictures at the end, which take longer than the training.
 SEGNEXT = """
 import json, sys
 from segnext.cli import main
-from segnext.training.results import Results
-Results.draw = lambda self: None
+from segnext.training.segmentation import Segmentation
+Segmentation.draw = lambda self: None
 sys.exit(max(main(json.loads(command)) for command in sys.argv[1:]))
 """
 NEW_RUN = {
@@ -111,7 +110,7 @@ def test_killed_and_resumed_runs_end_with_the_same_bits(data: Path, tmp_path: Pa
     assert not (killed["fp32"] / "state.pt").exists()  # so that the run begins anew
     kill_after(4, killed["fp32"], resume(killed["fp32"]))
     kill_after(4, killed["bf16"], command(killed["bf16"], "bf16"))
-    (killed["bf16"] / ".state.1.pt").write_bytes(b"half")  # as a kill in the middle of writing leaves it
+    (killed["bf16"] / f".segnext-{'0' * 16}.pt").write_bytes(b"half")  # as a kill in the middle of writing leaves it
     finish(*(command(out, precision) for precision, out in whole.items()))
     finish(*(resume(out) for out in killed.values()))
 

@@ -8,7 +8,7 @@ import torch
 
 from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig
-from segnext.model.network import build
+from segnext.model.families import build
 from segnext.training.config import Optimizer
 from segnext.training.optim import Average, build_optimizer
 from segnext.training.state import State, read_state
@@ -22,7 +22,7 @@ def new_state(seed: int) -> State:
     for generator in model.random_generators():
         generator.manual_seed(seed)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return State(model, Average(model, 0.9), build_optimizer(model.encoder, model.decoder, Optimizer(lr=1e-2)), scaler)
+    return State(model, Average(model, 0.9), build_optimizer(model, Optimizer(lr=1e-2)), scaler)
 
 
 def one_step(state: State) -> float:
@@ -73,7 +73,7 @@ def test_a_failed_save_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.pt"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "text", "short", "other"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "short", "other", "bit"])
 def test_damaged_states_are_refused(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "state.pt"
     new_state(0).save(path)
@@ -81,9 +81,10 @@ def test_damaged_states_are_refused(tmp_path: Path, damage: str) -> None:
     if damage == "other":
         torch.save({"model": {}}, path)
     else:
-        path.write_bytes(
-            {"cut": content[: len(content) // 2], "empty": b"", "text": b"not a state", "short": b"junk"}[damage]
-        )
+        flipped = bytearray(content)
+        flipped[len(content) // 2] ^= 1  # of a weight
+        damaged = {"cut": content[: len(content) // 2], "empty": b"", "text": b"not a state", "short": b"junk"}
+        path.write_bytes({**damaged, "bit": bytes(flipped)}[damage])
     with pytest.raises(SegNextError, match=r"state\.pt: the run's state is damaged, .* or start a new run") as raised:
         new_state(1).load(read_state(path), path)
     assert "\n" not in str(raised.value)

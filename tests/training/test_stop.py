@@ -12,8 +12,8 @@ import torch
 
 from segnext.cli import main
 from segnext.evaluation import evaluate
-from segnext.training import results
-from segnext.training.step import Batch, Taken, TrainStep
+from segnext.training import segmentation
+from segnext.training.step import Batch, Step, Taken
 from segnext.training.stop import Stopped, stopping
 
 Train = Callable[..., int]
@@ -28,14 +28,14 @@ def state(run: Path) -> dict[str, Any]:
 def steps(monkeypatch: pytest.MonkeyPatch) -> dict[int, signal.Signals]:
     """Signals that come while a step (from 1) is taken."""
     coming: dict[int, signal.Signals] = {}
-    take = TrainStep.__call__
+    take = Step.__call__
 
-    def interrupted(self: TrainStep, parts: list[Batch], number: int) -> Taken:
+    def interrupted(self: Step, parts: list[Batch], number: int) -> Taken:
         if number + 1 in coming:
             os.kill(os.getpid(), coming[number + 1])
         return take(self, parts, number)
 
-    monkeypatch.setattr(TrainStep, "__call__", interrupted)
+    monkeypatch.setattr(Step, "__call__", interrupted)
     return coming
 
 
@@ -68,15 +68,48 @@ def test_a_signal_while_measuring_breaks_it_off_and_the_resumed_run_measures(
         return evaluate.evaluate(predict, pairs, labels, progress)
 
     out = tmp_path / "run"
-    monkeypatch.setattr(results, "evaluate", interrupted)
+    monkeypatch.setattr(segmentation, "evaluate", interrupted)
     assert tiny_train(out=out, eval_every=2, save_every=100) == 128 + signal.SIGTERM
     assert (state(out)["step"], state(out)["measured"]) == (2, 0)
     assert not (out / "best.safetensors").exists()
 
-    monkeypatch.setattr(results, "evaluate", evaluate.evaluate)
+    monkeypatch.setattr(segmentation, "evaluate", evaluate.evaluate)
     assert main(["train", "--resume", str(out)]) == 0
     lines = (out / "log.jsonl").read_text().splitlines()
     assert [line.split('"step": ')[1][0] for line in lines if '"val"' in line] == ["2", "4"]
+
+
+def test_a_signal_in_the_first_and_last_measurement(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(predict: Any, pairs: Any, labels: Any, progress: Callable[[int], None]) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate.evaluate(predict, pairs, labels, progress)
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(segmentation, "evaluate", interrupted)
+    assert tiny_train(out=out) == 128 + signal.SIGTERM
+    assert capfd.readouterr().err.endswith(f"ended by SIGTERM at step 4 of 4; go on with --resume {out}\n")
+    assert main(["train", "--resume", str(out)]) == 128 + signal.SIGTERM
+    monkeypatch.setattr(segmentation, "evaluate", evaluate.evaluate)
+    assert main(["train", "--resume", str(out)]) == 0
+    assert "best mIoU on val: " in capfd.readouterr().out
+    assert state(out)["measured"] == 4
+    assert main(["train", "--resume", str(out)]) == 0
+    assert f"{out}: the run is complete, with 4 steps" in capfd.readouterr().out
+
+
+def test_processes_of_torchrun_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    with stopping(loud=False, again=False) as stop:
+        assert not stop
+        monkeypatch.setattr(os, "getppid", lambda: 1)
+        assert stop
+        assert stop.name == "SIGTERM"
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    with stopping(loud=False, again=False) as stop:
+        monkeypatch.setattr(os, "getppid", lambda: 2)  # as of a shell that has ended, and left its job to itself
+        assert not stop
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ FOLDER/licence-note.txt     there once the note was shown
 import json
 import os
 import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from filelock import FileLock, Timeout
 
 from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
+from segnext.checkpoint.provenance import Provenance
 from segnext.errors import SegNextError
-from segnext.files import replacing
-from segnext.labels import Labels
+from segnext.plain import write_json
 
 
 def cache_folder() -> Path:
@@ -40,14 +39,13 @@ def offline() -> bool:
     return os.environ.get("SEGNEXT_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
-def published_file(name: str, labels_named: Callable[[str], Labels]) -> Path:
+def published_file(name: str) -> Path:
     """Our file of the published weights `name`, downloaded and converted when it is not in the cache.
 
     Processes that want the same weights at once wait for the first of them.
 
     Args:
         name: one of `catalogue.PUBLISHED`.
-        labels_named: gives the label set of a name.
 
     Raises:
         SegNextError: when it is not in the cache and cannot be downloaded, is not what was published, or the
@@ -62,7 +60,7 @@ def published_file(name: str, labels_named: Callable[[str], Labels]) -> Path:
         (folder / "downloads").mkdir(parents=True, exist_ok=True)
         with _lock(folder / f"{name}.lock", name):
             if not target.is_file():
-                _convert(entry, target, labels_named)
+                _convert(entry, target)
     except OSError as error:
         problem = error.strerror or str(error)
         raise SegNextError(f"{folder}: cannot be written ({problem}); set SEGNEXT_CACHE to another folder") from error
@@ -90,7 +88,7 @@ def _show_licence(folder: Path) -> None:
     print(LICENCE_NOTE, file=sys.stderr)
 
 
-def _convert(entry: Published, target: Path, labels_named: Callable[[str], Labels]) -> None:
+def _convert(entry: Published, target: Path) -> None:
     """Download the official file unless it lies there, check it, and write `target`; then it is deleted.
 
     It is kept when something else than the file is at fault, such as a full disk.
@@ -114,7 +112,7 @@ def _convert(entry: Published, target: Path, labels_named: Callable[[str], Label
                 f"{entry.file}: its SHA-256 starts with {origin.sha256[:8]}, but {known[:8]} was {whose}, so it was "
                 "deleted; download it again"
             )
-        _write(entry, origin, official, target, labels_named)
+        _write(entry, origin, official, target)
         _record(entry, origin, record)
     except SegNextError:
         official.unlink()  # it is not what it should be
@@ -148,26 +146,24 @@ def _expected(entry: Published, record: Path) -> tuple[str, str]:
     return known, f"recorded at the first download (delete {record} to trust the new file)"
 
 
-def _write(
-    entry: Published, origin: Downloaded, official: Path, target: Path, labels_named: Callable[[str], Labels]
-) -> None:
+def _write(entry: Published, origin: Downloaded, official: Path, target: Path) -> None:
     """The official file as ours, with where it comes from."""
     from segnext.checkpoint.convert import convert_from_official
 
-    provenance: dict[str, Any] = {
-        "converted_from": entry.file,
-        "url": origin.url,
-        "sha256": origin.sha256,
-        "licence": LICENCE,
-        "licence_note": LICENCE_NOTE,
-    }
+    score: dict[str, Any] | None = None
     if entry.miou is not None:
-        provenance["published"] = {"data": f"{entry.labels} val", "miou": entry.miou}
+        score = {"data": f"{entry.labels} val", "miou": entry.miou}
     if entry.top1 is not None:
-        provenance["published"] = {"data": "ImageNet-1K val", "top1": entry.top1}
-    convert_from_official(
-        official, target, lambda _: labels_named(str(entry.labels)), described=False, provenance=provenance
+        score = {"data": "ImageNet-1K val", "top1": entry.top1}
+    provenance = Provenance(
+        converted_from=entry.file,
+        url=origin.url,
+        sha256=origin.sha256,
+        licence=LICENCE,
+        licence_note=LICENCE_NOTE,
+        published=score,
     )
+    convert_from_official(official, target, like=entry.labels, provenance=provenance)
 
 
 def _record(entry: Published, origin: Downloaded, record: Path) -> None:
@@ -180,5 +176,4 @@ def _record(entry: Published, origin: Downloaded, record: Path) -> None:
         )
     when = datetime.now(timezone.utc).isoformat(timespec="seconds")
     content = {"url": origin.url, "sha256": origin.sha256, "size": origin.size, "downloaded": when}
-    with replacing(record) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(content, record)

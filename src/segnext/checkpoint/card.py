@@ -2,10 +2,11 @@
 
 from typing import Any
 
-import yaml
-
-from segnext.checkpoint.file import Weights
-from segnext.model.config import PRESETS, ablations
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.weights import Weights
+from segnext.model.config import ablations
+from segnext.model.families import family_of
+from segnext.plain import to_yaml
 
 USE = """\
 ```python
@@ -26,7 +27,7 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
         licence: of the weights; None takes what their provenance says, and leaves it open where it says nothing.
     """
     provenance = weights.provenance
-    licence = licence or provenance.get("licence")
+    licence = licence or provenance.licence
     results = _results(weights)
     front: dict[str, Any] = {"library_name": "segnext", "pipeline_tag": "image-segmentation"}
     if licence:
@@ -36,10 +37,10 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
         front["metrics"] = ["mean_iou"]
         front["model-index"] = [{"name": _title(weights), "results": results}]
     parts = [
-        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
+        f"---\n{to_yaml(front)}---\n",
         f"# {_title(weights)}\n",
         _description(weights),
-        *([f"> {provenance['licence_note']}\n"] if "licence_note" in provenance else []),
+        *([f"> {provenance.licence_note}\n"] if provenance.licence_note else []),
         "## Use\n\n" + "Install with `pip install 'segnext[hub]'`.\n\n" + USE.format(name="OWNER/NAME"),
         _quality(weights),
         _origin(provenance),
@@ -49,11 +50,11 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
 
 
 def _model(weights: Weights) -> str:
-    config = weights.config
-    for name, known in PRESETS.items():
+    config, family = weights.config, family_of(weights.config)
+    for name, known in family.presets.items():
         if (known.channels, known.depths) == (config.channels, config.depths):
-            return f"SegNeXt-{name[-1].upper()}"
-    return "SegNeXt"
+            return f"{family.title}-{name.rpartition('_')[2].upper()}"
+    return family.title
 
 
 def _title(weights: Weights) -> str:
@@ -69,7 +70,7 @@ def _description(weights: Weights) -> str:
     changed = ablations(weights.config)
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
-        f"{_model(weights)} (Guo et al., NeurIPS 2022, arXiv 2209.08575) for semantic segmentation: "
+        f"{_model(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
         f"{len(weights.labels)} classes, {weights.config.in_channels} bands{names}, {parameters:.1f} M parameters."
         f"{unlike} {size}\n"
     )
@@ -77,12 +78,11 @@ def _description(weights: Weights) -> str:
 
 def _measured(weights: Weights) -> tuple[str, str, float] | None:
     """Data, split and mIoU (0..1), measured by the training run or published with the weights."""
-    metrics, published = weights.provenance.get("metrics") or {}, weights.provenance.get("published") or {}
-    if "miou" in metrics:
-        return weights.labels.name, str(metrics.get("split", "val")), float(metrics["miou"])
-    if "miou" in published:
-        return weights.labels.name, "val", float(published["miou"])
-    return None
+    origin = weights.provenance
+    if origin.miou is not None:
+        return weights.labels.name, origin.split, origin.miou
+    miou = (origin.published or {}).get("miou")
+    return None if miou is None else (weights.labels.name, "val", float(miou))
 
 
 def _results(weights: Weights) -> list[dict[str, Any]]:
@@ -105,25 +105,18 @@ def _quality(weights: Weights) -> str:
     if measured is None:
         return ""
     data, split, miou = measured
-    published = "" if weights.provenance.get("metrics") else ", as published; not measured again"
+    published = "" if weights.provenance.metrics else ", as published; not measured again"
     lines = [f"## Quality\n\nmIoU {100 * miou:.2f} % on {data} {split}, single scale{published}.\n"]
-    ious = (weights.provenance.get("metrics") or {}).get("iou")
+    ious = (weights.provenance.metrics or {}).get("iou")
     if ious:
         rows = (f"| {name} | {'-' if iou is None else format(100 * iou, '.2f')} |" for name, iou in ious.items())
         lines.append("\n".join(("| class | IoU % |", "|---|---|", *rows)) + "\n")
     return "\n".join(lines)
 
 
-def _origin(provenance: dict[str, Any]) -> str:
+def _origin(provenance: Provenance) -> str:
     """Recipe, data and versions of a run, or the file that the weights were converted from."""
-    shown = {name: value for name, value in provenance.items() if name not in ("metrics", "licence_note")}
+    shown = {name: value for name, value in provenance.to_dict().items() if name not in ("metrics", "licence_note")}
     if not shown:
         return ""
-    return f"## Origin\n\n```yaml\n{yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True)}```\n"
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return f"## Origin\n\n```yaml\n{to_yaml(shown)}```\n"

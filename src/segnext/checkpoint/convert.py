@@ -1,23 +1,34 @@
 """Official checkpoint files to our weights file, and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.encoder import EncoderWeights, read_published_encoder, save_encoder
-from segnext.checkpoint.file import Weights, load_weights, metadata_of, read_safetensors, save_weights
-from segnext.checkpoint.header import ENCODER_FORMAT, FORMAT, Header, parse_header, read_metadata
-from segnext.checkpoint.names import layout_of, to_official
+from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from segnext.checkpoint.names import to_official
 from segnext.checkpoint.official import from_official
-from segnext.checkpoint.pickles import Checkpoint, read_checkpoint
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.start import published_encoder_state
+from segnext.checkpoint.tensors import read_metadata
+from segnext.checkpoint.weights import (
+    ENCODER_FORMAT,
+    FORMAT,
+    Weights,
+    load_weights,
+    metadata_of,
+    parse_header,
+    save_encoder,
+    save_weights,
+)
+from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.labels import Labels
-from segnext.model.config import ModelConfig, ablations
-from segnext.model.network import build
+from segnext.model.config import ModelConfig, NetworkConfig, ablations
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
@@ -28,61 +39,62 @@ SAME_NAMES = 0.8  # share of equal names from which on two class lists of one le
 def convert_from_official(
     source: Path,
     target: Path,
-    labels_for: Callable[[int], Labels],
     *,
+    like: str | None = None,
     rank: int | None = None,
     half: bool = False,
-    described: bool = True,
-    provenance: Mapping[str, Any] | None = None,
-) -> Weights | EncoderWeights:
+    provenance: Provenance | None = None,
+) -> Weights | Checkpoint:
     """Write the official checkpoint `source`, whole or encoder only, as our file `target`.
 
     Args:
         source: .pth file, or a .safetensors file with the tensors of one.
         target: .safetensors file to write.
-        labels_for: gives the meaning of the labels for a number of classes; asked for whole models only.
+        like: name of the label set of a whole model's classes; None for what the file itself says of its classes and
+            preprocessing, and where it says nothing for what is usual for their number.
         rank: see `from_official`.
         half: see `save_weights`.
-        described: whether what the file itself says of its classes and preprocessing goes before `labels_for`.
         provenance: what to say of the file's origin; its name when None.
 
     Returns:
-        What was written.
+        What was written; a `Checkpoint` in our names of an encoder alone.
     """
-    plain = source.suffix == ".safetensors"
-    state, meta = Checkpoint(read_safetensors(source)[1], {}) if plain else read_checkpoint(source)
-    origin = {"converted_from": source.name} if provenance is None else dict(provenance)
-    if layout_of(state).endswith("encoder only"):
-        encoder = EncoderWeights(read_published_encoder(source).state, origin)
-        save_encoder(encoder, target, half=half)
-        return encoder
-    ours = _our_header(meta, source) if described else None
-    config, state = from_official(state, str(source), rank or (ours.config.rank if ours else None))
-    if config.num_classes > 255:
-        raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
-    if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
-        weights = Weights(ours.config, ours.labels, ours.preprocess, state, {**ours.provenance, **origin})
-    else:
-        labels = labels_for(config.num_classes)
-        if len(labels) != config.num_classes:
-            raise SegNextError(
-                f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; "
-                "choose another"
-            )
-        labels = _classes(meta, labels, source) if described else labels
-        preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
-        weights = Weights(config, labels, preprocess, state, origin)
+    checkpoint = read_checkpoint(source)
+    origin = provenance or checkpoint.provenance
+    if checkpoint.layout.endswith("encoder only"):
+        encoder = published_encoder_state(checkpoint)
+        save_encoder(encoder, origin, target, half=half)
+        return Checkpoint(target, encoder, origin)
+    weights = _whole(checkpoint, like, rank, origin)
     save_weights(weights, target, half=half)
     return weights
 
 
-def _our_header(meta: Mapping[str, Any], source: Path) -> Header | None:
+def _whole(checkpoint: Checkpoint, like: str | None, rank: int | None, origin: Provenance) -> Weights:
+    source = checkpoint.path
+    ours = _our_header(checkpoint) if like is None else None
+    config, state = from_official(checkpoint.state, str(source), rank or getattr(ours and ours.config, "rank", None))
+    if config.num_classes > 255:
+        raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
+    if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
+        return Weights(ours.config, ours.labels, ours.preprocess, state, ours.provenance.updated(origin))
+    labels = labels_for_count(config.num_classes) if like is None else known_labels(like)
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{source}: has {config.num_classes} classes, but label set '{labels.name}' {len(labels)}; choose another"
+        )
+    if like is None:
+        labels = _classes(checkpoint.meta, labels, source)
+    return Weights(config, labels, Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name)), state, origin)
+
+
+def _our_header(checkpoint: Checkpoint) -> Weights | None:
     """What `convert_to_official` has put beside the tensors, so that the way back loses nothing."""
-    text = meta.get("segnext")
-    return parse_header({"format": FORMAT, "segnext": text}, source) if isinstance(text, str) else None
+    text = checkpoint.meta.get("segnext")
+    return parse_header({"format": FORMAT, "segnext": text}, checkpoint.path) if isinstance(text, str) else None
 
 
-def _fits(config: ModelConfig, state: Mapping[str, Tensor]) -> bool:
+def _fits(config: NetworkConfig, state: Mapping[str, Tensor]) -> bool:
     """Whether the tensors are those of a network of this configuration."""
     with torch.device("meta"):
         wanted = build(config).state_dict()
@@ -120,7 +132,7 @@ def convert_to_official(source: Path, target: Path) -> int:
     """
     content: dict[str, Any]
     if read_metadata(source).get("format") == ENCODER_FORMAT:
-        state = to_official(read_published_encoder(source).state)
+        state = to_official(published_encoder_state(read_checkpoint(source)))
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:
         weights = load_weights(source)
@@ -137,7 +149,9 @@ def convert_to_official(source: Path, target: Path) -> int:
     return len(tensors)
 
 
-def _require_published(config: ModelConfig, source: Path) -> None:
+def _require_published(config: NetworkConfig, source: Path) -> None:
+    if not isinstance(config, ModelConfig):
+        raise SegNextError(f"{source}: the authors' layout holds a SegNeXt alone; keep it as a .safetensors file")
     changed = ablations(config)
     if changed:
         raise SegNextError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -26,6 +24,7 @@ from rich.progress import (
 )
 
 from segnext.errors import SegNextError
+from segnext.progress import bar
 
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 4  # in a row without a new byte, from one address
@@ -218,12 +217,7 @@ def digest(path: Path) -> str:
 
 def _progress() -> Progress:
     """A bar on stderr with size, rate and time left; nothing when stderr is not a terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+    description = TextColumn("{task.description}")
+    return bar(
+        description, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=False
     )

@@ -4,7 +4,6 @@
 same to people and to the Hub, which counts downloads by it.
 """
 
-import dataclasses
 import json
 import sys
 import tempfile
@@ -15,9 +14,10 @@ from typing import Any
 
 from segnext.checkpoint.cache import offline
 from segnext.checkpoint.card import model_card
-from segnext.checkpoint.file import Weights, save_weights
+from segnext.checkpoint.weights import Weights, description, save_weights
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.progress import is_terminal
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -36,10 +36,7 @@ def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: 
     """
     config = {
         "model_type": "segnext",
-        "model": dataclasses.asdict(weights.config),
-        "labels": weights.labels.to_dict(),
-        "preprocess": dataclasses.asdict(weights.preprocess),
-        "provenance": weights.provenance,
+        **description(weights),
         "id2label": dict(enumerate(weights.labels.classes)),
         "label2id": {name: label for label, name in enumerate(weights.labels.classes)},
     }
@@ -147,7 +144,7 @@ def _client(wish: str) -> Any:
 @contextmanager
 def _quiet(hub: Any) -> Iterator[None]:
     """No progress bars of the client where nobody looks at a terminal."""
-    silence = not sys.stderr.isatty() and not hub.utils.are_progress_bars_disabled()
+    silence = not is_terminal(sys.stderr) and not hub.utils.are_progress_bars_disabled()
     if silence:
         hub.utils.disable_progress_bars()
     try:

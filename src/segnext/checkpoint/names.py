@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from segnext.checkpoint.segformer_names import from_transformers, is_transformers
+
 BASES = "decoder.hamburger.ham.bases"
 
 # What our names become, piece by piece; stages and strips, whose numbers start at 1 there, come apart below.
@@ -80,6 +82,8 @@ def our_name(name: str) -> str:
 
 def to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of any layout in our names, floating point as float32; tensors of no layout keep their names."""
+    if is_transformers(state):
+        state = from_transformers(state)
     return {our_name(name): x.float() if x.is_floating_point() else x for name, x in state.items()}
 
 
@@ -90,7 +94,10 @@ def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def layout_of(names: Collection[str]) -> str:
     """In words, the layout that these names of tensors are in."""
-    if any(name.startswith("encoder.stages.") for name in names):
+    if is_transformers(names):
+        layout = "the layout of SegFormer in transformers"
+        whole = any(name.startswith("decode_head.") for name in names)
+    elif any(name.startswith("encoder.stages.") for name in names):
         layout, whole = "our own layout", any(name.startswith("decoder.") for name in names)
     elif any(name.startswith("encoder.stages.") for name in map(our_name, names)):
         whole = any(name.startswith("decode_head.") for name in names)

@@ -4,7 +4,7 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,20 +46,9 @@ def _stand_ins() -> list[Any]:
     return [type(name.rpartition(".")[2], (_Inert,), {"__module__": name.rpartition(".")[0]}) for name in LOGS]
 
 
-class Checkpoint(NamedTuple):
-    """What an official file holds: tensors by name, and what its "meta" says, if there is one."""
-
-    state: dict[str, Tensor]
-    meta: dict[str, Any]
-
-
-def read_official(path: Path) -> dict[str, Tensor]:
-    """The state dict in an official .pth file; see `read_checkpoint`."""
-    return read_checkpoint(path).state
-
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """An official .pth file, with a state dict bare or under "state_dict"; nothing in it is executed.
+def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors by name in an official .pth file, bare or under "state_dict", and what its "meta" says, if there is
+    one; nothing in it is executed.
 
     Raises:
         SegNextError: when the file is missing, damaged, not a checkpoint, wants to execute code, or wants more memory
@@ -93,7 +82,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
     _require_size(path, sum(tensor.nbytes for tensor in state.values()))
     meta = content.get("meta") if state is not content else None
-    return Checkpoint(dict(state), meta if isinstance(meta, dict) else {})
+    return dict(state), meta if isinstance(meta, dict) else {}
 
 
 def _unpacked(path: Path) -> int:

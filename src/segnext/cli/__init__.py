@@ -1,13 +1,20 @@
 """The command line: parse, call one function, print."""
 
 import argparse
+import difflib
 import importlib
 import io
 import os
 import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import NoReturn
 
 from segnext.errors import SegNextError
+from segnext.progress import say
+from segnext.words import printable
 
 COMMANDS = {
     "predict": "segment pictures: masks, overlays, shares of the classes",
@@ -17,10 +24,17 @@ COMMANDS = {
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
+    "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
-RUNS = ("train", "pretrain", "ablate")  # their flags are the fields of a dataclass, which they parse themselves
+FAULT = 70  # exit code of a fault of ours, as EX_SOFTWARE of BSD's sysexits
+RUNS = (
+    "train",
+    "pretrain",
+    "ablate",
+    "compare",
+)  # their flags are the fields of a dataclass, which they parse themselves
 
 USAGE = f"""usage: segnext COMMAND ...
 
@@ -34,34 +48,91 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done.
+        The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done,
+        70 a fault of ours.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # the whole process is this command
+        from segnext.interrupt import end_when_interrupted
+
+        end_when_interrupted()
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
+    _mend_streams()
     if not arguments:
-        print(USAGE, end="", file=sys.stderr)
+        say(USAGE.rstrip())
         return 2
     name = arguments[0]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid text
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what it cannot read is said by us, in one line
     try:
-        return _run(name, arguments[1:])
+        code = _run(name, arguments[1:])
+        sys.stdout.flush()  # now, so that a full disk or a pipe without a reader is noticed
+        return code
     except KeyboardInterrupt:
-        print(f"segnext {name}: interrupted", file=sys.stderr)
+        say(f"segnext {name}: interrupted")
+        with suppress(OSError):
+            sys.stdout.flush()  # now: the process may be ended before Python would do so
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError, ValueError):  # what Python writes at its end goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (SegNextError, OSError) as error:  # an OSError names its file: a full disk, a folder that may not be read
         if debug:
             raise
-        print(f"segnext {name}: {error}", file=sys.stderr)
+        say(f"segnext {printable(name)}: {printable(error)}")
         return 2
     except SystemExit as stop:  # argparse, after --help
         return int(stop.code or 0)
+    except Exception as error:
+        _report(name, error, debug)
+        return FAULT
+
+
+def _mend_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr some that lead nowhere.
+
+    Else the first files that are opened would take their numbers, and what libraries print would go into them.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            setattr(sys, name, _Nowhere())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
+
+
+class _Nowhere(io.TextIOBase):
+    """A stream for what nobody will read."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+def _report(name: str, error: Exception, debug: bool) -> None:
+    """Say that we are to blame, and how to tell us."""
+    trace = "".join(traceback.format_exception(error))
+    if debug:
+        say(trace.rstrip())
+        place = "with what is printed above"
+    else:
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="segnext-fault-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+            ) as file:
+                file.write(f"{sys.argv}\n{trace}")
+            place = f"with {file.name}"
+        except OSError:
+            place = "with what --debug prints"
+    problem = printable(f"{type(error).__name__}: {error}"[:300])
+    say(f"segnext {name}: a fault of segnext's, not of yours ({problem}); please report it {place}")
 
 
 def _run(name: str, arguments: list[str]) -> int:
@@ -74,17 +145,53 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"segnext {version('segnext')}")
         return 0
     if name not in COMMANDS:
-        raise SegNextError(f"there is no such command; choose from {', '.join(COMMANDS)}")
+        raise SegNextError(f"there is no such command; {_meant(name, arguments)}")
     command = importlib.import_module(f"segnext.cli.{name}")
     if name in RUNS:
         return int(command.main(arguments))
-    parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name])
+    parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name], allow_abbrev=False)
     command.add_arguments(parser)
-    return int(command.run(parser.parse_args(arguments)))
+    args = parser.parse_args(list(map(_hyphened, arguments)))
+    from segnext.cli.outputs import results_alone
+
+    with results_alone(getattr(args, "json", None)):
+        return int(command.run(args))
+
+
+def _meant(name: str, arguments: list[str]) -> str:
+    """The command that was probably meant, or all of them."""
+    if name == "help":
+        known = [argument for argument in arguments[:1] if argument in COMMANDS]
+        return f"did you mean 'segnext {' '.join([*known, '--help'])}'?"
+    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], 1)
+    return f"did you mean 'segnext {near[0]}'?" if near else f"choose from {', '.join(COMMANDS)}"
+
+
+def _hyphened(argument: str) -> str:
+    """A flag as it is shown: --short_side is --short-side."""
+    flag, equals, value = argument.partition("=")
+    return flag.replace("_", "-") + equals + value if flag.startswith("--") else argument
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, whose errors are one line like all others."""
+    """argparse, whose errors are one line like all others, and say which flag was probably meant."""
+
+    def parse_args(self, args: list[str]) -> argparse.Namespace:  # type: ignore[override]
+        """The arguments; unknown ones are refused."""
+        known, others = self.parse_known_args(args)
+        if others:
+            flag = others[0].partition("=")[0]
+            near = difflib.get_close_matches(flag, self._flags(), 1) if flag.startswith("-") else []
+            what = f"there is no {flag}" if flag.startswith("-") else f"'{flag}' is one argument too many"
+            self.error(f"{what}; did you mean {near[0]}?" if near else what)
+        return known
+
+    def _flags(self) -> Iterator[str]:
+        for action in self._actions:
+            yield from action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    yield from parser._flags()
 
     def error(self, message: str) -> NoReturn:
         raise SegNextError(f"{message}; see '{self.prog} --help'")

@@ -2,17 +2,18 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.outputs import complain, show
 from segnext.cli.train import parse
 from segnext.errors import SegNextError
 from segnext.model.ablations import GROUPS, Row, chosen
 
 if TYPE_CHECKING:
-    from segnext.training.ablation.run import Budget, Outcome
+    from segnext.compare.ablation import Outcome
+    from segnext.compare.contest import Budget
     from segnext.training.config import TrainConfig
 
 DESCRIPTION = """Train the networks of the paper's ablations with one budget, and tabulate them beside the paper.
@@ -28,26 +29,28 @@ def main(arguments: list[str]) -> int:
     if resume:
         raise SegNextError("an ablation is gone on with by giving the same --out; leave out --resume")
 
-    from segnext.training.ablation.run import Budget, ablate  # only now: torch takes a second to import
+    from segnext.compare.ablation import ablate  # only now: torch takes a second to import
+    from segnext.compare.contest import Budget
     from segnext.training.stop import Stopped
 
     budget = Budget(known.seconds, known.seeds)
     outcomes: dict[str, Outcome] = {}
 
-    def show(row: Row, outcome: "Outcome") -> None:
+    def tell(row: Row, outcome: "Outcome") -> None:
         outcomes[row.name] = outcome
         mious = ", ".join(f"{100 * miou:.2f}" for miou in outcome.mious)
-        print(f"{row.name}: {f'mIoU {mious} %' if mious else ''}{outcome.failure}", flush=True)
+        show(f"{row.name}: {f'mIoU {mious} %' if mious else ''}{outcome.failure}")
         _write(outcomes, base, budget)
 
     try:
-        ablate(base, rows, budget, show)
+        ablate(base, rows, budget, tell)
     except Stopped as stop:
-        print(f"segnext ablate: {stop}", file=sys.stderr)
+        complain("ablate", str(stop))
         return 128 + stop.signal
     out = Path(base.out)
-    print((out / "ablation.md").read_text(encoding="utf-8"))
-    print(f"table, numbers and plot: {out / 'ablation.md'}, ablation.json, ablation.png")
+    for line in (out / "ablation.md").read_text(encoding="utf-8").splitlines():
+        show(line)
+    show(f"table, numbers and plot: {out / 'ablation.md'}, ablation.json, ablation.png")
     return 1 if any(outcome.failure for outcome in outcomes.values()) else 0
 
 
@@ -68,10 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(outcomes: "Mapping[str, Outcome]", base: "TrainConfig", budget: "Budget") -> None:
-    from segnext.cli.outputs import write_json
+    from segnext.compare.ablation_plot import draw
+    from segnext.compare.ablation_table import markdown, to_dict
     from segnext.files import replacing
-    from segnext.training.ablation.plot import draw
-    from segnext.training.ablation.table import markdown, to_dict
+    from segnext.plain import write_json
 
     out = Path(base.out)
     steps = f"{base.iterations:,} steps" if budget.seconds is None else f"{budget.seconds:g} s of training"

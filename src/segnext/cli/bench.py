@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import image_size, positive
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import beside, require_writable, show, write_results
 from segnext.errors import SegNextError
+from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.benchmark.report import Report
+    from segnext.bench.report import Report
 
 EXPLAINED = (
     "plain: as the authors release it. times plain: how many times faster to labels. same labels: as the plain way of "
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print tables, write what was asked for."""
     from rich.console import Console
 
-    picture = args.picture or (args.json and args.json.with_suffix(".png"))
+    picture = args.picture or beside(args.json, ".png")
     _check(args, picture)
     with tempfile.TemporaryDirectory(prefix="segnext-bench-") as folder:
         report = _measure(args, Path(folder))
@@ -52,13 +52,12 @@ def run(args: argparse.Namespace) -> int:
         console.print(table)
     console.print(EXPLAINED if args.weights else f"{EXPLAINED} {TIES}", highlight=False)
     if args.json:
-        write_json(report.to_dict(), args.json)
-        print(f"json: {args.json}")
+        write_results(report.to_dict(), args.json)
     if picture:
-        from segnext.benchmark.picture import draw
+        from segnext.bench.picture import draw
 
         draw(report, picture)
-        print(f"picture: {picture}")
+        show(f"picture: {picture}")
     return 0
 
 
@@ -75,9 +74,9 @@ def _check(args: argparse.Namespace, picture: Path | None) -> None:
 
 
 def _measure(args: argparse.Namespace, folder: Path) -> "Report":
-    from segnext.benchmark.run import benchmark
-    from segnext.benchmark.task import drawn_picture, with_random_weights, with_weights
-    from segnext.benchmark.ways import PEERS, ways
+    from segnext.bench.run import benchmark
+    from segnext.bench.task import drawn_picture, with_random_weights, with_weights
+    from segnext.bench.ways import PEERS, ways
     from segnext.imageio import read_image
 
     if args.image:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from segnext.cli.outputs import require_writable
+from segnext.cli.outputs import require_writable, show
 from segnext.errors import SegNextError
 
 PICKLES = (".pth", ".pt")
@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
     from segnext.checkpoint.convert import convert_from_official
-    from segnext.checkpoint.encoder import EncoderWeights
-    from segnext.checkpoint.header import ENCODER_FORMAT, FORMAT, read_metadata
-    from segnext.data.known import known_labels, labels_for_count
-    from segnext.inference.load import weights_path
+    from segnext.checkpoint.find import weights_path
+    from segnext.checkpoint.tensors import read_metadata
+    from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights
+    from segnext.model.config import ModelConfig
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
@@ -37,40 +37,37 @@ def run(args: argparse.Namespace) -> int:
             return _from_ours(path, args)
     if args.target.suffix in PICKLES:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
-    labels_for = labels_for_count if args.like is None else lambda _: known_labels(args.like)
-    weights = convert_from_official(
-        args.source, args.target, labels_for, rank=args.rank, half=args.half, described=args.like is None
-    )
-    if isinstance(weights, EncoderWeights):
-        print(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
+    weights = convert_from_official(args.source, args.target, like=args.like, rank=args.rank, half=args.half)
+    if not isinstance(weights, Weights):
+        show(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
-    print(
-        f"{args.target}: {len(weights.state)} tensors, {weights.config.num_classes} classes "
-        f"({weights.labels.name}), rank {weights.config.rank}"
-    )
+    config = weights.config
+    rank = f", rank {config.rank}" if isinstance(config, ModelConfig) else ""
+    print(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
     return 0
 
 
 def _from_ours(source: Path, args: argparse.Namespace) -> int:
     """Our file to an official .pth, or to ours again, for example at half the size."""
+    from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_to_official
-    from segnext.checkpoint.encoder import read_encoder, save_encoder
-    from segnext.checkpoint.file import load_weights, save_weights
-    from segnext.checkpoint.header import ENCODER_FORMAT, read_metadata
+    from segnext.checkpoint.tensors import read_metadata
+    from segnext.checkpoint.weights import ENCODER_FORMAT, load_weights, save_encoder, save_weights
 
     if args.target.suffix != ".safetensors":
         if args.half:
             raise SegNextError(
                 f"{args.target}: --half is for files of ours; let OUT end in .safetensors, or leave it out"
             )
-        print(
+        show(
             f"{args.target}: {convert_to_official(source, args.target)} tensors in the authors' layout; preprocessing "
             "and provenance are in the file too, where only 'segnext convert' reads them"
         )
         return 0
     if read_metadata(source).get("format") == ENCODER_FORMAT:
-        save_encoder(read_encoder(source)[0], args.target, half=args.half)
+        encoder = read_checkpoint(source)
+        save_encoder(encoder.state, encoder.provenance, args.target, half=args.half)
     else:
         save_weights(load_weights(source), args.target, half=args.half)
-    print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
+    show(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from segnext.cli.data_format import add_format
+from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
+from segnext.progress import progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder; any common layout")
     add_format(parser)
+    parser.add_argument("--images", metavar="FOLDER", help="the pictures' folder in DIR, if its name does not tell")
+    parser.add_argument("--masks", metavar="FOLDER", help="the masks' folder in DIR, or a pattern such as '*_mask.png'")
     parser.add_argument("--json", type=Path, metavar="F", help="write the findings to this file, for programs")
     parser.add_argument(
         "--sheet", type=Path, metavar="F.html|F.png", help="draw masks over pictures, classes and sizes"
@@ -29,11 +33,10 @@ def run(args: argparse.Namespace) -> int:
     """Check, print the report, write the files asked for."""
     from rich.console import Console
 
-    from segnext.cli.outputs import require_writable, write_json
-    from segnext.cli.progress import progress
+    from segnext.cli.outputs import require_writable
     from segnext.data.doctor.check import check
     from segnext.data.doctor.report import exit_code, print_report, to_dict
-    from segnext.data.readers.open import OPENERS
+    from segnext.data.formats.public.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
         raise SegNextError(f"{args.sheet}: the sheet is an HTML page or a PNG; give --sheet a name that ends in either")
@@ -42,14 +45,13 @@ def run(args: argparse.Namespace) -> int:
             require_writable(path, flag)
     with progress("pairs") as watch:
         data = OPENERS[args.format](args.folder) if args.format else args.folder
-        report = check(data, lambda done, total: watch("check", done, total))
+        report = check(data, lambda done, total: watch("check", done, total), images=args.images, masks=args.masks)
     print_report(report, Console(highlight=False))
     if args.json:
-        write_json(to_dict(report), args.json)
-        print(f"findings: {args.json}")
+        write_results(to_dict(report), args.json, "findings")
     if args.sheet:
         from segnext.data.doctor.sheet import write_sheet
 
         write_sheet(report, args.sheet)
-        print(f"sheet: {args.sheet}")
+        show(f"sheet: {args.sheet}")
     return exit_code(report)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from segnext.data.readers import FORMATS
+from segnext.data.formats.public import FORMATS
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:

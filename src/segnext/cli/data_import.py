@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segnext.data.importers.options import FORMATS, Options
+from segnext.cli.outputs import show
+from segnext.data.formats.options import FORMATS, Options
 from segnext.data.known import KNOWN
 from segnext.errors import SegNextError
+from segnext.progress import progress
+from segnext.words import counted
 
 if TYPE_CHECKING:
-    from segnext.data.importers.report import Record, Summary
+    from segnext.data.formats.report import Record, Summary
 
 FLAGS = {"ignore_colors": "--ignore-color", "mapping": "--map"}  # options whose flag has another name
 EXAMPLES = 3  # files named for each reason
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="kind", required=True, choices=FORMATS, metavar="FORMAT", help=", ".join(FORMATS))
     add("--split-from", default="auto", metavar="WHERE", help=_SPLIT_HELP)
     add("--exif", default="auto", choices=("auto", "upright", "stored"), help=_EXIF_HELP)
+    add("--resize-masks", default="refuse", choices=("refuse", "nearest"), help=_RESIZE_HELP)
     add("--link", action="store_true", help="hard links to the pictures instead of copies, where the disk has them")
     add(
         "--bands", type=_names, metavar="RED,NIR,...", help="names of the pictures' bands, where they are not 8-bit RGB"
@@ -61,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 _SPLIT_HELP = "auto: the source's own split folders or lists; none: all to train; or a folder with train.txt, val.txt"
 _EXIF_HELP = "what masks of EXIF-rotated pictures are drawn on where their size does not tell (auto: refuse them)"
+_RESIZE_HELP = "masks of the picture's shape but another size: resized by nearest neighbour, or refused (refuse)"
 _CLASSES_HELP = (
     "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
     "or a text file of names (for colors, a name may be repeated for each further colour); or 'derive' to make one of "
@@ -73,8 +78,7 @@ _TOLERANCE_HELP = "take colours within this RGB distance for the nearest class's
 
 def run(args: argparse.Namespace) -> int:
     """Import, and say what became of every file."""
-    from segnext.cli.progress import progress
-    from segnext.data.importers.run import import_dataset  # numpy and pillow load slowly
+    from segnext.data.formats.run import import_dataset  # numpy and pillow load slowly
 
     options = _options(args)
     with progress("pairs") as watch:
@@ -87,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> Options:
     """The options given, all of which must mean something for the format."""
-    common = {"source", "split_from", "exif", "link", "bands", "nodata"}
+    common = {"source", "split_from", "exif", "resize_masks", "link", "bands", "nodata"}
     given: dict[str, Any] = {key: value for key, value in vars(args).items() if key in Options.__dataclass_fields__}
     for key in given.keys() - common:
         if key not in FORMATS[args.kind].options:
@@ -105,28 +109,24 @@ def _flag(option: str) -> str:
 def _print(summary: "Summary", destination: Path) -> None:
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits().items()))
     kept = f"; {summary.kept} were there already" if summary.kept else ""
-    print(f"imported: {_count(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
+    show(f"imported: {counted(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
     for note, (amount, masks) in summary.notes().items():
-        print(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {_count(masks, 'mask')})"))
+        show(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {counted(masks, 'mask')})"))
     for remark in summary.remarks:
-        print(f"  {remark}")
+        show(f"  {remark}")
     reasons: dict[tuple[bool, str], list[Record]] = {}
     for record in summary.records:
         if not record.target:
             reasons.setdefault((record.expected, record.kind), []).append(record)
     for (expected, kind), records in sorted(reasons.items()):
-        print(f"{'left out' if expected else 'not imported'}, {kind}: {len(records)}")
+        show(f"{'left out' if expected else 'not imported'}, {kind}: {len(records)}")
         for record in records[:EXAMPLES]:
-            print(f"  {record.source}: {record.reason}")
+            show(f"  {record.source}: {record.reason}")
         if len(records) > EXAMPLES:
-            print(f"  ... and {len(records) - EXAMPLES} more")
-    print(f"all files and reasons: {destination / 'import.jsonl'}")
+            show(f"  ... and {len(records) - EXAMPLES} more")
+    show(f"all files and reasons: {destination / 'import.jsonl'}")
     if summary.imported:
-        print(f"data set: {destination}; next: segnext data check {destination}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        show(f"data set: {destination}; next: segnext data check {destination}")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from segnext.cli.outputs import show
 from segnext.data.known import KNOWN, known_labels
+from segnext.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,25 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write it, and say what the folder holds."""
-    from segnext.data.init import init_dataset, survey  # numpy and pillow load slowly
+    from segnext.data.curate.init import init_dataset, survey  # numpy and pillow load slowly
 
     folder: Path = args.folder
     labels = known_labels(args.like, args.ignore)
     existed = (folder / "dataset.yaml").exists()
     path = init_dataset(folder, args.like, args.ignore)
     verb = "already says this" if existed else "written"
-    print(f"{path}: {verb} ({labels.name}, {len(labels)} classes, ignore label {labels.ignore})")
+    show(f"{path}: {verb} ({labels.name}, {len(labels)} classes, ignore label {labels.ignore})")
     splits = survey(folder, labels)
     if not splits:
-        print(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
+        show(f"{folder}: no images/SPLIT and masks/SPLIT folders yet; put the data there, for example images/train")
     for split in splits:
-        print(f"{split.name}: {_count(split.images, 'image')}, {_count(split.masks, 'mask')}")
+        show(f"{split.name}: {counted(split.images, 'image')}, {counted(split.masks, 'mask')}")
         for problem in split.problems:
-            print(f"  {problem}")
+            show(f"  {problem}")
         if split.sampled and not split.problems:
-            print(f"  {_count(split.sampled, 'sampled mask')} with labels of these classes only")
+            show(f"  {counted(split.sampled, 'sampled mask')} with labels of these classes only")
     return 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.outputs import show
+from segnext.progress import progress
+
 if TYPE_CHECKING:
-    from segnext.data.split import Plan
+    from segnext.data.curate.split import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--group", metavar="REGEX", help="its first group, found in a picture's stem, names the group")
     group.add_argument(
         "--group-by",
-        choices=("prefix", "folder", "picture"),
+        choices=("copies", "scene", "time", "prefix", "folder", "picture"),
         default="picture",
-        help="prefix: name without its last number; folder: sub-folder; picture: each by itself (default)",
+        help="copies: pictures that are nearly the same; scene: names that begin alike or share a folder, if such "
+        "pictures look alike, and copies; time: taken without a pause of a minute; prefix: name without its last "
+        "number; folder: sub-folder; picture: each by itself (default)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, another division (default: 0)")
     parser.add_argument("--again", action="store_true", help="divide anew what val and test hold already")
@@ -33,16 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Complete an interrupted split, or plan one and move the files."""
-    from segnext.cli.progress import progress
-    from segnext.data import split  # numpy and pillow load slowly
+    from segnext.data.curate import split  # numpy and pillow load slowly
+    from segnext.data.doctor.grouping import grouping_by
 
     with progress("files") as watch:
         if not args.dry_run and (count := split.finish_split(args.folder, watch)) is not None:
-            print(f"{args.folder}: completed the split of {count} pictures that was interrupted; nothing else was done")
+            show(f"{args.folder}: completed the split of {count} pictures that was interrupted; nothing else was done")
             return 0
         shares = {name: share for name, share in (("val", args.val), ("test", args.test)) if share is not None}
         simple = {"prefix": split.by_prefix, "folder": split.by_folder, "picture": split.alone}
-        grouping = split.by_regex(args.group) if args.group else simple[args.group_by]
+        if args.group or args.group_by in simple:
+            grouping = split.by_regex(args.group) if args.group else simple[args.group_by]
+        else:
+            grouping = grouping_by(args.group_by, args.folder, watch)
         plan = split.plan_split(args.folder, shares, grouping, seed=args.seed, again=args.again, watch=watch)
         if not args.dry_run:
             split.apply_split(plan, watch)
@@ -79,23 +87,23 @@ def _print(plan: "Plan") -> None:
         if not plan.counts[split][label] and total[label]  # type: ignore[index]
     ]
     if lacking:
-        print(f"no pixel of {', '.join(lacking)}: too few groups hold it")
+        show(f"no pixel of {', '.join(lacking)}: too few groups hold it")
 
 
 def _hint(plan: "Plan") -> None:
     """Point out names that look like sequences."""
-    from segnext.data.split import by_prefix
+    from segnext.data.curate.split import by_prefix
 
     pictures = [picture for group in plan.groups.values() for picture in group]
     prefixes = {by_prefix(picture) for picture in pictures}
     if 1 < len(prefixes) <= len(pictures) / 2:
-        print(
+        show(
             f"every picture was taken by itself, but the names look like {len(prefixes)} sequences or scenes "
-            f"(such as '{min(prefixes)}'); if neighbours look alike, use --group-by prefix, so that none leaks into val"
+            f"(such as '{min(prefixes)}'); --group-by scene looks whether they are, and lets none leak into val"
         )
 
 
 def _print_moves(plan: "Plan") -> None:
     for group, split in sorted(plan.split_of.items(), key=lambda item: (item[1], item[0])):
-        print(f"{split}: {group} ({len(plan.groups[group])})")
-    print(f"dry run: {len(plan.moves()) // 2} pictures would move, nothing was changed")
+        show(f"{split}: {group} ({len(plan.groups[group])})")
+    show(f"dry run: {len(plan.moves()) // 2} pictures would move, nothing was changed")

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
-from segnext.cli.outputs import complain, require_writable, write_json
+from segnext.cli.outputs import complain, require_writable, show, write_results
+from segnext.progress import is_terminal
+from segnext.words import counted, percent
 
 if TYPE_CHECKING:
-    from segnext.data.stats import Stats
+    from segnext.data.curate.stats import Stats
     from segnext.labels import Labels
 
 POWER = 0.5  # of the class weights shown: the square root tames classes that differ a thousandfold
@@ -27,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count, print, write what was asked for."""
-    from segnext.cli.progress import progress
-    from segnext.data.readers.open import open_data  # numpy and pillow load slowly
-    from segnext.data.stats import survey, together
+    from segnext.data.curate.stats import survey, together
+    from segnext.data.formats.public.open import open_data  # numpy and pillow load slowly
     from segnext.errors import SegNextError
+    from segnext.progress import progress
 
     for flag, path in (("--json", args.json), ("--picture", args.picture)):
         if path:
@@ -48,34 +50,33 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         content = {"name": folder.labels.name, "class_balance": POWER, **whole.to_dict(POWER)}
         content["splits"] = {split: part.to_dict(POWER) for split, part in stats.items()}
-        write_json(content, args.json)
-        print(f"json: {args.json}")
+        write_results(content, args.json)
     if args.picture and whole.count:
-        from segnext.data.stats_picture import draw
+        from segnext.data.curate.stats_picture import draw
 
         draw(stats, folder.labels.name, args.picture)
-        print(f"picture: {args.picture}")
+        show(f"picture: {args.picture}")
     if not whole.count:
         return 2
     return 1 if whole.failures else 0
 
 
 def _print(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") -> None:
-    from segnext.data.stats import RGB
+    from segnext.data.curate.stats import RGB
 
     for split, part in stats.items():
         mean, deviation = (", ".join(f"{value:.4g}" for value in values) for values in part.bands())
         names = "" if part.names == RGB else f"; bands {', '.join(part.names)}"
-        print(f"{split}: {_count(part.count, 'picture')}, {_sizes(part)}{names}; mean {mean}; std {deviation}")
+        show(f"{split}: {counted(part.count, 'picture')}, {_sizes(part)}{names}; mean {mean}; std {deviation}")
     if whole.count:
         _print_classes(stats, whole, labels)
     total = int(whole.pixels.sum()) + whole.ignored
-    print(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
+    show(f"ignored: {100 * whole.ignored / max(1, total):.2f} % of {total:,} pixels")
     if whole.unmeasured:
-        print(f"not measured in any band: {100 * whole.unmeasured / total:.2f} % more, which evaluation leaves out too")
+        show(f"not measured in any band: {100 * whole.unmeasured / total:.2f} % more, which evaluation leaves out too")
     absent = [name for label, name in enumerate(labels.classes) if not whole.pixels[label]]
     if absent:
-        print(f"classes that do not occur: {', '.join(absent)}")
+        show(f"classes that do not occur: {', '.join(absent)}")
     for failure in whole.failures:
         complain("data", failure)
 
@@ -93,11 +94,11 @@ def _print_classes(stats: "dict[str, Stats]", whole: "Stats", labels: "Labels") 
     weights, shares = whole.weights(POWER), whole.shares()
     for label, (name, color) in enumerate(zip(labels.classes, labels.colors, strict=True)):
         swatch = Text("  ", style="on rgb({},{},{})".format(*color))
-        parts = [_percent(part.shares()[label]) for part in stats.values()] if several else []
+        parts = [percent(part.shares()[label], 2) for part in stats.values()] if several else []
         pixels, pictures = f"{whole.pixels[label]:,}", str(whole.pictures[label])
-        row = [_percent(shares[label]), *parts, pixels, pictures, f"{weights[label]:.2f}"]
+        row = [percent(shares[label], 2), *parts, pixels, pictures, f"{weights[label]:.2f}"]
         table.add_row(str(label), swatch, Text(name), *row)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    Console(width=None if is_terminal(sys.stdout) else 160).print(table)
 
 
 def _sizes(stats: "Stats") -> str:
@@ -111,12 +112,3 @@ def _sizes(stats: "Stats") -> str:
         f"{len(stats.sizes)} sizes, {min(widths)} to {max(widths)} wide and {min(heights)} to {max(heights)} high, "
         f"most often {width} x {height} ({count})"
     )
-
-
-def _percent(share: float) -> str:
-    """A share that is there never reads as nothing."""
-    return "<0.01 %" if 0 < share < 5e-5 else f"{100 * share:.2f} %"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from segnext.cli.data_format import add_format
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import beside, require_writable, show, write_results
 from segnext.errors import SegNextError
+from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.data.readers.open import DataSet
+    from segnext.data.folder import DataSet
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write the files asked for."""
-    picture = args.picture or (args.json and args.json.with_name(f"{args.json.stem}.confusion.png"))
+    picture = args.picture or beside(args.json, ".confusion.png")
     if args.json:
         require_writable(args.json, "--json")
     if picture:
@@ -76,23 +76,22 @@ def run(args: argparse.Namespace) -> int:
     from segnext.evaluation.report import confusion_picture, print_table
 
     print_table(metrics, Console())
-    print(f"{found.seconds / metrics.images:.3f} s/image")
+    show(f"{found.seconds / metrics.images:.3f} s/image")
     if args.json:
-        write_json(metrics.to_dict(), args.json)
-        print(f"metrics: {args.json}")
+        write_results(metrics.to_dict(), args.json, "metrics")
     if picture:
         confusion_picture(metrics, picture)
-        print(f"confusion matrix: {picture}")
+        show(f"confusion matrix: {picture}")
     else:
-        print("confusion matrix as a picture: add --picture FILE.png")
+        show("confusion matrix as a picture: add --picture FILE.png")
     if args.report:
         _report(args, found)
-        print(f"report: {args.report}")
+        show(f"report: {args.report}")
     return 0
 
 
 def _measure(args: argparse.Namespace) -> Measured:
-    from segnext.data.readers.open import open_data
+    from segnext.data.formats.public.open import open_data
     from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from segnext.model.complexity import Part, Published
-    from segnext.model.config import ModelConfig
+    from segnext.model.config import NetworkConfig
 
 COUNTED = "M: 1e6 parameters. G: 1e9 multiply-adds of convolutions and matrix products, not of norms and the like."
 NO_TABLE_OF = "--table prints the paper's models at the paper's sizes; leave out MODEL, --size, --classes and --decoder"
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         metavar="MODEL",
         nargs="?",
-        help="segnext_t, segnext_s, segnext_b, segnext_l, or weights: a name, file or run's folder (default: all four)",
+        help="a model, such as segnext_t, or weights: a name, file or run's folder (default: all models)",
     )
     parser.add_argument(
         "--size", type=image_size, metavar="HxW", help="height and width of the image (default: 512x512)"
@@ -49,17 +49,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _preset(name: str, args: argparse.Namespace) -> "ModelConfig":
+def _preset(name: str, args: argparse.Namespace) -> "NetworkConfig":
     from segnext.model.config import preset
 
     given = {"num_classes": args.classes, "decoder": args.decoder}
     return preset(name, **{field: value for field, value in given.items() if value is not None})
 
 
-def _config(args: argparse.Namespace) -> "ModelConfig":
+def _config(args: argparse.Namespace) -> "NetworkConfig":
     """The configuration that MODEL stands for."""
-    from segnext.checkpoint.file import load_weights
-    from segnext.inference.load import weights_path
+    from segnext.checkpoint.find import weights_path
+    from segnext.checkpoint.weights import load_weights
     from segnext.model.config import PRESETS
 
     if args.model in PRESETS:
@@ -95,7 +95,7 @@ def _one_model(args: argparse.Namespace) -> "Table":
 
 
 def _all_models(args: argparse.Namespace) -> "Table":
-    """The four sizes."""
+    """All published models."""
     from segnext.model.complexity import count
     from segnext.model.config import PRESETS
 
@@ -104,6 +104,8 @@ def _all_models(args: argparse.Namespace) -> "Table":
     title = f"{classes} classes, {height} x {width} pixels"
     table = _table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
     for name in PRESETS:
+        if args.decoder not in (None, *PRESETS[name].decoders):
+            continue
         parts = count(_preset(name, args), height, width)
         groups = [[part for part in parts if part.name.startswith(prefix)] for prefix in ("encoder", "decoder")]
         mega, giga = _cells(parts)

@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 from segnext.allocator import keep_pages
-from segnext.inference.load import DEFAULT
+from segnext.checkpoint.find import DEFAULT
 from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:

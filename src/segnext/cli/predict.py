@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import complain, require_writable, write_json
-from segnext.cli.progress import progress
+from segnext.cli.outputs import complain, require_writable, show, write_results
+from segnext.cli.rasters import add_rasters, run_raster, wants_raster
+from segnext.progress import progress
+from segnext.words import percent
 
 if TYPE_CHECKING:
     from segnext.inference.predict import Record, Summary
@@ -28,11 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("predictions"),
         metavar="DIR",
-        help="folder for masks, overlays and results.jsonl (default: predictions)",
+        help="folder for masks, overlays and results.jsonl (default: predictions), or labels.tif for one raster",
     )
     add_engine(parser, precision="auto")
     add_testing(parser)
     add_threshold(parser)
+    add_rasters(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
 
 
@@ -40,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     from segnext.inference.predict import predict_files
 
+    if wants_raster(args):
+        return run_raster(args, STREAMS)
     if args.json:
         require_writable(args.json, "--json")
     segmenter = load_segmenter(args, streams=STREAMS)
@@ -55,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
         _print_table(summary.records[0], segmenter.labels)
     _print_place(summary, args.out, segmenter.labels)
     if args.json:
-        write_json([asdict(record) for record in summary.records], args.json)
-        print(f"json: {args.json}")
+        write_results([asdict(record) for record in summary.records], args.json)
     if summary.done == 0:
         return 2
     return 1 if summary.failed else 0
@@ -66,19 +70,15 @@ def _print_record(record: "Record") -> None:
     if record.shares is None or record.seconds is None:
         complain("predict", f"{record.file}: {record.error}")
         return
-    from segnext.inference.overlay import percent
-
     largest = sorted(record.shares.items(), key=lambda item: -item[1])[:3]
     classes = ", ".join(f"{name} {percent(share)}" for name, share in largest if share > 0)
-    print(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
+    show(f"{record.file}  {record.width} x {record.height}  {classes}  {1000 * record.seconds:.0f} ms")
 
 
 def _print_table(record: "Record", labels: "Labels") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from segnext.inference.overlay import percent
 
     table = Table("", "class", "share")
     table.columns[2].justify = "right"
@@ -94,8 +94,9 @@ def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
         (name,) = (summary.names[record.file] for record in summary.records if record.ok)
         mask = f"masks: {out / name}.masks" if labels.multi_label else f"mask: {out / name}.mask.png"
-        print(f"{mask}\noverlay: {out / name}.overlay.png")
+        show(mask)
+        show(f"overlay: {out / name}.overlay.png")
     elif summary.done > 1:
-        print(f"{summary.done} masks and overlays: {out}")
+        show(f"{summary.done} masks and overlays: {out}")
     if summary.done:
-        print(f"results: {out / 'results.jsonl'}")
+        show(f"results: {out / 'results.jsonl'}")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from segnext.cli.outputs import show
 from segnext.cli.runs import exit_code_of, parse_run
 from segnext.pretraining.config import PretrainConfig
 
 DESCRIPTION = """Pre-train an encoder on pictures sorted into folders by class.
-New run: segnext pretrain --data DIR --model segnext_t --out RUN, or --config RECIPE.yaml, whose fields flags override.
-Killed run: segnext pretrain --resume RUN goes on as if nothing had happened.
+--resume RUN goes on as if nothing had happened.
 Several devices: torchrun --nproc_per_node 8 -m segnext pretrain ..."""
 
 
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of PretrainConfig."""
     config, resume = parse(arguments)
 
-    from segnext.pretraining.loop import pretrain  # only now: torch takes a second to import
+    from segnext.pretraining.classification import pretrain  # only now: torch takes a second to import
 
     return exit_code_of("pretrain", lambda: pretrain(config, resume=resume), lambda out: _summarise(out, config.model))
 
@@ -28,9 +28,9 @@ def _summarise(out: Path, model: str) -> None:
     if measured:
         best = max(measured, key=lambda line: float(line["top1"]))
         top1, top5 = 100 * best["top1"], 100 * best["top5"]
-        print(f"best on val: top-1 {top1:.2f} %, top-5 {top5:.2f} % at step {best['step']}")
-    print(f"weights, log and curves: {out}")
-    print(f"start a segmentation from them: segnext train --model {model} --encoder_weights {out} ...")
+        show(f"best on val: top-1 {top1:.2f} %, top-5 {top5:.2f} % at step {best['step']}")
+    show(f"weights, log and curves: {out}")
+    show(f"start a segmentation from them: segnext train --model {model} --encoder_weights {out} ...")
 
 
 def parse(arguments: list[str]) -> tuple[PretrainConfig, bool]:

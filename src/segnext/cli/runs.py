@@ -2,20 +2,37 @@
 
 import argparse
 import dataclasses
+import difflib
+import json
 import os
-import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from types import NoneType
+from typing import Any, NoReturn, TypeVar, get_args
 
 import jsonargparse
 
-from segnext.cli.wrong_settings import sentence
+from segnext.cli.settings import SPELLED, Setting, every, help_text, in_words, settings_of, takes_several
+from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
-from segnext.training.config import RunConfig
+from segnext.plain import to_yaml
+from segnext.progress import say
+from segnext.training.config import Settings
 
-Config = TypeVar("Config", bound=RunConfig)
+Config = TypeVar("Config", bound=Settings)
+Texts = dict[str, str]  # of settings, by dotted name
+
+FIELDS = {spelled: name for name, spelled in SPELLED.items()}
+LONGEST = 80  # letters of a wrong value that are shown
+# What other trainers call things, and ours.
+HABITS = {
+    "epochs": "--iterations, which counts steps: an epoch has as many as there are train pictures / --batch-size",
+    "imgsz": "--crop '[256,256]', the size of what is trained on, or --short-side",
+    "batch": "--batch-size",
+    "pretrained": "--encoder-weights, for the encoder, or --from, for all of it",
+    "name": "--out, the run's folder",
+    "project": "--out, the run's folder",
+}
 
 
 def parse_run(config_class: type[Config], command: str, description: str, arguments: list[str]) -> tuple[Config, bool]:
@@ -23,41 +40,174 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
 
     Raises:
         SegNextError: for wrong usage, or when the folder to resume holds no run.
+        SystemExit: after what was printed for `--help` or `--print-config`.
     """
-    arguments = [_underscored(argument) for argument in arguments]
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--resume")
-    first.add_argument("--config")
-    first.add_argument("--data")
-    try:
-        known, others = first.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise SegNextError(f"{error}; see 'segnext {command} --help'") from error
-    recipe = [] if known.config is None else ["--config", known.config]  # first: flags override it, wherever it is
-    data = [] if known.data is None else ["--data", known.data]
-    others = [*recipe, *others]
-    if known.resume is None:
-        config = _config(config_class, command, description, [*others, *data])
+    reader = _Reader(config_class, command)
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(command, description, reader.settings), end="")
+        raise SystemExit
+    printing = [argument for argument in arguments if argument.replace("_", "-") == "--print-config"]
+    flags = reader.flags(argument for argument in arguments if argument not in printing)
+    resume, config = flags.pop("resume", None), flags.pop("config", None)
+    if resume is not None:
+        found = reader.config(_resumed(command, resume, config, flags, reader)), True
+    else:
+        texts = ({} if config is None else reader.recipe(Path(config))) | flags  # flags override it, wherever it is
+        found = reader.config(texts), False
         restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0  # torchrun, after a worker was lost
-        if not restarted or not (Path(config.out) / "config.yaml").is_file():
-            return config, False
-        known.resume, others = config.out, []
+        if restarted and (Path(found[0].out) / "config.yaml").is_file():
+            found = reader.config(_resumed(command, found[0].out, None, {}, reader)), True
+    if printing:
+        print(to_yaml(dataclasses.asdict(found[0])), end="")
+        raise SystemExit
+    return found
+
+
+def _resumed(command: str, run: str, config: str | None, flags: Texts, reader: "_Reader") -> Texts:
+    """The settings of the run in a folder; its data may have been moved since."""
+    others = [f"--config {config}"] if config is not None else []
+    others += [f"--{name} {text}" for name, text in flags.items() if name != "data"]
     if others:
         message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
-            message += f", or begin a new run with this one's weights: --from {known.resume} --out ANOTHER"
+            message += f", or begin a new run with this one's weights: --from {run} --out ANOTHER"
         raise SegNextError(message)
-    file = Path(known.resume) / "config.yaml"
+    file = Path(run) / "config.yaml"
     if not file.is_file():
-        raise SegNextError(f"{known.resume}: holds no run to resume (there is no config.yaml); start one with --out")
-    # The data may have been moved since.
-    return _config(config_class, command, description, ["--config", str(file), "--out", known.resume, *data]), True
+        raise SegNextError(f"{run}: holds no run to resume (there is no config.yaml); start one with --out")
+    return reader.recipe(file) | {"out": run} | flags
 
 
-def _underscored(argument: str) -> str:
-    """A flag as its field is spelled: --batch-size is --batch_size."""
-    flag, equals, value = argument.partition("=")
-    return flag.replace("-", "_").replace("__", "--", 1) + equals + value if flag.startswith("--") else argument
+class _Reader:
+    """From flags and recipes to a configuration: names and lists are read here, single values by jsonargparse."""
+
+    def __init__(self, config_class: type[Any], command: str) -> None:
+        self.config_class, self.command = config_class, command
+        self.settings = settings_of(config_class)
+        self.by_name = {setting.name: setting for setting in every(self.settings)}
+
+    def flags(self, arguments: Iterable[str]) -> Texts:
+        """The values of the flags, `config` and `resume` among them; of one that is repeated, the last."""
+        given: list[tuple[str, list[str]]] = []
+        for argument in arguments:
+            flag, equals, value = argument.partition("=")
+            if flag.startswith("--"):
+                name = flag[2:].replace("-", "_")
+                given.append((FIELDS.get(name, name), [value] if equals else []))
+            elif given:
+                given[-1][1].append(argument)
+            else:
+                self.refuse(f"'{argument}' belongs to no flag")
+        texts: Texts = {}
+        for name, values in given:
+            if name in ("config", "resume"):
+                if len(values) != 1:
+                    self.refuse(f"give --{name} one {'file' if name == 'config' else 'folder'}")
+                texts[name] = values[0]
+            elif name not in self.by_name:
+                self.refuse(f"there is no --{name}{self.close(name)}")
+            else:
+                texts |= self.flag(self.by_name[name], values)
+        return texts
+
+    def flag(self, setting: Setting, values: list[str]) -> Texts:
+        """A setting, or all that are said of a part."""
+        text = values[0] if len(values) == 1 else f"[{','.join(values)}]" if takes_several(setting.kind) else ""
+        if not values and setting.kind is bool:
+            text = "true"
+        elif not values:
+            self.refuse(f"give {setting.flag} a value: {in_words(setting.kind)}")
+        elif len(values) > 1 and not text:
+            self.wrong(setting, " ".join(values))
+        if setting.parts:
+            return dict(self.leaves(parse_yaml(text, setting.flag), setting, text))
+        separate = takes_several(setting.kind) and "," in text and text[0] not in "[{"
+        return {setting.name: f"[{text}]" if separate else text}
+
+    def recipe(self, file: Path) -> Texts:
+        """The settings in a recipe."""
+        if not file.is_file():
+            raise SegNextError(f"File does not exist: {file}; give --config a recipe")
+        content = read_yaml(file)
+        if not isinstance(content, dict):
+            raise SegNextError(f"{file}: a recipe is a list of settings, as 'iterations: 5000'; give one")
+        return dict(self.leaves(content))
+
+    def leaves(self, content: Any, part: Setting | None = None, text: str = "") -> Iterator[tuple[str, str]]:
+        """Name and text of all values in the settings of a part, or of the whole."""
+        if not isinstance(content, dict):
+            assert part is not None
+            self.wrong(part, text or _text(content))
+        for key, value in content.items():
+            name = f"{part.name}.{key}" if part else str(key)
+            setting = self.by_name.get(name)
+            if setting is None:
+                self.refuse(f"there is no setting '{name[:LONGEST]}'{self.close(name)}")
+            if setting.parts and value is not None:
+                yield from self.leaves(value, setting)
+            else:
+                yield name, self.leaf(setting, value)
+
+    def leaf(self, setting: Setting, value: Any) -> str:
+        """A value of a recipe as a flag has it."""
+        text = _text(value)
+        kinds = (setting.kind, *get_args(setting.kind))
+        nested = isinstance(value, list | dict) and not (takes_several(setting.kind) or setting.parts)
+        if nested or (value is None and NoneType not in kinds) or "\0" in text:
+            self.wrong(setting, text)
+        return text
+
+    def config(self, texts: Texts) -> Any:
+        """The configuration."""
+        missing = [setting.flag for setting in self.settings if setting.required and setting.name not in texts]
+        if missing:
+            self.refuse(f"give {' and '.join(missing)}")
+        parser = jsonargparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
+        parser.add_class_arguments(self.config_class)
+        try:
+            values = parser.instantiate(parser.parse_args([f"--{name}={text}" for name, text in texts.items()]))
+        except (argparse.ArgumentError, OverflowError, RecursionError) as error:
+            for name, text in texts.items():
+                if not _fits(text, self.by_name[name].kind):
+                    self.wrong(self.by_name[name], text)
+            raise SegNextError(f"{error}; see 'segnext {self.command} --help'") from error
+        return self.config_class(**{field.name: values[field.name] for field in dataclasses.fields(self.config_class)})
+
+    def close(self, name: str) -> str:
+        """The setting that was probably meant; also where only the name of its part is missing."""
+        if name in HABITS:
+            return f"; here it is {HABITS[name]}"
+        known = [*self.by_name, "config", "resume", "help"]
+        last = {one.rpartition(".")[2]: one for one in reversed(known)}  # of equal names, the first
+        near = difflib.get_close_matches(name, known, 1) or [
+            last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], last, 1)
+        ]
+        return f"; did you mean {near[0]}?" if near else ""
+
+    def wrong(self, setting: Setting, text: str) -> NoReturn:
+        """Refuse a value."""
+        given = "" if setting.parts else f", not {text if len(text) <= LONGEST else text[:LONGEST] + '...'}"
+        self.refuse(f"{setting.name} takes {in_words(setting.kind)}{given}")
+
+    def refuse(self, sentence: str) -> NoReturn:
+        """Say what is wrong, and where to read more."""
+        raise SegNextError(f"{sentence}; see 'segnext {self.command} --help'")
+
+
+def _text(value: Any) -> str:
+    """A value of a recipe as a flag has it."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _fits(text: str, kind: Any) -> bool:
+    """Whether a text is a value of a type."""
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=kind)
+    try:
+        parser.parse_args([f"--value={text}"])
+    except (argparse.ArgumentError, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Path], None]) -> int:
@@ -68,27 +218,9 @@ def exit_code_of(command: str, run: Callable[[], Path], summarise: Callable[[Pat
     try:
         out = run()
     except Stopped as stop:
-        with suppress(OSError):  # the terminal is gone, as SIGHUP tells
-            if main:
-                print(f"segnext {command}: {stop}", file=sys.stderr)
+        if main:
+            say(f"segnext {command}: {stop}")
         return 128 + stop.signal
     if main:
         summarise(out)
     return 0
-
-
-def _config(config_class: type[Config], command: str, description: str, arguments: list[str]) -> Config:
-    parser = jsonargparse.ArgumentParser(
-        prog=f"segnext {command}", description=description, exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument("--config", action="config", help="recipe file (YAML); flags override its fields")
-    parser.add_argument(
-        "--resume", metavar="RUN", help="go on with the run in this folder; takes no other flag but --data"
-    )
-    parser.add_class_arguments(config_class)
-    try:
-        values = parser.instantiate(parser.parse_args(arguments))
-    except argparse.ArgumentError as error:
-        raise SegNextError(f"{sentence(error, config_class)}; see 'segnext {command} --help'") from error
-    fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
-    return config_class(**{field.name: values[field.name] for field in fields})

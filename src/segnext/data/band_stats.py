@@ -5,19 +5,17 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.bands import read_bands, read_values
-from segnext.data.doctor.records import read_image_record
-from segnext.data.folder import Folder, Pair
-from segnext.data.readers.open import DataSet
+from segnext.bands import read_bands, read_values, require_picture
+from segnext.data.folder import DataSet, Folder, Pair
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.plain import write_json
 from segnext.preprocess import Bands, Preprocess
 
 CACHE = "bands.json"  # in the data set's folder
@@ -118,11 +116,8 @@ def _measure(data: DataSet, bands: Bands, pairs: Sequence[Pair], watch: Callable
         "pictures": len(pairs),
         "files": _fingerprint(data, pairs),
     }
-    try:
-        with replacing(data.path / CACHE) as temporary:
-            temporary.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    except OSError:
-        pass  # data that cannot be written to are measured anew for each run
+    with suppress(OSError):  # data that cannot be written to are measured anew for each run
+        write_json(measured, data.path / CACHE)
     return measured
 
 
@@ -150,18 +145,3 @@ def _fingerprint(data: DataSet, pairs: Sequence[Pair]) -> str:
         stat = pair.image.stat()
         digest.update(repr((os.path.relpath(pair.image, data.path), stat.st_size, stat.st_mtime_ns)).encode())
     return digest.hexdigest()
-
-
-def require_picture(file: Path) -> None:
-    """Refuse a file with more bands than pictures have: read as RGB, it would lose them unnoticed.
-
-    Raises:
-        SegNextError: saying how to name them.
-    """
-    header = read_image_record(file, pixels=False)
-    if header.multiband:
-        names = ", ".join(f"band{number}" for number in range(1, header.bands + 1))
-        raise SegNextError(
-            f"{file}: has {header.bands} bands of {header.bits} bits, but dataset.yaml names none; "
-            f"add 'bands: [{names}]' with their names in the files' order"
-        )

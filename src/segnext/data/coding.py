@@ -9,12 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.importers import raster
-from segnext.data.importers.source import PairError, listed
+from segnext.data.masks import Codes, Mask, PairError, read_colors, read_values
 from segnext.errors import SegNextError
+from segnext.words import listed
 
-Codes = NDArray[np.int32]  # H x W: grey levels, palette indices or colours 0xRRGGBB
-Mask = NDArray[np.uint8]  # H x W labels
 Kind = TypeVar("Kind", bound=np.generic)
 
 
@@ -63,7 +61,7 @@ class Coding:
         table = _table(self.labels)
         labels = table[codes.clip(-1, len(table) - 1)]
         if (foreign := labels < 0).any():
-            raise SegNextError(self._foreign(path, codes[foreign]))
+            raise PairError("foreign label", self._foreign(path, codes[foreign]))
         mask: Mask = labels.astype(np.uint8)
         return mask
 
@@ -93,12 +91,12 @@ def _table(labels: tuple[tuple[int, int], ...]) -> NDArray[np.int16]:
 
 def colors(path: Path) -> Codes:
     """Colours 0xRRGGBB of a mask."""
-    return raster.read_colors(path)[0]
+    return read_colors(path)[0]
 
 
 def by_value(name: str, labels: Mapping[int, int]) -> Coding:
     """Grey or palette masks, by value."""
-    return Coding(name, raster.read_values, tuple(sorted(labels.items())))
+    return Coding(name, read_values, tuple(sorted(labels.items())))
 
 
 def by_color(name: str, labels: Iterable[tuple[tuple[int, int, int], int]]) -> Coding:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from segnext.bands import bands_from_dict, picture_size, read_picture
-from segnext.data.coding import Coding, Mask, Window
-from segnext.data.planes import read_grey, read_planes
+from segnext.data.coding import Coding, Window
+from segnext.data.masks import Mask, read_labels
+from segnext.data.planes import read_planes
+from segnext.documents import read_yaml
 from segnext.errors import SegNextError
+from segnext.files import walk
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
@@ -65,6 +67,19 @@ class Pair:
         return read_mask(self.mask, labels) if self.coding is None else self.coding.decode(self.mask)
 
 
+class DataSet(Protocol):
+    """A data set by its splits: a folder of ours, or a public one in its original layout."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def labels(self) -> Labels: ...
+    @property
+    def bands(self) -> Bands | None: ...
+    def splits(self) -> list[str]: ...
+    def pairs(self, split: str, /) -> list[Pair]: ...
+
+
 @lru_cache(maxsize=2)
 def _whole_image(path: Path, bands: Bands | None) -> NDArray[Any]:
     """A picture that is kept, because the next window is probably one of it."""
@@ -99,12 +114,13 @@ class Folder:
                 f"{path}: there is no dataset.yaml; write it (name, classes: [{{name: ..., color: [r, g, b]}}, ...], "
                 f"ignore: 255), or 'segnext data init {path} --like NAME' for a known label set"
             )
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            problem = " ".join(str(error).split())
-            raise SegNextError(f"{file}: not valid YAML ({problem}); mend the line it names") from error
+        content = read_yaml(file)
         labels = Labels.from_dict(content, str(file))
+        if len(labels) == 1 and not labels.multi_label:
+            raise SegNextError(
+                f"{file}: '{labels.classes[0]}' is its only class, so every pixel would be of it; add the class of the "
+                "other pixels, as background, first where masks hold 0 for them"
+            )
         for word in content:
             meant = get_close_matches(str(word), FIELDS, 1, 0.8)
             if meant and word != meant[0]:
@@ -126,7 +142,7 @@ class Folder:
         if not split or not images.is_dir():
             known = ", ".join(self.splits()) or "none"
             raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
-        files = sorted(file for file in images.rglob("*") if _is_picture(file.relative_to(images)) and file.is_file())
+        files = [file for file in walk(images) if file.suffix.lower() in SUFFIXES]
         multi_label = self.labels.multi_label
         suffix = "" if multi_label else ".png"
         pairs = [Pair(file, masks / file.relative_to(images).with_suffix(suffix)) for file in files]
@@ -142,11 +158,6 @@ class Folder:
         return pairs
 
 
-def _is_picture(file: Path) -> bool:
-    """Whether a file below a split's folder is a picture by its suffix, and neither hidden nor in a hidden folder."""
-    return file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in file.parts)
-
-
 def read_mask(path: Path, labels: Labels) -> Mask:
     """Labels of a mask, H x W.
 
@@ -154,7 +165,7 @@ def read_mask(path: Path, labels: Labels) -> Mask:
         SegNextError: when the file cannot be read, has more than one channel, or holds labels that are
             neither a class nor the ignore label.
     """
-    mask = read_grey(path)
+    mask = read_labels(path)
     used = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     unknown = [int(label) for label in used if label >= len(labels) and label != labels.ignore]
     if unknown:

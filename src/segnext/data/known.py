@@ -2,10 +2,9 @@
 
 from importlib.resources import files
 
-import yaml
-
+from segnext.documents import parse_yaml
 from segnext.errors import SegNextError
-from segnext.labels import Labels
+from segnext.labels import Labels, distinct_color
 
 _FOLDER = files("segnext.data") / "label_sets"
 
@@ -27,7 +26,7 @@ def known_labels(name: str, ignore: int | None = None) -> Labels:
     if known not in KNOWN:
         raise SegNextError(f"'{name}' is not a known label set; choose one of {', '.join(KNOWN)}")
     file = _FOLDER / f"{known}.yaml"
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = parse_yaml(file.read_text(encoding="utf-8"), f"label set '{known}'")
     if ignore is not None:
         content["ignore"] = ignore
     return Labels.from_dict(content, f"label set '{known}'")
@@ -44,13 +43,4 @@ def labels_for_count(num_classes: int) -> Labels:
         if len(labels) == num_classes:
             return labels
     names = tuple(f"class {label}" for label in range(num_classes))
-    return Labels("unknown", names, tuple(_distinct_color(label) for label in range(num_classes)), 255)
-
-
-def _distinct_color(label: int) -> tuple[int, int, int]:
-    """Spread the label's bits over the high bits of red, green and blue, as the VOC palette does."""
-    channels = [0, 0, 0]
-    for bit in range(8):
-        for channel in range(3):
-            channels[channel] |= (label >> (3 * bit + channel) & 1) << (7 - bit)
-    return channels[0], channels[1], channels[2]
+    return Labels("unknown", names, tuple(distinct_color(label) for label in range(num_classes)), 255)

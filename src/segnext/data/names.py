@@ -1,8 +1,9 @@
-"""What the names of files and folders say: picture or mask, which split, and which picture belongs to which mask."""
+"""What the names of files and folders say: picture or mask, which split, and what is left without that."""
 
 import re
 import unicodedata
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 
 from segnext.imageio import SUFFIXES
@@ -17,28 +18,38 @@ class Role(Enum):
     OTHER = "other"  # predictions, overlays, instance masks
 
 
-_IMAGE = {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "pic", "pics", "frame", "frames"}
+_IMAGE = {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "frame", "frames"}
 _IMAGE |= {"input", "inputs", "rgb", "sat", "original", "originals", "orig", "raw", "source", "src"}
-_MASK = {"mask", "masks", "label", "labels", "lbl", "lbls", "annotation", "annotations", "annot", "annots", "ann"}
-_MASK |= {"anns", "gt", "gts", "truth", "groundtruth", "trimap", "trimaps", "seg", "segs", "labelled", "labeled"}
-_MASK |= {"manual", "lab", "labelids", "labeltrainids", "semseg"}
+_MASK = {"mask", "masks", "label", "labels", "lbl", "annotation", "annotations", "annot", "annots", "ann", "anns"}
+_MASK |= {"gt", "gts", "truth", "groundtruth", "trimap", "trimaps", "seg", "segs", "labelled", "labeled"}
+_MASK |= {"manual", "labelids", "labeltrainids", "semseg", "matte", "1stho", "ah", "vk"}
 _WEAK_MASK = {"segmentation", "segmentations", "semantic", "target", "targets"}
-_OTHER = {"pred", "preds", "prediction", "predictions", "output", "outputs", "result", "results", "overlay", "overlays"}
+_OTHER = {
+    "pred",
+    "preds",
+    "predict",
+    "predicted",
+    "prediction",
+    "predictions",
+    "output",
+    "outputs",
+    "result",
+    "results",
+    "overlay",
+    "overlays",
+}
 _OTHER |= {"vis", "visualization", "visualisation", "instance", "instances", "instanceids", "object", "demo"}
 _NEUTRAL = {"dataset", "datasets", "data", "project", "model", "models", "docs", "assets"}
-# Words beside a role that carry no further meaning: leftImg8bit, gtFine, SegmentationClassRaw, mask_png, CameraRGB.
-_NOISE = {"left", "bit", "fine", "coarse", "class", "jpeg", "jpg", "png", "tif", "tiff", "dir", "folder", "files"}
-_NOISE |= {"camera", "ground", "color", "colour", "aug"}
 _SPLITS = {"train": "train", "training": "train", "trn": "train", "tr": "train"}
 _SPLITS |= {"val": "val", "valid": "val", "validation": "val", "validate": "val", "dev": "val", "eval": "val"}
 _SPLITS |= {"test": "test", "testing": "test", "ts": "test", "tst": "test"}
 
 _TOKENS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
-_ORDINAL = re.compile(r"\b[12](st|nd)[ _\-]+", re.IGNORECASE)  # 1st_manual and 2nd_manual are of two people
 _GLUED = re.compile(r"^(train|training|valid|val|test)_?(annots?|masks?|labels?|gts?|images?|imgs?)$", re.IGNORECASE)
+# Words for a role at the end of a name; others that many names share are found by counting.
 _STEM_MASK = re.compile(
-    r"[ _.\-]*\(?(gt[ _.\-]?fine[ _.\-]?(labeltrainids|labelids|color)|label[ _.\-]?train[ _.\-]?ids|label[ _.\-]?ids"
-    r"|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*"
+    r"[ _.\-]*\(?(gt[ _.\-]?fine[ _.\-]?(labeltrainids|labelids|color|instanceids)|label[ _.\-]?train[ _.\-]?ids"
+    r"|label[ _.\-]?ids|masks?|labels?|lbl|gt|ground[ _.\-]?truth|seg|segmentation|annotation|annot|matte|manual\d*"
     r"|[12](st|nd)ho)\)?$|[ _.\-]L$|\.(ah|vk)$",
     re.IGNORECASE,
 )
@@ -50,7 +61,6 @@ _STEM_PREFIX = re.compile(
 
 def tokens(name: str) -> list[str]:
     """The words of a name in lower case: "SegmentationClass" -> segmentation, class; "trainannot" -> train, annot."""
-    name = _ORDINAL.sub("", name)
     glued = _GLUED.match(name)
     if glued:
         return [part.lower() for part in glued.groups()]
@@ -63,19 +73,9 @@ def split_of(name: str) -> str | None:
     return found[0] if found and len(found) == 1 else None
 
 
-def role_of(file: Path) -> Role:
-    """What the folders of `file` (relative to the data set) say that it is; the innermost word decides."""
-    parts = file.parent.parts
-    if any(_role_of_folder(part, weak=False) is Role.OTHER for part in parts):
-        return Role.OTHER
-    for depth, part in enumerate(reversed(parts)):
-        role = _role_of_folder(part, weak=depth < 2)
-        if role is not Role.UNKNOWN:
-            return role
-    return Role.UNKNOWN
-
-
-def _role_of_folder(name: str, *, weak: bool) -> Role:
+@lru_cache(maxsize=1 << 16)
+def role_of(name: str, *, weak: bool = True) -> Role:
+    """What a folder's name says that its files are; `weak` takes words that mean masks only near them."""
     words = set(tokens(name))
     if words & _NEUTRAL:
         return Role.UNKNOWN
@@ -90,27 +90,28 @@ def _role_of_folder(name: str, *, weak: bool) -> Role:
     return Role.UNKNOWN
 
 
-def place_of(file: Path, role: Role) -> tuple[str, ...]:
-    """The folders of `file` without the words of its role, equal for a picture and its mask."""
-    words = ((part, _without_role(part, role)) for part in file.parent.parts)
-    place = ("-".join(tokens(part) if left is None else left) or ("" if tokens(part) else part) for part, left in words)
-    return tuple(part for part in place if part)
+@lru_cache(maxsize=1 << 16)
+def parts_of(folder: str) -> tuple[str, str, str]:
+    """A folder's name in three parts: its words, the split that it says, and its numbers: "train_images2"."""
+    words = tokens(folder)
+    numbers = [word for word in words if word.isdigit()]
+    splits = [_SPLITS[word] for word in words if word in _SPLITS]
+    kind = [word for word in words if word not in _SPLITS and not word.isdigit()]
+    return " ".join(kind), "-".join(splits), "-".join(numbers) or ("" if words else folder)
 
 
 def folders_of(file: Path) -> tuple[str, ...]:
     """The folders of a picture as they are written, without the words that say that it is one."""
-    words = ((part, _without_role(part, Role.IMAGE)) for part in file.parent.parts)
-    return tuple(name for part, left in words if (name := part if left is None else "_".join(left)))
+    names = []
+    for part in file.parent.parts:
+        if role_of(part) is Role.IMAGE:
+            kept = [word for word in tokens(part) if word in _SPLITS or word.isdigit()]
+            part = "_".join(kept)
+        names += [part] if part else []
+    return tuple(names)
 
 
-def _without_role(part: str, role: Role) -> list[str] | None:
-    """What is left of a folder's words without those of its role; None when it does not say the role."""
-    if role is Role.UNKNOWN or _role_of_folder(part, weak=True) is not role:
-        return None
-    own = (_MASK | _WEAK_MASK | _IMAGE | {"y"}) if role is Role.MASK else (_IMAGE | {"x"})
-    return [word for word in tokens(part) if word not in own and word not in _NOISE]
-
-
+@lru_cache(maxsize=1 << 16)
 def stem_of(file: Path) -> str:
     """The name without its suffix, and without a picture's suffix before it ("a.jpg.png" -> "a"), in lower case.
 
@@ -121,9 +122,14 @@ def stem_of(file: Path) -> str:
     return (Path(stem).stem if inner in SUFFIXES else stem).casefold()
 
 
-def is_mask_stem(stem: str) -> bool:
-    """Whether a name ends as masks' names do, as in "a_mask"."""
-    return bool((match := _STEM_MASK.search(stem)) and match.start() > 0)
+def role_word(stem: str) -> tuple[str, Role]:
+    """The word for a role at an end of a name, as "_mask" in "a_mask", and the role; ("", UNKNOWN) without one."""
+    for pattern, role in ((_STEM_MASK, Role.MASK), (_STEM_IMAGE, Role.IMAGE), (_STEM_PREFIX, Role.UNKNOWN)):
+        if (match := pattern.search(stem)) and match[0] != stem:
+            word = match[0]
+            known = role_of(word.strip(" _.-()")) if role is Role.UNKNOWN else role
+            return word, known
+    return "", Role.UNKNOWN
 
 
 def bare_stem(stem: str) -> str:

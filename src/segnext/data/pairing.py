@@ -1,15 +1,63 @@
-"""Which mask belongs to which picture, whatever the folders and names."""
+"""Which mask belongs to which picture, whatever the folders and names.
 
+Every set of files that may be pictures is tried with every set that may be masks, by every rule for names; a try is
+worth the share that it pairs. The best is taken, then those that pair what it leaves. Sets of masks that fit the same
+pictures are a choice; masks of single objects or classes are several of one picture.
+"""
+
+import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
 from pathlib import Path
 
-from segnext.data.names import Role, bare_stem, is_mask_stem, place_of, role_of, stem_of, tokens
+import numpy as np
 
-Key = tuple[tuple[str, ...], str]
-Places = dict[Path, tuple[str, ...]]
+from segnext.data.file_sets import ALONE, BARE, CORE, EQUAL, MOST, FileSet, Key, file_sets, fits, role_of_all
+from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, stem_of
+from segnext.errors import SegNextError
+from segnext.imageio import read_image
+
+Looks = Callable[[Path], float]  # how much a file looks like a mask, 0 to 1
+Groups = dict[Path, list[tuple[str, Path]]]  # of each picture its masks, with what their names say beside its own
+
+ONE = (EQUAL, BARE, CORE, ALONE)  # rules that give a picture one mask, the surest first
+BEGIN, FOLDER, CLASSES, ONLY = (
+    "names that begin with a picture's",
+    "folders of its name",
+    "folders of classes",
+    "folder",
+)
+MANY = (BEGIN, CLASSES, FOLDER, ONLY)
+FLATTER = 0.15  # by which masks must look more like masks than pictures do, where names say nothing
+_NUMBER = re.compile(r"[ _\-]\d+$")
+_LOSSY, _LOSSLESS = {".jpg", ".jpeg"}, {".png", ".bmp", ".gif", ".tif", ".tiff"}
+
+
+@dataclass
+class Try:
+    """One way to pair: a set of pictures, a set of masks, a rule for their names, and what it pairs.
+
+    Attributes:
+        images: the pictures.
+        masks: the masks.
+        rule: how names are compared.
+        groups: the masks of each picture.
+        worth: what tries are ordered by.
+    """
+
+    images: FileSet
+    masks: FileSet
+    rule: str
+    groups: Groups
+    worth: float
+
+    def __str__(self) -> str:
+        total = len(self.images.places.keys() - self.masks.places.keys())
+        return f"{self.images.name} with {self.masks.name} by {self.rule}: {len(self.groups):,} of {total:,}"
 
 
 @dataclass
@@ -22,8 +70,11 @@ class Pairing:
         masks: masks without a picture.
         aside: pictures that are neither, for example predictions.
         same_stem: pictures that share one name but for the suffix; one of them is paired.
-        same_mask: masks that share one name but for the suffix or the folder's; one of them is paired.
+        same_mask: masks that share one name but for the suffix; one of them is paired.
         many_masks: further masks of a picture that has one already.
+        several: pictures that have a mask for each object or class: all of these, with what names them.
+        choices: sets of masks that fit the pictures equally well, and how many each fits; the first is in `pairs`.
+        tries: the ways to pair that were tried, the best first.
     """
 
     pairs: list[tuple[Path, Path]] = field(default_factory=list)
@@ -33,172 +84,149 @@ class Pairing:
     same_stem: list[tuple[Path, ...]] = field(default_factory=list)
     same_mask: list[tuple[Path, ...]] = field(default_factory=list)
     many_masks: list[Path] = field(default_factory=list)
+    several: Groups = field(default_factory=dict)
+    choices: list[tuple[str, int]] = field(default_factory=list)
+    tries: list[Try] = field(default_factory=list)
 
 
-def pair(files: Iterable[Path], images_in: Path | None = None, masks_in: Path | None = None) -> Pairing:
-    """Pair pictures with masks; `images_in` and `masks_in` name their folders where names do not tell.
+def pair(
+    files: Iterable[Path], images_in: str | None = None, masks_in: str | None = None, looks: Looks | None = None
+) -> Pairing:
+    """Pair pictures with masks.
 
-    Files are told apart by their folders' names (images, masks, JPEGImages, gtFine, trainannot, ...), else by
-    their own ("a_mask.png" beside "a.jpg"), else by a folder of equal names beside the masks'. A picture and its
-    mask agree in what is left of their folders and in their stems; what finds no partner so is tried without
-    words such as "_mask", then without numbers in the names of their folders, then without what all names of a folder
-    begin or end with, then without zeros before numbers, then by a stem that occurs but once.
+    Args:
+        files: relative to the data set's folder.
+        images_in: where the pictures are, if it is known: a folder, a folder's name, or a pattern such as "*_rgb.png".
+        masks_in: the same of the masks.
+        looks: tells masks from pictures where names do not.
     """
-    result = Pairing()
-    images, masks, unknown, result.aside = _sort(list(files), images_in, masks_in)
-    if not masks or not images:
-        _tell_apart(images, masks, unknown)
-    if images_in is None or masks_in is None:
-        _adopt_neighbours(images, masks, unknown)
-    result.aside += unknown
-    image_keys, mask_keys = _keyed(images, result.same_stem), _keyed(masks, result.same_mask)
-    result.many_masks = sorted(set(masks) - set(mask_keys.values()))
-    for normal in (_as_is, _bare, _without_numbers, _without_common, _without_zeros, _stem_alone):
-        _match(result, image_keys, mask_keys, normal)
-    paired = {image for image, _ in result.pairs}
-    result.pairs.sort()
-    result.images = sorted(set(image_keys.values()) - paired)
-    taken = {mask for _, mask in result.pairs}
-    spare = [file for file in mask_keys.values() if file not in taken]
-    # A mask is one more of the same picture when its name continues that of a picture which has one.
-    stems = {(images[image], stem) for image, _ in result.pairs for stem in (stem_of(image), bare_stem(stem_of(image)))}
-    stems |= {(masks[mask], bare_stem(stem_of(mask))) for mask in taken}
-    more = {mask for mask in spare if _continues(masks[mask], stem_of(mask), stems)}
-    result.many_masks = sorted({*result.many_masks, *more})
-    result.masks = sorted(set(spare) - more)
-    _set_aside(result)
+    given: dict[Path, Role] = {}
+    files = list(files)
+    for where, role in ((images_in, Role.IMAGE), (masks_in, Role.MASK)):
+        given |= {file: role for file in files if where is not None and fits(file, where)}
+    aside = set(_aside(files, given))
+    aside = aside if len(aside) < len(files) else set()
+    left = [file for file in files if file not in aside]
+    known = set(given.values())
+    sets = [entry for entry in file_sets(left, given) if not known or _agrees(entry, given, known)]
+    result = Pairing(aside=sorted(aside), tries=_tries(sets, len(left), looks))
+    _take(result, left)
+    _sort_rest(result, left, given)
     return result
 
 
-def _set_aside(result: Pairing) -> None:
-    """Take further masks and drawings that lie beside a picture and its mask, called like it, for no pictures."""
-    stems: dict[Path, set[str]] = defaultdict(set)
-    for image, mask in result.pairs:
-        if image.parent == mask.parent:
-            stems[image.parent] |= {image.stem, bare_stem(image.stem)}
-    for image in [image for image in result.images if image.parent in stems]:
-        ends = [
-            end
-            for end, letter in enumerate(image.stem)
-            if not letter.isalnum() and image.stem[:end] in stems[image.parent]
-        ]
-        more = image.stem[max(ends) :] if ends else ""
-        if any(letter.isalpha() for letter in more):
-            result.images.remove(image)
-            (result.many_masks if is_mask_stem("x" + more.rstrip("_-0123456789")) else result.aside).append(image)
+def _agrees(entry: FileSet, given: dict[Path, Role], known: set[Role]) -> bool:
+    """Whether a set may be used beside what is given: no other masks where masks are, no other pictures."""
+    some = next(iter(entry.places))
+    return some in given or (len(known) == 1 and entry.role not in known)
 
 
-def _sort(
-    files: list[Path], images_in: Path | None, masks_in: Path | None
-) -> tuple[Places, Places, list[Path], list[Path]]:
-    """Images and masks with their places, files of unknown role, and what lies aside."""
-    stems: dict[Path, set[str]] = defaultdict(set)
-    for file in files:
-        stem = stem_of(file)
-        stems[file.parent] |= {stem} if is_mask_stem(stem) else {stem, bare_stem(stem)}
-    images: Places = {}
-    masks: Places = {}
-    unknown: list[Path] = []
-    aside: list[Path] = []
-    by_hand = {file.parent.parent for file in files if "manual" in tokens(file.parent.name)}
-    for file in files:
-        role, stem = role_of(file), stem_of(file)
-        if masks_in is None and file.parent.parent in by_hand and tokens(file.parent.name) in (["mask"], ["masks"]):
-            aside.append(file)  # the field of view, where the labels are manual
-        elif masks_in is not None and file.is_relative_to(masks_in):
-            masks[file] = place_of(file.relative_to(masks_in), Role.UNKNOWN)
-        elif images_in is not None and file.is_relative_to(images_in):
-            images[file] = place_of(file.relative_to(images_in), Role.UNKNOWN)
-        elif masks_in is None and (role is Role.MASK or (is_mask_stem(stem) and bare_stem(stem) in stems[file.parent])):
-            masks[file] = place_of(file, role)
-        elif images_in is None and role is Role.IMAGE:
-            images[file] = place_of(file, role)
-        elif role is not Role.UNKNOWN:
-            aside.append(file)
-        else:
-            unknown.append(file)
-    return images, masks, unknown, aside
+def _aside(files: list[Path], given: dict[Path, Role]) -> Iterator[Path]:
+    """Predictions, drawings, instance masks, and fields of view beside labels drawn by hand."""
+    by_hand = {file.parent.parent for file in files if "manual" in parts_of(file.parent.name)[0].split()}
+    for file in [file for file in files if file not in given]:
+        view = file.parent.parent in by_hand and parts_of(file.parent.name)[0] in ("mask", "masks")
+        if view or any(role_of(part) is Role.OTHER for part in file.parent.parts):
+            yield file
 
 
-def _tell_apart(images: Places, masks: Places, unknown: list[Path]) -> None:
-    """Names of files alone ("a_mask.png", "mask_a.png", "a_gt.png"), where folders say nothing."""
-    if masks or images:
-        return
-    for file in [file for file in unknown if is_mask_stem(stem_of(file)) or _is_mask_prefix(stem_of(file))]:
-        masks[file] = place_of(file, Role.UNKNOWN)
-        unknown.remove(file)
-    if not masks:
-        _by_suffix(images, masks, unknown)
+def _tries(sets: list[FileSet], files: int, looks: Looks | None) -> list[Try]:
+    """Every set of pictures with every set of masks by every rule that pairs some, the best first.
 
-
-def _by_suffix(images: Places, masks: Places, unknown: list[Path]) -> None:
-    """Two folders side by side with equal names, one of JPEG files and one of PNG: pictures and masks."""
-    folders: dict[Path, list[Path]] = defaultdict(list)
-    for file in unknown:
-        folders[file.parent].append(file)
-    for one, files in folders.items():
-        for two, others in folders.items():
-            lossy = all(file.suffix.lower() in (".jpg", ".jpeg") for file in files)
-            lossless = all(file.suffix.lower() in (".png", ".bmp", ".gif") for file in others)
-            same = {stem_of(file) for file in files} & {stem_of(file) for file in others}
-            if one.parent == two.parent and lossy and lossless and 2 * len(same) > len(files):
-                images.update(dict.fromkeys(files, one.parent.parts))
-                masks.update(dict.fromkeys(others, one.parent.parts))
-    unknown[:] = [file for file in unknown if file not in images and file not in masks]
-
-
-def _is_mask_prefix(stem: str) -> bool:
-    return stem.startswith(("mask_", "mask-", "label_", "gt_", "seg_")) and bare_stem(stem) != stem
-
-
-def _adopt_neighbours(images: Places, masks: Places, unknown: list[Path]) -> None:
-    """Give folders whose names say nothing the role of what their neighbours' files lack."""
-    by_folder: dict[Path, list[Path]] = defaultdict(list)
-    for file in unknown:
-        by_folder[file.parent].append(file)
-    for known, missing in ((masks, images), (images, masks)):
-        lacking: dict[Path, set[str]] = defaultdict(set)
-        have = {(place, bare_stem(stem_of(file))) for file, place in missing.items()}
-        places: Places = {}
-        for file, place in known.items():
-            if (place, bare_stem(stem_of(file))) not in have:
-                lacking[file.parent].add(bare_stem(stem_of(file)))
-                places[file.parent] = place
-        for folder, wanted in sorted(lacking.items()):
-            best = max(by_folder, key=lambda other: _fit(folder, other, wanted, by_folder[other]), default=None)
-            if best is None or _fit(folder, best, wanted, by_folder[best]) < 0.3:
-                continue
-            for file in by_folder.pop(best):
-                missing[file] = places[folder]
-                unknown.remove(file)
-
-
-def _fit(folder: Path, other: Path, wanted: set[str], files: list[Path]) -> float:
-    """How much of the smaller folder has a partner in the other; 0 unless they are neighbours."""
-    near = other.parent in (folder.parent, folder) or other in (folder, folder.parent)
-    same_below = len(other.parts) == len(folder.parts) and other.parts[1:] == folder.parts[1:]
-    if not (near or same_below):
-        return 0.0
-    common = wanted & {bare_stem(stem_of(file)) for file in files}
-    closeness = 1e-3 if other.parent == folder.parent else 0.0
-    return len(common) / min(len(wanted), len(files)) + closeness if common else 0.0
-
-
-def _keyed(files: Places, same: list[tuple[Path, ...]]) -> dict[Key, Path]:
-    """One file for each place and stem; where several share both they are added to `same`.
-
-    Names that differ in their capitals are different ones if both are there.
+    Once a rule leaves none of the `files`, weaker ones are not tried.
     """
-    groups: dict[Key, list[Path]] = defaultdict(list)
-    for file, place in files.items():
-        groups[place, stem_of(file)].append(file)
-    for (place, stem), group in list(groups.items()):
-        exact = {file.stem: file for file in group}
-        if len(group) > 1 and len(exact) == len(group) and {name.casefold() for name in exact} == {stem}:
-            del groups[place, stem]
-            groups.update({(place, name): [file] for name, file in exact.items()})
-    same += [tuple(group) for group in groups.values() if len(group) > 1]
-    return {key: min(group, key=_preference) for key, group in groups.items()}
+    images = [entry for entry in sets if entry.role in (Role.IMAGE, Role.UNKNOWN)]
+    masks = [entry for entry in sets if entry.role in (Role.MASK, Role.UNKNOWN)]
+    found: list[Try] = []
+    for rank, rule in enumerate((*ONE, *MANY)):
+        for image, mask in product(images, masks):
+            if image is not mask and (entry := _try(image, mask, rule, rank)) and _is_told(entry, looks):
+                found.append(entry)
+        if any(2 * len(entry.groups) == files for entry in found):
+            break
+    return sorted(found, key=lambda entry: (-entry.worth, entry.masks.name, entry.images.name))
+
+
+def _try(images: FileSet, masks: FileSet, rule: str, rank: int) -> Try | None:
+    """What a rule pairs of two sets, and what that is worth; None for nothing."""
+    groups = _groups(images, masks, rule)
+    if not groups:
+        return None
+    reached = len(groups) + sum(map(len, groups.values()))
+    share = reached / (len(images.places.keys() - masks.places.keys()) + len(masks.places))
+    known = 0.1 * (images.role is Role.IMAGE) + 0.1 * (masks.role is Role.MASK) + 0.005 * ("/" in masks.name)
+    return Try(images, masks, rule, groups, reached * share * (1 + known - 0.03 * rank - _unlikely(masks)))
+
+
+def _groups(images: FileSet, masks: FileSet, rule: str) -> Groups:
+    """The masks of each picture by a rule, in order."""
+    if rule in MANY:
+        return _many(images, masks, rule) if masks.role is Role.MASK and not masks.word else {}
+    left, right = images.by(rule), masks.by(rule)
+    found: Groups = {}
+    for key in left.keys() & right.keys():
+        image = min((file for file in left[key] if file not in masks.places), key=_preference, default=None)
+        mask = min((file for file in right[key] if file not in left[key]), key=_preference, default=None)
+        if image is not None and mask is not None and len({stem_of(file) for file in left[key]}) == 1:
+            found[image] = [("", mask)]
+    return found
+
+
+def _many(images: FileSet, masks: FileSet, rule: str) -> Groups:
+    """Masks of objects or classes: by names that go on behind a picture's, or by their folders."""
+    pictures: dict[Key, Path] = {}
+    for named in (BARE, EQUAL):
+        pictures |= {key: min(files) for key, files in images.by(named).items()}
+    only: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+    for file, place in images.places.items():
+        only[place].append(file)
+    found: Groups = defaultdict(list)
+    for mask, place in sorted(masks.places.items()):
+        stem = stem_of(mask)
+        keys: list[tuple[Key, str]] = []
+        if rule == BEGIN and role_word(stem)[1] is Role.UNKNOWN:
+            ends = [end for end in range(len(stem), 0, -1) if end == len(stem) or not stem[end].isalnum()]
+            keys = [((place, stem[:end]), stem[end:].strip(" _.-()")) for end in ends]
+        elif rule == CLASSES and place:
+            keys = [((place[:-1], stem), place[-1])]
+        elif rule == FOLDER and place:
+            keys = [((place[:-1], place[-1]), stem)]
+        picture = next(((pictures[key], what) for key, what in keys if key in pictures), None)
+        if rule == ONLY and len(only[place]) == 1:
+            picture = only[place][0], stem
+        if picture and picture[0] != mask and (rule == CLASSES or bare_stem(stem) != bare_stem(stem_of(picture[0]))):
+            found[picture[0]].append((picture[1], mask))
+    return dict(found) if any(len(group) > 1 for group in found.values()) else {}
+
+
+def _is_told(entry: Try, looks: Looks | None) -> bool:
+    """Whether sets are pictures and masks; where names say nothing, most must pair, and look so or end so."""
+    images, masks = entry.images, entry.masks
+    if images.role is Role.IMAGE or masks.role is Role.MASK:
+        return True
+    pictures = sorted(images.places.keys() - masks.places.keys())
+    if 2 * len(entry.groups) <= len(pictures):
+        return False
+    if looks is not None:
+        parts = [files[:: max(1, len(files) // 3)][:3] for files in (pictures, sorted(masks.places))]
+        one, two = (sum(map(looks, part)) / len(part) for part in parts)
+        if abs(two - one) > FLATTER:
+            return two > one
+    suffixes = [{file.suffix.lower() for file in files} for files in (pictures, masks.places)]
+    return suffixes[0] <= _LOSSY and suffixes[1] <= _LOSSLESS
+
+
+def _unlikely(masks: FileSet) -> float:
+    """Less for train ids than for ids, for ids than for anything else, most for drawings: the last to be chosen."""
+    order = ("labeltrainids", "labelids", "label", "mask")
+    name = masks.name.casefold()
+    rank = next((index for index, word in enumerate(order) if word in name), len(order))
+    return 0.001 * rank + 0.05 * is_drawn(name)
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a name says that masks are there to be looked at, or are of instances."""
+    return any(word in name.casefold() for word in ("color", "colour", "rgb", "instance"))
 
 
 def _preference(file: Path) -> tuple[bool, str]:
@@ -206,90 +234,118 @@ def _preference(file: Path) -> tuple[bool, str]:
     return file.suffix.lower() != ".png", str(file)
 
 
-def _match(
-    result: Pairing, images: dict[Key, Path], masks: dict[Key, Path], normal: Callable[[list[Key]], dict[Key, Key]]
-) -> None:
-    """Pair what is left and agrees once `normal` has simplified the keys; ambiguous keys stay alone."""
-    paired = {file for both in result.pairs for file in both}
-    left = [_group(normal([key for key, file in side.items() if file not in paired])) for side in (images, masks)]
-    for key in left[0].keys() & left[1].keys():
-        image_keys, mask_keys = left[0][key], left[1][key]
-        if len(image_keys) == 1:
-            best = min(mask_keys, key=_mask_preference)
-            if len({(place, bare_stem(stem)) for place, stem in mask_keys}) == 1:
-                result.pairs.append((images[image_keys[0]], masks[best]))
+def _take(result: Pairing, files: list[Path]) -> None:
+    """Fill in the pairs of the best try and of those that pair what is left; note what fits the same pictures."""
+    masks_of: Groups = {}
+    used: set[Path] = set()
+    more: list[Path] = []
+    first = result.tries[0] if result.tries else None
+    for entry in result.tries:
+        free = {
+            image: [part for part in parts if part[1] not in used and part[1] not in masks_of]
+            for image, parts in entry.groups.items()
+            if image not in used
+        }
+        new = {image: parts for image, parts in free.items() if parts and image not in masks_of}
+        again = [mask for image, parts in free.items() if image in masks_of for _, mask in parts]
+        assert first is not None
+        same = first.images is entry.images and first.masks is entry.masks
+        if len(again) >= MOST * len(entry.masks.places):
+            used |= {*again}
+            if entry.masks.role is not Role.MASK:
+                result.aside += again
+                continue
+            more += again
+            fitting = sum(image in first.groups and bool(parts) for image, parts in free.items())
+            if 2 * fitting >= len(first.groups) and not is_drawn(entry.masks.name):
+                result.choices = result.choices or [(first.masks.name, len(first.groups))]
+                result.choices.append((entry.masks.name, fitting))
+        sure = len(new) > 1 or (entry.images.role is Role.IMAGE and entry.masks.role is Role.MASK)
+        if same or again or (sure and 2 * len(new) >= _fewer_left(entry, masks_of, used)):
+            masks_of |= new
+            used |= {mask for parts in new.values() for _, mask in parts}
+            _note_equal(result, entry, new)
+    _go_on(masks_of, used, files)
+    result.pairs = sorted((image, parts[0][1]) for image, parts in masks_of.items())
+    result.several = {image: parts for image, parts in masks_of.items() if len(parts) > 1}
+    result.many_masks = sorted([*more, *(mask for parts in result.several.values() for _, mask in parts[1:])])
 
 
-def _mask_preference(key: Key) -> tuple[int, Key]:
-    """Of several masks of one picture: train ids before ids before anything, colours last."""
-    order = ("labeltrainids", "labelids", "label", "mask")
-    stem = key[1]
-    rank = next((index for index, word in enumerate(order) if word in stem), len(order))
-    return rank + 10 * ("color" in stem or "instance" in stem), key
+def _go_on(masks_of: Groups, used: set[Path], files: Iterable[Path]) -> None:
+    """Give pictures the masks whose names go on with a number behind that of theirs: a_mask.png, a_mask_1.png."""
+    image_of = {(mask.parent, stem_of(mask)): image for image, parts in masks_of.items() for _, mask in parts}
+    for file in files:
+        ends = _NUMBER.search(stem_of(file))
+        image = image_of.get((file.parent, stem_of(file)[: ends.start()])) if ends else None
+        if ends and image is not None and image != file and file not in used and file not in masks_of:
+            masks_of[image].append((ends[0].strip(" _-"), file))
+            used.add(file)
 
 
-def _group(simplified: dict[Key, Key]) -> dict[Key, list[Key]]:
-    groups: dict[Key, list[Key]] = defaultdict(list)
-    for original, simple in simplified.items():
-        groups[simple].append(original)
-    return groups
+def _fewer_left(entry: Try, masks_of: Groups, used: set[Path]) -> int:
+    """How many files the smaller set has that are not paired yet."""
+    images = entry.images.places.keys() - masks_of.keys() - used - entry.masks.places.keys()
+    return min(len(images), len(entry.masks.places.keys() - used - masks_of.keys()))
 
 
-def _as_is(keys: list[Key]) -> dict[Key, Key]:
-    return {key: key for key in keys}
+def _note_equal(result: Pairing, entry: Try, new: Groups) -> None:
+    """Files of the taken sets that have a partner's name but for the suffix."""
+    if entry.rule not in ONE:
+        return
+    partners = {mask for parts in new.values() for _, mask in parts} | new.keys()
+    for files, groups in ((entry.images, result.same_stem), (entry.masks, result.same_mask)):
+        other = entry.masks.places if files is entry.images else {}
+        for group in files.by(entry.rule).values():
+            alike = tuple(sorted(file for file in group if file not in other or file in partners))
+            if len(alike) > 1 and partners & {*alike}:
+                groups.append(alike)
 
 
-def _bare(keys: list[Key]) -> dict[Key, Key]:
-    return {(place, stem): (place, bare_stem(stem)) for place, stem in keys}
+def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> None:
+    """Say of what was not paired whether it is a picture, a mask or something else."""
+    equal = {file for group in (*result.same_stem, *result.same_mask) for file in group}
+    done = {file for both in result.pairs for file in both} | {*result.many_masks, *result.aside} | equal
+    first = result.tries[0] if result.tries else None
+    for file in [file for file in files if file not in done]:
+        role = given.get(file) or role_of_all([file])
+        role = role_word(stem_of(file))[1] if role is Role.UNKNOWN else role
+        in_masks = first is not None and file in first.masks.places
+        in_images = first is not None and file in first.images.places
+        if role is Role.MASK or (in_masks and role is Role.UNKNOWN):
+            result.masks.append(file)
+        elif role is Role.IMAGE or (in_images and role is Role.UNKNOWN):
+            result.images.append(file)
+        else:
+            result.aside.append(file)
+    for rest in (result.images, result.masks, result.aside):
+        rest.sort()
 
 
-def _without_numbers(keys: list[Key]) -> dict[Key, Key]:
-    """Places without numbers, as in labels37, which the pictures' folder does not have."""
-    return {
-        (place, stem): (tuple(words for part in place if (words := re.sub(r"-?\b\d+", "", part))), bare_stem(stem))
-        for place, stem in keys
-    }
+def mask_likeness(root: Path) -> Looks:
+    """How few colours a picture below `root` has, where masks have few and photographs thousands: 0 to 1."""
+
+    @cache
+    def looks(file: Path) -> float:
+        try:
+            picture = read_image(root / file)
+        except SegNextError:
+            return 0.5
+        rows, columns = (np.linspace(0, side - 1, min(side, 96)).astype(int) for side in picture.shape[:2])
+        colors = picture[rows][:, columns].reshape(-1, 3).astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+        return max(0.0, 1 - math.log2(len(np.unique(colors))) / 10)
+
+    return looks
 
 
-def _without_common(keys: list[Key]) -> dict[Key, Key]:
-    """Stems without the beginning and the end that all of one place share."""
-    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for place, stem in keys:
-        places[place].append(stem)
-    simplified = {}
-    for place, stems in places.items():
-        before = _up_to_word(_common(stems))
-        after = _up_to_word(_common([stem[::-1] for stem in stems]))
-        for stem in stems:
-            middle = stem[before : len(stem) - after]
-            simplified[place, stem] = (place, middle or stem) if len(stems) > 1 else (place, stem)
-    return simplified
+def require_some(root: Path, files: Iterable[Path], *given: str | None) -> None:
+    """Refuse what was given for pictures or masks where no file is there.
 
-
-def _without_zeros(keys: list[Key]) -> dict[Key, Key]:
-    """The same without zeros before numbers: img_1 and mask_001."""
-    common = _without_common([(place, bare_stem(stem)) for place, stem in keys])
-    ends = {key: common[key[0], bare_stem(key[1])][1] for key in keys}
-    return {(place, stem): (place, re.sub(r"(?<!\d)0+(?=\d)", "", ends[place, stem])) for place, stem in keys}
-
-
-def _common(stems: list[str]) -> str:
-    """What all stems begin with, letter by letter."""
-    first, last = min(stems), max(stems)
-    length = next((i for i, (one, two) in enumerate(zip(first, last, strict=False)) if one != two), len(first))
-    return first[:length]
-
-
-def _up_to_word(common: str) -> int:
-    """Length of a common beginning without the digits at its end, which may belong to numbers."""
-    return len(common.rstrip("0123456789"))
-
-
-def _stem_alone(keys: list[Key]) -> dict[Key, Key]:
-    return {(place, stem): ((), bare_stem(stem)) for place, stem in keys}
-
-
-def _continues(place: tuple[str, ...], stem: str, stems: set[tuple[tuple[str, ...], str]]) -> bool:
-    """Whether `stem` is that of a picture with more words behind it: "a_mask_1", "a_0"."""
-    ends = [end for end in range(1, len(stem)) if not stem[end].isalnum()]
-    return any((place, stem[:end]) in stems for end in ends) or (place, bare_stem(stem)) in stems
+    Raises:
+        SegNextError: saying where it was looked for.
+    """
+    for where in given:
+        if where is not None and not any(fits(file, where) for file in files):
+            raise SegNextError(
+                f"{root}: no such folder with pictures: '{where}'; name a folder inside it, or a pattern such as "
+                "'*_mask.png'"
+            )

@@ -1,15 +1,15 @@
 """What a report shows of weights on a split: how well they do, and the worst pictures drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from segnext.checkpoint.provenance import Provenance
 from segnext.data.counts import count_classes
-from segnext.data.folder import Pair
-from segnext.data.readers.open import DataSet
+from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, worst
@@ -69,30 +69,23 @@ def _shares(pairs: Sequence[Pair], labels: Labels) -> list[float]:
     return [float(share) for share in count_classes(chosen, labels, workers=2).frequencies]
 
 
-def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(provenance: Provenance) -> list[tuple[str, str]]:
     """The heads of what the weights say of themselves; those of other makers say less."""
-    recipe, data, found = provenance.get("recipe") or {}, provenance.get("data") or {}, []
+    recipe, data, found = provenance.recipe or {}, provenance.data or {}, []
     if model := recipe.get("model"):
         found.append(("model", str(model)))
     if data.get("pictures"):
         found.append(("trained on", f"{data['pictures']:,} pictures of {data.get('name', 'unknown data')}"))
-    if step := provenance.get("step"):
+    if step := provenance.step:
         of = f" of {recipe['iterations']:,}" if "iterations" in recipe else ""
         found.append(("step", f"{step:,}{of}"))
     return found
 
 
 def _details(segmenter: Segmenter) -> dict[str, Any]:
-    provenance = dict(segmenter.provenance)
+    provenance = segmenter.provenance.to_dict()
     parts: dict[str, Any] = {name: provenance.pop(name) for name in ("recipe", "versions") if name in provenance}
     parts |= {"network": asdict(segmenter.config), "preprocessing": asdict(segmenter.preprocess)}
     if provenance:
         parts["provenance"] = provenance
-    return {name: _plain(part) for name, part in parts.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    return parts

@@ -77,22 +77,22 @@ class Metrics:
     @property
     def iou(self) -> Ratios:
         """Per class: intersection over union of its true and its predicted pixels."""
-        return _ratio(self._hits, self._true + self._predicted - self._hits)
+        return _ratio(self.hits, self.true + self.predicted - self.hits)
 
     @property
     def accuracy(self) -> Ratios:
         """Per class: share of its true pixels that are predicted as it (recall)."""
-        return _ratio(self._hits, self._true)
+        return _ratio(self.hits, self.true)
 
     @property
     def precision(self) -> Ratios:
         """Per class: share of the pixels predicted as it that truly are."""
-        return _ratio(self._hits, self._predicted)
+        return _ratio(self.hits, self.predicted)
 
     @property
     def shares(self) -> Ratios:
         """Per class: share of all counted pixels that truly are of it."""
-        return _ratio(self._true, np.full_like(self._true, self.pixels))
+        return _ratio(self.true, np.full_like(self.true, self.pixels))
 
     @property
     def miou(self) -> float:
@@ -133,16 +133,19 @@ class Metrics:
         }
 
     @property
-    def _hits(self) -> NDArray[np.int64]:
+    def hits(self) -> NDArray[np.int64]:
+        """Per class: pixels that truly are of it and are predicted as it."""
         return self.confusion[:, 1, 1] if self.multi_label else self.confusion.diagonal()
 
     @property
-    def _true(self) -> NDArray[np.int64]:
+    def true(self) -> NDArray[np.int64]:
+        """Per class: pixels that truly are of it."""
         counts: NDArray[np.int64] = self.confusion[:, 1].sum(1) if self.multi_label else self.confusion.sum(1)
         return counts
 
     @property
-    def _predicted(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
+        """Per class: pixels that are predicted as it."""
         counts: NDArray[np.int64] = self.confusion[..., 1].sum(1) if self.multi_label else self.confusion.sum(0)
         return counts
 

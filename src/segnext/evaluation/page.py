@@ -1,7 +1,5 @@
 """The report of an evaluation or a training run: one HTML page that needs no other file and no network."""
 
-import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +9,18 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
-import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from segnext import pages
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, mistakes
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask
-from segnext.files import replacing
 from segnext.labels import Labels
+from segnext.pages import jpeg, png
+from segnext.plain import to_yaml
 from segnext.preprocess import Image
+from segnext.words import percent
 
 CONFUSIONS = 15  # listed
 TABLE_LIMIT = 40  # classes; of more, the confusion matrix is a picture
@@ -70,16 +69,17 @@ class Page:
 
 def write_page(page: Page, path: Path) -> None:
     """Write the page; OSError when it cannot be written."""
-    environment = Environment(
-        loader=PackageLoader("segnext.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": _percent, "count": _count, "bar": _bar, "yaml": _yaml}
+    filters = {
+        "percent": lambda ratio: percent(ratio, 2, "").replace("-", "–"),
+        "count": "{:,}".format,
+        "bar": _bar,
+        "yaml": _yaml,
+    }
     few, single = len(page.labels) <= TABLE_LIMIT, not page.metrics.multi_label
-    text = environment.get_template("report.html").render(
+    pages.write_page(
+        path,
+        "report.html",
+        filters,
         page=page,
         metrics=page.metrics,
         classes=_class_rows(page),
@@ -89,8 +89,6 @@ def write_page(page: Page, path: Path) -> None:
         confused=mistakes(page.metrics, CONFUSIONS),
         colors={name: _css(color) for name, color in zip(page.labels.classes, page.labels.colors, strict=True)},
     )
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def example(name: str, score: Score, photo: Image, truth: Mask, prediction: Mask, labels: Labels) -> Example:
@@ -107,22 +105,6 @@ def example(name: str, score: Score, photo: Image, truth: Mask, prediction: Mask
         png(paint_mask(prediction, labels)),
         jpeg(paint_errors(photo, truth, prediction, labels.ignore)),
     )
-
-
-def jpeg(pixels: Image) -> str:
-    """A picture as a data URI."""
-    return _uri(PIL.Image.fromarray(pixels), "jpeg", quality=80)
-
-
-def png(pixels: Image) -> str:
-    """A picture of few colours as a data URI."""
-    return _uri(PIL.Image.fromarray(pixels).quantize(256, dither=PIL.Image.Dither.NONE), "png", optimize=True)
-
-
-def _uri(picture: PIL.Image.Image, kind: str, **options: Any) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, format=kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _class_rows(page: Page) -> list[dict[str, Any]]:
@@ -152,22 +134,11 @@ def _confusion_picture(metrics: Metrics) -> str:
     """A pixel per cell, more opaque for larger shares, stretched near zero so that rare confusions show too."""
     alpha = (255 * np.sqrt(_row_shares(metrics.confusion))).round().astype(np.uint8)
     blue = np.broadcast_to(np.array([37, 99, 185], np.uint8), (*alpha.shape, 3))
-    return _uri(PIL.Image.fromarray(np.dstack([blue, alpha])), "png", optimize=True)
+    return pages.encoded(PIL.Image.fromarray(np.dstack([blue, alpha])), "png", optimize=True)
 
 
 def _css(color: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
-
-
-def _percent(ratio: float) -> str:
-    """A ratio of 0..1 without its sign; what is there never reads as nothing."""
-    if math.isnan(ratio):
-        return "–"
-    return "<0.01" if 0 < ratio < 0.5e-4 else f"{100 * ratio:.2f}"
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
 
 
 def _bar(share: float) -> str:
@@ -178,4 +149,4 @@ def _bar(share: float) -> str:
 
 
 def _yaml(content: Any) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100).strip()
+    return to_yaml(content, width=100).strip()

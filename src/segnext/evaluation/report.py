@@ -4,16 +4,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from segnext.evaluation.metrics import Metrics, Ratios
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
+from segnext.words import percent
 
 CELL_TEXT_LIMIT = 40  # classes; with more, a percentage no longer fits its cell
 DPI = 150
@@ -28,22 +26,21 @@ def print_table(metrics: Metrics, console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     columns = (metrics.iou, metrics.accuracy, metrics.precision, metrics.shares)
     for name, *ratios in zip(metrics.classes, *columns, strict=True):
-        table.add_row(escape(name), *map(_percent, ratios))
+        table.add_row(escape(name), *map(_cell, ratios))
     table.add_section()
     means = (metrics.miou, metrics.mean_accuracy, metrics.mean_precision)
-    table.add_row("mean", *map(_percent, means), style="bold")
+    table.add_row("mean", *map(_cell, means), style="bold")
     console.print(table)
     if any(np.isnan(ratios).any() for ratios in columns):
         console.print(ABSENT, highlight=False)
     summary = (
-        f"mIoU {_percent(metrics.miou)} %, pixel accuracy {_percent(metrics.pixel_accuracy)} %, "
-        f"mean accuracy {_percent(metrics.mean_accuracy)} %\n"
+        f"mIoU {percent(metrics.miou, 2)}, pixel accuracy {percent(metrics.pixel_accuracy, 2)}, "
+        f"mean accuracy {percent(metrics.mean_accuracy, 2)}\n"
         f"images {metrics.images:,}, labelled pixels {metrics.pixels:,}"
     )
     console.print(summary, highlight=False)
 
 
-@plain_text()
 def confusion_picture(metrics: Metrics, path: Path) -> None:
     """Draw the row-normalised confusion matrix as a PNG: what the pixels of each true class became.
 
@@ -57,20 +54,19 @@ def confusion_picture(metrics: Metrics, path: Path) -> None:
     count = len(metrics.classes)
     cell = float(np.clip(12 / count, 0.12, 0.55))  # inches
     side = max(cell * count, 2.2)
-    figure = Figure(figsize=(side, side), dpi=DPI)  # of the matrix alone: saving adds room for what is around
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    image = axes.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
-    axes.set_facecolor("0.88")  # shows through in the rows of classes that never occur
-    _label_axes(axes, metrics.classes, size=min(10.0, cell * 43))
-    if count <= CELL_TEXT_LIMIT:
-        _write_cells(axes, share, size=min(9.0, cell * 22))
-    bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.15 / side, 0, 0.2 / side, 1)))
-    bar.set_ticks([0, 1, 5, 10, 20, 40, 60, 80, 100])
-    bar.set_label("% of the true class's pixels")
-    axes.set_title(f"mIoU {_percent(metrics.miou)} %   pixel accuracy {_percent(metrics.pixel_accuracy)} %", loc="left")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.15)
+    with drawing(path, (side, side), DPI, layout=None, bbox_inches="tight", pad_inches=0.15) as figure:
+        axes = figure.add_axes((0, 0, 1, 1))
+        image = axes.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
+        axes.set_facecolor("0.88")  # shows through in the rows of classes that never occur
+        _label_axes(axes, metrics.classes, size=min(10.0, cell * 43))
+        if count <= CELL_TEXT_LIMIT:
+            _write_cells(axes, share, size=min(9.0, cell * 22))
+        bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.15 / side, 0, 0.2 / side, 1)))
+        bar.set_ticks([0, 1, 5, 10, 20, 40, 60, 80, 100])
+        bar.set_label("% of the true class's pixels")
+        axes.set_title(
+            f"mIoU {percent(metrics.miou, 2)}   pixel accuracy {percent(metrics.pixel_accuracy, 2)}", loc="left"
+        )
 
 
 def class_bars(metrics: Metrics, path: Path) -> None:
@@ -79,27 +75,24 @@ def class_bars(metrics: Metrics, path: Path) -> None:
     found, missed, false = absent_present[:, 1, 1], absent_present[:, 1, 0], absent_present[:, 0, 1]
     union = np.maximum(found + missed + false, 1)
     count = len(metrics.classes)
-    figure = Figure(figsize=(8, 1.3 + 0.34 * count), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    positions, left = np.arange(count), np.zeros(count)
-    parts = (("right (IoU)", found, "#2f6db3"), ("missed", missed, "#e0a33a"), ("false", false, "#c8442c"))
-    for name, pixels, color in parts:
-        width = 100 * pixels / union
-        axes.barh(positions, width, left=left, height=0.7, color=color, label=name)
-        left = left + width
-    for position, iou in enumerate(metrics.iou):
-        known = not np.isnan(iou)
-        axes.text(101, position, f"{100 * iou:.1f}" if known else "nowhere", va="center", fontsize=9)
-    axes.set_yticks(positions, metrics.classes)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("% of the pixels that are of the class or predicted as it")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(f"mIoU {_percent(metrics.miou)} %", loc="left")
-    figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(path, (8, 1.3 + 0.34 * count), DPI) as figure:
+        axes = figure.add_subplot()
+        positions, left = np.arange(count), np.zeros(count)
+        parts = (("right (IoU)", found, "#2f6db3"), ("missed", missed, "#e0a33a"), ("false", false, "#c8442c"))
+        for name, pixels, color in parts:
+            width = 100 * pixels / union
+            axes.barh(positions, width, left=left, height=0.7, color=color, label=name)
+            left = left + width
+        for position, iou in enumerate(metrics.iou):
+            known = not np.isnan(iou)
+            axes.text(101, position, f"{100 * iou:.1f}" if known else "nowhere", va="center", fontsize=9)
+        axes.set_yticks(positions, metrics.classes)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("% of the pixels that are of the class or predicted as it")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(f"mIoU {percent(metrics.miou, 2)}", loc="left")
+        figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9)
 
 
 def _row_shares(metrics: Metrics) -> Ratios:
@@ -131,5 +124,5 @@ def _write_cells(axes: Axes, share: Ratios, size: float) -> None:
             axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=size, color=color)
 
 
-def _percent(ratio: float) -> str:
-    return "-" if np.isnan(ratio) else f"{100 * ratio:.2f}"
+def _cell(ratio: float) -> str:
+    return percent(ratio, 2, "")

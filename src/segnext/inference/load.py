@@ -1,68 +1,13 @@
 """From the name of weights to a segmenter."""
 
-import difflib
-import re
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnext.errors import SegNextError
+from segnext.checkpoint.find import DEFAULT, weights_path
 from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
-DEFAULT = "segnext_t.camvid"
-FOLDER = Path(str(resources.files("segnext").joinpath("weights")))
-PACKAGED = tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))  # names of what ships with us
-IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")
-
-
-def weights_path(name: str | Path) -> Path:
-    """The file that a name of weights stands for, downloaded when it has to be.
-
-    Args:
-        name: one of `PACKAGED`; or of published weights, such as segnext_b.ade20k or mscan_b.imagenet (an encoder);
-            or a .safetensors file; or a folder, such as a training run's, that holds model.safetensors,
-            best.safetensors or last.safetensors, tried in this order; or OWNER/NAME of a Hugging Face repository.
-
-    Raises:
-        SegNextError: when it is none of these, or cannot be downloaded.
-    """
-    from segnext.checkpoint.catalogue import PUBLISHED
-
-    if str(name) in PACKAGED:
-        return FOLDER / f"{name}.safetensors"
-    if str(name) in PUBLISHED:
-        return _published(str(name))
-    path = Path(name)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        for file in IN_A_FOLDER:
-            if (path / file).is_file():
-                return path / file
-        raise SegNextError(f"{path}: no weights in this folder; one of {', '.join(IN_A_FOLDER)} must be in it")
-    if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth")):
-        from segnext.checkpoint.hub import fetch_repository
-
-        return fetch_repository(name)
-    known = [*PACKAGED, *PUBLISHED]
-    if near := difflib.get_close_matches(str(name).lower(), known, 1, cutoff=0.85):
-        raise SegNextError(f"no weights '{name}'; did you mean {near[0]}?")
-    raise SegNextError(
-        f"no weights '{name}'; give a packaged name ({', '.join(PACKAGED) or 'none in this copy'}), "
-        "a .safetensors file, a training run's folder, OWNER/NAME on the Hugging Face Hub, or a published name such as "
-        f"{', '.join(list(PUBLISHED)[::5])}"
-    )
-
-
-def _published(name: str) -> Path:
-    from segnext.checkpoint.cache import published_file
-    from segnext.data.known import known_labels  # class names alone; nothing of a data set is read
-
-    return published_file(name, known_labels)
 
 
 def load(
@@ -75,7 +20,7 @@ def load(
     threshold: float | None = None,
     streams: int = 1,
 ) -> "Segmenter":
-    """A segmenter with the weights that `name` stands for; see `weights_path`.
+    """A segmenter with the weights that `name` stands for; see `checkpoint.find`.
 
     Args:
         name: a packaged or published name, a .safetensors file, a folder or OWNER/NAME of a Hugging Face repository.
@@ -89,11 +34,11 @@ def load(
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
     """
-    from segnext.checkpoint.header import WeightsFile
+    from segnext.checkpoint.weights import load_weights
     from segnext.inference.segmenter import Segmenter
 
     return Segmenter(
-        WeightsFile(weights_path(name)),
+        load_weights(weights_path(name)),
         device,
         engine=engine,
         precision=precision,

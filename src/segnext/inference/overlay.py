@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from segnext.labels import Color, Labels
 from segnext.preprocess import Image
+from segnext.words import percent
 
 OPACITY = 0.5
 SMALLEST = 256
@@ -96,11 +97,6 @@ def draw_overlay(image: Image, mask: NDArray[np.uint8], labels: Labels, shares: 
     canvas.paste(PIL.Image.fromarray(paint(image, mask, labels)), (0, 0))
     canvas.paste(legend, (0, height) if below else (width, 0))
     return canvas
-
-
-def percent(share: float) -> str:
-    """A share of 0..1 for people; what is there never reads as nothing."""
-    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 @cache

@@ -3,13 +3,15 @@
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
+
+PATIENCE = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,15 @@ def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[R
         return Record(entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)
 
     threads = segmenter.engine.streams + 1
-    with ThreadPoolExecutor(threads, thread_name_prefix="predict") as pool:
-        waiting: deque[Future[Record]] = deque()
-        try:
-            for entry in inputs:
-                waiting.append(pool.submit(work, entry))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
+    waiting: deque[Future[Record]] = deque()
+    try:
+        for entry in inputs:
+            waiting.append(pool.submit(work, entry))
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(waiting, PATIENCE)  # pictures at hand after Ctrl-C, which must not wait for a large one

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.overlay import draw_overlay, percent
+from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
+from segnext.words import percent
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,25 +13,27 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, view
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source
 from segnext.inference.engines import start
-from segnext.inference.kernel import load_kernel
-from segnext.inference.load import weights_path
+from segnext.inference.first_use import loading, use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
+from segnext.kernels.average import Look, mean_probabilities, vote
+from segnext.kernels.classify import classify
+from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
 
-    from segnext.checkpoint.file import Weights
     from segnext.kernels.average import Look
-    from segnext.model.network import SegNeXt
+    from segnext.model.network import Network
 
 NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
 
@@ -63,7 +64,7 @@ class Segmenter:
 
     def __init__(
         self,
-        weights: "Weights | WeightsFile",
+        weights: Weights,
         device: str = "auto",
         *,
         engine: str = "auto",
@@ -78,25 +79,27 @@ class Segmenter:
                 f"these weights tell {weights.config.num_classes} classes apart, but name {len(weights.labels)}; "
                 "save them with one name per class"
             )
-        self.source = weights
+        self._weights = weights
         self.config = weights.config
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
-        Thread(target=load_kernel, daemon=True).start()  # while the engine starts
-        self.engine = start(weights, engine, device, precision, streams)
+        with loading:
+            use_first()
+            self.engine = start(weights, engine, device, precision, streams)
 
     @cached_property
-    def model(self) -> "SegNeXt":
+    def model(self) -> "Network":
         """The network in its trained form, a torch module with `.encoder` and `.decoder`, float32, on the device.
 
         It is made when first asked for; what runs is the engine's own, folded form of it.
         """
         import torch
 
-        model = self.source.load().model().to(self.engine.device)
+        model = self._weights.model().to(self.engine.device)
         return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     @overload
@@ -131,8 +134,6 @@ class Segmenter:
         """
         import torch
 
-        from segnext.kernels.enlarge import enlarge
-
         if len(self.testing.scales) > 1 or self.testing.flip:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
         image = self.read(source)
@@ -145,8 +146,6 @@ class Segmenter:
 
         They are those of a softmax; of multi-label weights, of a sigmoid for each class.
         """
-        from segnext.kernels.average import mean_probabilities
-
         image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
@@ -162,7 +161,7 @@ class Segmenter:
 
     def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
-        return list(look(self.engine, image, self.preprocess, self.testing))
+        return list(look(self.engine, image, self.preprocess, self.testing, self.config))
 
     @classmethod
     def from_pretrained(
@@ -190,11 +189,11 @@ class Segmenter:
             path = fetch_repository(str(name), revision=revision, token=token)
         else:
             path = weights_path(name)
-        return cls(WeightsFile(path), device, **options)
+        return cls(load_weights(path), device, **options)
 
-    def weights(self) -> "Weights":
+    def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
-        return self.source.load()
+        return self._weights
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False, licence: str | None = None) -> None:
         """Write a folder that `segnext.load` takes and the Hugging Face Hub shows; see `checkpoint.hub.save_folder`."""
@@ -220,9 +219,7 @@ class Segmenter:
         Raises:
             SegNextError: when it does not fit in memory.
         """
-        load_kernel()
-        started = perf_counter()
-        return self._result(image, name, started, confidence)
+        return self._result(image, name, perf_counter(), confidence)
 
     def _segment_each(self, sources: Iterable[Source]) -> Iterator[Result]:
         """Results of different names, so that saving one never overwrites another."""
@@ -233,7 +230,6 @@ class Segmenter:
             yield self._segment(source, name)
 
     def _segment(self, source: Source, name: str) -> Result:
-        load_kernel()  # waits for the thread; what it takes once is none of the picture's time
         started = perf_counter()
         return self._result(self.read(source), name, started, confidence=False)
 
@@ -278,9 +274,6 @@ def _decide(
     looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
-    from segnext.kernels.average import vote
-    from segnext.kernels.classify import classify
-
     if len(looks) == 1:
         return classify(looks[0].logits, looks[0].covered, size, confidence=confidence)
     return vote(looks, size, confidence=confidence)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
+from segnext.files import walk
 from segnext.imageio import SUFFIXES
 
 OUTPUTS = (".mask.png", ".overlay.png")
@@ -68,7 +69,7 @@ def _images(paths: Sequence[str]) -> list[str]:
     for path in paths:
         folder = Path(path)
         if folder.is_dir():
-            images += sorted(str(file) for file in folder.rglob("*") if _is_image(file))
+            images += [str(file) for file in walk(folder) if _is_image(file)]
         elif _is_image(folder):
             images.append(path)
     return images

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segnext.errors import SegNextError
+from segnext.model.config import NetworkConfig
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of its multi-scale results, which also flip
-LOGITS_STRIDE = 8  # pixels of the network's input for a position of its logits; 4 where its decoder takes in stage 1
 Resize = Literal["pad", "multiple"]
 
 
@@ -21,8 +21,9 @@ class Testing:
         scales: sizes at which each picture is looked at, relative to its own, or to that of short_side. The
             softmax probabilities of all looks are averaged.
         flip: whether each look is repeated with left and right exchanged.
-        resize: how sides become multiples of 32: pad keeps the picture's proportions and fills up with the mean
-            colour, below and on the right; multiple stretches each side to the next one, as the released code does.
+        resize: how sides become multiples of the network's last stride, 32: pad keeps the picture's proportions and
+            fills up with the mean colour, below and on the right; multiple stretches each side to the next one, as the
+            released code does.
         short_side: pixels of the short side at scale 1, in place of the one stored with the weights; null for that.
     """
 
@@ -40,15 +41,21 @@ class Testing:
             raise SegNextError(f"scales are {self.scales}; give one or more numbers above 0, such as 0.75 1 1.25")
         if self.short_side is not None and self.short_side < 1:
             raise SegNextError(f"short_side is {self.short_side}; it must be at least 1 pixel")
-        if self.slide is not None:
-            from segnext.preprocess import STRIDE  # only now: it needs numpy, which the parsing of options does not
 
-            crop, stride = self.slide
-            if crop < STRIDE or crop % STRIDE or not 0 < stride <= crop or stride % LOGITS_STRIDE:
-                raise SegNextError(
-                    f"slide is {crop} {stride}; the crop must be a multiple of {STRIDE}, and the stride a multiple of "
-                    f"{LOGITS_STRIDE} and at most the crop, such as 1024 768"
-                )
+    def require_fit(self, config: NetworkConfig) -> None:
+        """Refuse windows that a network of this configuration cannot look through.
+
+        Raises:
+            SegNextError: that says which windows it can.
+        """
+        if self.slide is None:
+            return
+        (crop, step), stride, logits = self.slide, config.strides[-1], config.logits_stride
+        if crop < stride or crop % stride or not 0 < step <= crop or step % logits:
+            raise SegNextError(
+                f"slide is {crop} {step}; the crop must be a multiple of {stride}, and the stride a multiple of "
+                f"{logits} and at most the crop, such as 1024 768"
+            )
 
 
 WHOLE = Testing()  # one look at the whole picture

@@ -31,6 +31,7 @@ def fused(layer: nn.Module, x: Tensor) -> bool:
         and x.device.type == "cpu"
         and x.dtype in FORMATS
         and working_type(x) in FORMATS
+        and x.ndim == 4
         and x.shape[1] % CHANNELS == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)

@@ -13,12 +13,16 @@ def cores() -> int:
 
 def share(work: Callable[[int, int], None], workers: int) -> None:
     """Run work(worker, workers) for each worker, one of them in the calling thread; waits for all."""
-    others = [_pool(workers).submit(work, worker, workers) for worker in range(1, workers)]
+    others = [_pool().submit(work, worker, workers) for worker in range(1, workers)]
     work(0, workers)
     for other in others:
         other.result()
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="kernel")
+
+
+if hasattr(os, "register_at_fork"):  # a child has the pool, but none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,23 +1,26 @@
 """The encoder with a linear classifier on top, as it is pre-trained on labelled pictures."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS
-from segnext.model.mscan import MSCAN
+from segnext.model.encoders import Encoder
+from segnext.model.families import family_of
 from segnext.model.trainable import Trainable
 
 DROP_PATH = {"segnext_l": 0.2}  # VAN's training script, which the encoder's follows; 0.1 for the others
 
 
 class Classifier(Trainable):
-    """MSCAN as a classifier of whole pictures: the last stage's normalised map, its mean over the positions, a linear
-    layer. The tensors are named as in our encoder files, `encoder.*` and `head.*`.
+    """An encoder as a classifier of whole pictures: the last stage's normalised map, its mean over the positions, a
+    linear layer. The tensors are named as in our encoder files, `encoder.*` and `head.*`.
 
     Forward: normalised image (B, bands, H, W) -> logits (B, classes).
     """
 
-    def __init__(self, encoder: MSCAN, num_classes: int) -> None:
+    def __init__(self, encoder: Encoder, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(encoder.channels[-1], num_classes)
@@ -29,7 +32,7 @@ class Classifier(Trainable):
 
 
 def create_classifier(name: str, num_classes: int, drop_path: float | None = None) -> Classifier:
-    """The encoder of `segnext_t`, `_s`, `_b` or `_l` under a classifier, with random weights.
+    """The encoder of a published model under a classifier, with random weights.
 
     Args:
         name: the model whose encoder it is.
@@ -41,12 +44,5 @@ def create_classifier(name: str, num_classes: int, drop_path: float | None = Non
     """
     if name not in PRESETS:
         raise SegNextError(f"unknown model '{name}'; choose from {', '.join(PRESETS)}")
-    shape = PRESETS[name]
-    encoder = MSCAN(
-        in_channels=shape.in_channels,
-        channels=shape.channels,
-        depths=shape.depths,
-        expansions=shape.expansions,
-        drop_path=DROP_PATH.get(name, 0.1) if drop_path is None else drop_path,
-    )
-    return Classifier(encoder, num_classes)
+    config = replace(PRESETS[name], drop_path=DROP_PATH.get(name, 0.1) if drop_path is None else drop_path)
+    return Classifier(family_of(config).encoder(config), num_classes)

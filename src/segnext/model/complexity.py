@@ -8,8 +8,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segnext.model.ablations import GROUPS
-from segnext.model.config import ModelConfig, preset
-from segnext.model.network import SegNeXt, build
+from segnext.model.config import NetworkConfig, preset
+from segnext.model.families import build
+from segnext.model.network import Network
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Part:
     operations: int
 
 
-def count(config: ModelConfig, height: int, width: int) -> list[Part]:
+def count(config: NetworkConfig, height: int, width: int) -> list[Part]:
     """The parts of the network, in the order of the computation; their sums are the whole.
 
     Multiply-adds are those of convolutions and matrix products in evaluation, the matrix products of the
@@ -50,16 +51,16 @@ def count(config: ModelConfig, height: int, width: int) -> list[Part]:
     parts = []
     for name, path, module in _parts(model):
         parameters = sum(parameter.numel() for parameter in module.parameters())
-        operations = sum(flops.get(f"SegNeXt.{called}", 0) for called in _called(path, module)) // 2
+        operations = sum(flops.get(f"{type(model).__name__}.{called}", 0) for called in _called(path, module)) // 2
         if parameters or operations:  # dropout has neither
             parts.append(Part(name, parameters, operations))
     return parts
 
 
-def _parts(model: SegNeXt) -> Iterator[tuple[str, str, nn.Module]]:
+def _parts(model: Network) -> Iterator[tuple[str, str, nn.Module]]:
     """Name, path and module of each part."""
-    for path, stage in model.encoder.get_submodule("stages").named_children():
-        yield f"encoder stage {int(path) + 1}", f"encoder.stages.{path}", stage
+    for number, stage in enumerate(model.encoder.stages):
+        yield f"encoder stage {number + 1}", f"encoder.stages.{number}", stage
     for path, layer in model.decoder.named_children():
         yield f"decoder {path}", f"decoder.{path}", layer
 
@@ -84,7 +85,7 @@ class Published:
     """
 
     title: str
-    config: ModelConfig
+    config: NetworkConfig
     height: int
     width: int
     giga: float

@@ -1,10 +1,11 @@
-"""What determines a network's shape, and the four presets; plain data, without torch."""
+"""What determines a network's shape, and the presets; plain data, without torch."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from segnext.errors import SegNextError
 
+STRIDES = (4, 8, 16, 32)  # pixels of the image for a position of each stage's map, in every family
 DECODERS = ("ham", "mlp", "aspp", "psp", "danet")
 DECOMPOSITIONS = ("nmf", "vq", "cd")
 CONTEXTS = (*DECOMPOSITIONS, "cc", "ema", "nl")
@@ -68,8 +69,88 @@ class ModelConfig(Architecture):
     drop_path: float = 0.1
     dropout: float = 0.1
 
+    decoders: ClassVar[tuple[str, ...]] = DECODERS
 
-PRESETS: dict[str, ModelConfig] = {
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the image for a position of each stage's map; sides of the input are multiples of the last."""
+        return STRIDES
+
+    @property
+    def logits_stride(self) -> int:
+        """Pixels of the image for a position of the logits."""
+        if self.decoder == "mlp" or (self.decoder == "ham" and 1 in self.stages):
+            return STRIDES[0]
+        return STRIDES[1]
+
+    def check(self) -> None:
+        """Refuse unknown names, impossible numbers, and fields that were changed but have no effect beside the others.
+
+        Raises:
+            SegNextError: that says which field, and what to do.
+        """
+        _check_values(self)
+        _check_effects(self)
+
+
+@dataclass(frozen=True)
+class SegFormerConfig:
+    """Everything that determines the shape of a SegFormer (Xie et al., 2021): MiT and the all-MLP head, with
+    BatchNorm as there.
+
+    Attributes:
+        channels: width of each stage.
+        depths: blocks in each stage.
+        heads: of each stage's attention.
+        decoder_channels: width of the decoder.
+        num_classes: channels of the logits.
+        in_channels: bands of the image.
+        decoder: "mlp".
+        reductions: side of the patch that becomes one key and value, of each stage.
+        expansions: Mix-FFN expansion of each stage.
+        drop_path: drop path probability of the last block.
+        dropout: probability of dropping a channel before the classifier.
+    """
+
+    channels: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+    heads: tuple[int, int, int, int]
+    decoder_channels: int
+    num_classes: int = 150
+    in_channels: int = 3
+    decoder: str = "mlp"
+    reductions: tuple[int, int, int, int] = (8, 4, 2, 1)
+    expansions: tuple[int, int, int, int] = (4, 4, 4, 4)
+    drop_path: float = 0.1
+    dropout: float = 0.1
+
+    decoders: ClassVar[tuple[str, ...]] = ("mlp",)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """As of `ModelConfig`."""
+        return STRIDES
+
+    @property
+    def logits_stride(self) -> int:
+        """As of `ModelConfig`."""
+        return STRIDES[0]
+
+    def check(self) -> None:
+        """Refuse another decoder, and heads that cannot share the channels.
+
+        Raises:
+            SegNextError: that says which field, and what to do.
+        """
+        if self.decoder not in self.decoders:
+            raise SegNextError(f"a SegFormer has the decoder mlp, not {self.decoder!r}; leave decoder out")
+        if any(heads < 1 or width % heads for width, heads in zip(self.channels, self.heads, strict=True)):
+            raise SegNextError(f"channels {self.channels} cannot be divided among heads {self.heads}")
+
+
+NetworkConfig = ModelConfig | SegFormerConfig
+
+SEGNEXT: dict[str, ModelConfig] = {
     "segnext_t": ModelConfig((32, 64, 160, 256), (3, 3, 5, 2), decoder_channels=256, rank=16),
     "segnext_s": ModelConfig((64, 128, 320, 512), (2, 2, 4, 2), decoder_channels=256, rank=16),
     "segnext_b": ModelConfig((64, 128, 320, 512), (3, 3, 12, 3), decoder_channels=512, rank=64),
@@ -77,25 +158,27 @@ PRESETS: dict[str, ModelConfig] = {
 }
 
 
-def preset(name: str, **changes: Any) -> ModelConfig:
-    """The published configuration `name` (segnext_t, segnext_s, segnext_b, segnext_l), with changed fields."""
+_WIDE, _HEADS = (64, 128, 320, 512), (1, 2, 5, 8)
+SEGFORMER: dict[str, SegFormerConfig] = {
+    "segformer_b0": SegFormerConfig((32, 64, 160, 256), (2, 2, 2, 2), _HEADS, 256),
+    "segformer_b1": SegFormerConfig(_WIDE, (2, 2, 2, 2), _HEADS, 256),
+    "segformer_b2": SegFormerConfig(_WIDE, (3, 4, 6, 3), _HEADS, 768),
+    "segformer_b3": SegFormerConfig(_WIDE, (3, 4, 18, 3), _HEADS, 768),
+    "segformer_b4": SegFormerConfig(_WIDE, (3, 8, 27, 3), _HEADS, 768),
+    "segformer_b5": SegFormerConfig(_WIDE, (3, 6, 40, 3), _HEADS, 768),
+}
+PRESETS: dict[str, NetworkConfig] = {**SEGNEXT, **SEGFORMER}
+
+
+def preset(name: str, **changes: Any) -> NetworkConfig:
+    """The published configuration `name`, one of `PRESETS`, with changed fields."""
     if name not in PRESETS:
         raise SegNextError(f"unknown model '{name}'; choose from: {', '.join(PRESETS)}")
-    names = [field.name for field in fields(ModelConfig)]
+    names = [field.name for field in fields(PRESETS[name])]
     for change in changes:
         if change not in names:
-            raise SegNextError(f"a model has no '{change}' to change; choose from: {', '.join(names)}")
+            raise SegNextError(f"{name} has no '{change}' to change; choose from: {', '.join(names)}")
     return replace(PRESETS[name], **changes)
-
-
-def check(config: ModelConfig) -> None:
-    """Refuse unknown names, impossible numbers, and fields that have been changed but have no effect beside the others.
-
-    Raises:
-        SegNextError: that says which field, and what to do.
-    """
-    _check_values(config)
-    _check_effects(config)
 
 
 def _check_values(config: ModelConfig) -> None:
@@ -112,8 +195,10 @@ def _check_values(config: ModelConfig) -> None:
         raise SegNextError(f"inverse_temperature is {config.inverse_temperature}; it must be positive, such as 10")
 
 
-def ablations(config: Architecture) -> list[str]:
+def ablations(config: "Architecture | SegFormerConfig") -> list[str]:
     """The fields in which `config` leaves the published architecture, of whatever size."""
+    if isinstance(config, SegFormerConfig):
+        return []
     return [part.name for part in fields(Architecture) if getattr(config, part.name) != part.default]
 
 

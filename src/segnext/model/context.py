@@ -20,8 +20,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
 
     Args:
         query: (B, K, H, W).
-        key: (B, K, H, W).
-        value: (B, C, H, W).
+        key: (B, K, *, *), its positions the query's or others.
+        value: (B, C, *, *), as many as keys.
         scale: factor of the inner products.
 
     Returns:
@@ -29,7 +29,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """
     q, k, v = (x.flatten(2).mT[:, None] for x in (query, key, value))
     mixed = F.scaled_dot_product_attention(q, k, v, scale=scale)
-    return mixed[:, 0].mT.reshape(value.shape)
+    return mixed[:, 0].mT.reshape(*value.shape[:2], *query.shape[2:])
 
 
 class NonLocal(nn.Module):

@@ -7,7 +7,8 @@ Exact up to the rounding of floats.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,33 +16,37 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from segnext.model.decoders import HamDecoder
+from segnext.model.decoders import HamDecoder, MLPDecoder
 from segnext.model.decoders.parts import resize
-from segnext.model.mscan import MSCAN, Block, Stage
-from segnext.model.network import SegNeXt
+from segnext.model.encoders.mscan import Block
+from segnext.model.network import Network
 
 
 @torch.no_grad()
-def fold(model: SegNeXt) -> "FoldedSegNeXt":
+def fold(model: Network) -> "FoldedNetwork":
     """The inference form of `model`, which is left as it is.
 
-    Any decoder, context and ablation; a network without BatchNorm or layer scale has nothing to fold and is copied.
+    Any encoder, decoder, context and ablation; what has nothing to fold is copied.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
-    if isinstance(model.encoder, MSCAN):
-        for stage in model.encoder.stages:
-            assert isinstance(stage, Stage)
-            stage.embed = _fold_norms(stage.embed)
-            stage.blocks = nn.Sequential(*(FoldedBlock(block) for block in stage.blocks if isinstance(block, Block)))
-    decoder = FoldedHamDecoder(model.decoder) if isinstance(model.decoder, HamDecoder) else model.decoder
-    return FoldedSegNeXt(model.encoder, decoder).requires_grad_(False).eval()
+    return FoldedNetwork(_folded(model.encoder), _folded(model.decoder)).requires_grad_(False).eval()
 
 
-class FoldedSegNeXt(nn.Module):
+def _folded(module: nn.Module) -> nn.Module:
+    """Its inference form: that of its kind if there is one, else the module itself with its parts folded."""
+    if form := FORMS.get(type(module)):
+        return form(module)
+    for name, part in module.named_children():
+        setattr(module, name, _folded(part))
+    return _fold_norms(module) if type(module) is nn.Sequential else module
+
+
+class FoldedNetwork(nn.Module):
     """Encoder and decoder in a row.
 
-    Forward: normalised image (B, H, W, bands), H and W multiples of 32 -> logits (B, H / 8, W / 8, classes), at a
-    quarter where the decoder takes in stage 1. Channels are last outside, as pictures have them, and in memory inside.
+    Forward: normalised image (B, H, W, bands), H and W multiples of the encoder's last stride -> logits (B, H / s,
+    W / s, classes), s the network's `logits_stride`. Channels are last outside, as pictures have them, and in memory
+    inside.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -102,11 +107,43 @@ class FoldedHamDecoder(nn.Module):
         return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])
 
 
-def _fold_norms(embed: nn.Module) -> nn.Module:
-    """A stem or down-sampling whose BatchNorms are folded into the convolutions before them."""
+class FoldedMLPDecoder(nn.Module):
+    """`MLPDecoder` that fuses each stage's map before the resize. Four maps -> logits as of that."""
+
+    def __init__(self, decoder: MLPDecoder) -> None:
+        super().__init__()
+        fuse, *norm = _folded(decoder.fuse).children()
+        assert isinstance(fuse, nn.Conv2d)
+        self.norm = nn.Sequential(*norm)  # none, where it was a BatchNorm
+        self.unify = nn.ModuleList()
+        shift = fuse.weight.new_zeros(len(fuse.weight)) if fuse.bias is None else fuse.bias
+        parts = torch.split(fuse.weight[:, :, 0, 0], len(fuse.weight), dim=1)
+        for part, unify in zip(parts, decoder.unify, strict=True):
+            assert isinstance(unify, nn.Conv2d)
+            assert unify.bias is not None
+            self.unify.append(_pointwise((part @ unify.weight[:, :, 0, 0])[..., None, None], part @ unify.bias + shift))
+            shift = torch.zeros_like(shift)  # once is enough
+        self.classifier = decoder.classifier
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        unified = [unify(x) for unify, x in zip(self.unify, maps, strict=True)]
+        size = unified[0].shape[2:]
+        x: Tensor = sum((resize(other, size) for other in unified[1:]), start=unified[0])
+        return self.classifier(F.relu(self.norm(x)))  # type: ignore[no-any-return]
+
+
+FORMS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    Block: FoldedBlock,
+    HamDecoder: FoldedHamDecoder,
+    MLPDecoder: FoldedMLPDecoder,
+}
+
+
+def _fold_norms(row: nn.Sequential) -> nn.Sequential:
+    """Layers in a row, the BatchNorms folded into the convolutions before them."""
     layers: list[nn.Module] = []
-    for layer in embed.children():
-        if isinstance(layer, nn.BatchNorm2d):
+    for layer in row:
+        if isinstance(layer, nn.BatchNorm2d) and layers and isinstance(layers[-1], nn.Conv2d):
             layer = fuse_conv_bn_eval(layers.pop(), layer)  # type: ignore[type-var]
         layers.append(layer)
     return nn.Sequential(*layers)
@@ -138,10 +175,12 @@ def _before_scale(conv: nn.Conv2d, scale: Tensor, extra: Tensor | float = 0.0) -
     return folded
 
 
-def _pointwise(weight: Tensor) -> nn.Conv2d:
-    """A 1x1 convolution without bias with these weights (out, in, 1, 1)."""
+def _pointwise(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
+    """A 1x1 convolution with these weights (out, in, 1, 1) and this bias, if any."""
     # Without a random start, which would disturb the random numbers of a training that measures itself.
-    conv = skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1, bias=False, device=weight.device)  # type: ignore[no-untyped-call]
+    conv = skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1, bias=bias is not None, device=weight.device)  # type: ignore[no-untyped-call]
     assert isinstance(conv, nn.Conv2d)
     conv.weight.copy_(weight)
+    if conv.bias is not None and bias is not None:
+        conv.bias.copy_(bias)
     return conv

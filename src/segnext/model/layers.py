@@ -62,7 +62,8 @@ class _Drop(RowRandom):
             return None
         keep = 1.0 - self.probability
         channels = x.shape[1] if self.per_channel else 1
-        mask = self.own(lambda rows: x.new_empty(rows, channels, 1, 1).bernoulli_(keep), x.shape[0])
+        rest = [1] * (x.ndim - 2)
+        mask = self.own(lambda rows: x.new_empty(rows, channels, *rest).bernoulli_(keep), x.shape[0])
         return mask.div_(keep)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ class _Drop(RowRandom):
 
 
 class DropPath(_Drop):
-    """Drop a residual branch for whole samples in training (Huang et al., 2016). (B, C, H, W) -> (B, C, H, W)."""
+    """Drop a residual branch for whole samples in training (Huang et al., 2016). (B, ...) -> (B, ...)."""
 
 
 class ChannelDropout(_Drop):
@@ -111,6 +112,37 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         return group_norm(x, self.norm) if fused(self.norm, x) else self.norm(x)
+
+
+ConvUnit = Callable[..., nn.Module]  # in_channels, out_channels, kernel, dilation -> convolution and norm
+
+
+def conv_bn(
+    in_channels: int,
+    out_channels: int,
+    kernel: int = 1,
+    dilation: int = 1,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: Callable[[], nn.Module] | None = nn.ReLU,
+) -> nn.Sequential:
+    """Convolution without bias, padded to keep the size (before the stride), BatchNorm, and the activation if any."""
+    padding = dilation * (kernel // 2)
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), *([activation()] if activation else []))
+
+
+def plain_conv_bn(in_channels: int, out_channels: int, kernel: int = 1, dilation: int = 1) -> nn.Sequential:
+    """`conv_bn` without the activation: in place of `ConvNorm` where a head shall be its paper's."""
+    return conv_bn(in_channels, out_channels, kernel, dilation, activation=None)
+
+
+def separable_conv(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Sequential:
+    """A depthwise 3x3, then a 1x1, each with BatchNorm and ReLU."""
+    return nn.Sequential(
+        conv_bn(in_channels, in_channels, 3, dilation, groups=in_channels), conv_bn(in_channels, out_channels)
+    )
 
 
 def without_autocast(x: Tensor) -> AbstractContextManager[object]:

@@ -3,12 +3,15 @@
 import torch
 from torch import nn
 
+from segnext.model.encoders import Encoder
 from segnext.model.hamburger import Decomposition
 from segnext.model.layers import RowRandom
 
 
 class Trainable(nn.Module):
-    """A network whose randomness in training is part of a run's state."""
+    """An encoder and what stands on it, whose randomness in training is part of a run's state."""
+
+    encoder: Encoder
 
     def random_generators(self) -> list[torch.Generator]:
         """The generators from which training draws bases; their states are part of a run's state."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from segnext.errors import require_setting
-from segnext.training.config import Device, Optimizer, Precision
+from segnext.training.config import Optimizer, Settings
 
 
 @dataclass(frozen=True)
@@ -52,80 +52,45 @@ class CosineSchedule:
     floor: float = 1e-3
 
 
-def _optimizer() -> Optimizer:
-    return Optimizer(lr=1e-3, weight_decay=0.05, clip_norm=None)
-
-
 @dataclass(frozen=True)
-class PretrainConfig:
-    """One pre-training run; the defaults are those of the published encoders.
+class PretrainConfig(Settings):
+    """One pre-training run; the defaults are those of the published encoders, which have a total_batch of 1024.
 
     Attributes:
         data: folder with train/CLASS/** and val/CLASS/**, any image format, or Tiny-ImageNet as it is published.
         out: folder that the run writes; `segnext train --encoder_weights` takes it.
         model: segnext_t, segnext_s, segnext_b or segnext_l, whose encoder is trained.
-        epochs: passes over the training pictures.
         batch_size: pictures in one forward pass; mixup and cutmix mix within it.
-        accumulate: forward passes in one optimiser step.
-        total_batch: pictures in one optimiser step, devices x batch_size x accumulate; a run in which they give
-            another number is refused; null for whatever they give. The published encoders have 1024.
+        optimizer: optimiser; head_lr_factor is the classifier's.
+        drop_path: drop path probability; null takes the published encoder's, 0.1, and 0.2 for segnext_l.
+        epochs: passes over the training pictures.
         size: height and width of the network's input, in pixels.
         eval_crop: of the square that val pictures are cut to, its side relative to the picture's short side.
         augment: augmentation.
         smoothing: probability that label smoothing spreads over all classes.
-        optimizer: optimiser; head_lr_factor is the classifier's.
         schedule: learning rate over time.
-        drop_path: drop path probability; null takes the published encoder's, 0.1, and 0.2 for segnext_l.
-        ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
-        precision: number format of the forward pass; auto takes bf16 where the processor has it.
-        device: where to train.
-        sync_bn: whether BatchNorm takes its statistics over all processes, where there is more than one.
-        fit_memory: whether a run that does not fit in memory goes on with fewer pictures in a pass and as many in a
-            step.
-        reproducible: whether to refuse operations that give other bits at every run; matters on CUDA devices, where
-            it costs speed.
-        seed: seed of everything random.
         eval_every: passes over the data between measurements on val.
-        save_every: steps between resumable checkpoints.
-        log_every: steps between lines of the log.
-        workers: threads that prepare data, in each process.
     """
 
-    data: str
-    out: str
-    model: str = "segnext_t"
-    epochs: int = 300
     batch_size: int = 128
     accumulate: int = 8
-    total_batch: int | None = None
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(lr=1e-3, weight_decay=0.05, clip_norm=None))
+    ema: float = 0.9998
+    sync_bn: bool = False
+    workers: int = 2
+    epochs: int = 300
     size: int = 224
     eval_crop: float = 0.9
     augment: PictureAugment = field(default_factory=PictureAugment)
     smoothing: float = 0.1
-    optimizer: Optimizer = field(default_factory=_optimizer)
     schedule: CosineSchedule = field(default_factory=CosineSchedule)
-    drop_path: float | None = None
-    ema: float = 0.9998
-    precision: Precision = "auto"
-    device: Device = "auto"
-    sync_bn: bool = False
-    fit_memory: bool = False
-    reproducible: bool = False
-    seed: int = 0
     eval_every: int = 1
-    save_every: int = 500
-    log_every: int = 10
-    workers: int = 2
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
-        for name in ("epochs", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
+        super().__post_init__()
+        for name in ("epochs", "eval_every"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        total, crop, drop = self.total_batch, self.eval_crop, self.drop_path
-        require_setting(total is None or total >= 1, "total_batch", total, "at least 1, or null for what comes out")
         require_setting(self.size >= 32, "size", self.size, "at least 32, one position of the last stage")
-        require_setting(0.0 < crop <= 1.0, "eval_crop", crop, "above 0 and at most 1")
-        require_setting(drop is None or 0.0 <= drop < 1.0, "drop_path", drop, "at least 0 and below 1, or null")
-        require_setting(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2 ** 63 - 1")
-        for name in ("ema", "smoothing"):
-            require_setting(0.0 <= getattr(self, name) < 1.0, name, getattr(self, name), "at least 0 and below 1")
+        require_setting(0.0 < self.eval_crop <= 1.0, "eval_crop", self.eval_crop, "above 0 and at most 1")
+        require_setting(0.0 <= self.smoothing < 1.0, "smoothing", self.smoothing, "at least 0 and below 1")

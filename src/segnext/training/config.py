@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
-from segnext.data.readers import Format
+from segnext.data.formats.public import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError, require_setting
@@ -14,16 +14,20 @@ from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
+Decay = Literal["weights", "released"]
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """AdamW; norms, biases and layer scales are not decayed.
+    """AdamW.
 
     Attributes:
         lr: peak learning rate. The default is for random weights; the paper's 6e-5 is for a pre-trained encoder.
         betas: decay rates of the moments.
         weight_decay: decoupled weight decay.
+        decay: what it is for: the weights of convolutions and linear layers; or released, which is what the released
+            code does: everything but those norms of the encoder that have "norm" in their names, and so biases,
+            layer scales, the stem's BatchNorm and the head's GroupNorm too.
         head_lr_factor: learning rate of the decoder, relative to lr; 10 in the paper.
         layer_decay: learning rate of each encoder block, relative to the block after it; the last block's relative to
             lr. Below 1 the first layers of a pre-trained encoder change less.
@@ -33,6 +37,7 @@ class Optimizer:
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
+    decay: Decay = "weights"
     head_lr_factor: float = 1.0
     layer_decay: float = 1.0
     clip_norm: float | None = 5.0
@@ -70,79 +75,20 @@ class Schedule:
             require_setting(0.0 <= value < math.inf, f"schedule.{name}", value, "a number from 0 on")
 
 
-class RunConfig(Protocol):
-    """What the settings of every kind of run have; its fields are described where they have values."""
-
-    @property
-    def data(self) -> str: ...
-    @property
-    def out(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def accumulate(self) -> int: ...
-    @property
-    def total_batch(self) -> int | None: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
-    @property
-    def ema(self) -> float: ...
-    @property
-    def precision(self) -> Precision: ...
-    @property
-    def device(self) -> Device: ...
-    @property
-    def sync_bn(self) -> bool: ...
-    @property
-    def fit_memory(self) -> bool: ...
-    @property
-    def reproducible(self) -> bool: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def save_every(self) -> int: ...
-    @property
-    def log_every(self) -> int: ...
-    @property
-    def workers(self) -> int: ...
-
-
 @dataclass(frozen=True)
-class TrainConfig:
-    """One training run.
+class Settings:
+    """What the settings of every kind of run have.
 
     Attributes:
-        data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
-        out: folder that the run writes; it is loadable by `segnext predict --weights`.
-        format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
+        data: folder of what is trained on.
+        out: folder that the run writes.
         model: segnext_t, segnext_s, segnext_b or segnext_l.
-        encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
-            weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
-        from_weights: what the whole network starts from, to fine-tune it (--from for short): a name, weights file or
-            run's folder. The classifier starts anew when the data has other classes. null for random weights.
-        freeze: first stages of the encoder that are not trained, their BatchNorm statistics neither; 4 is all of it.
-        train_split: split to train on.
-        val_split: split to measure on; null to measure nowhere.
-        iterations: optimiser steps.
         batch_size: pictures in one forward pass.
         accumulate: forward passes in one optimiser step.
         total_batch: pictures in one optimiser step, devices x batch_size x accumulate; a run in which they give
             another number is refused; null for whatever they give.
-        crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
-            pictures are smaller.
-        bands: names of the bands to train on, of those in dataset.yaml; null takes all.
-        short_side: length that pictures' short side is resized to, in training before the random
-            scale, and later in prediction; null keeps the size.
-        augment: augmentation.
-        sampling: which pictures and places the crops come from.
         optimizer: optimiser.
-        schedule: learning rate over time.
         drop_path: drop path probability; null takes the model's own.
-        architecture: what of the network is exchanged; the defaults are the published one.
-        loss: what is minimised.
-        class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
         ema: decay of the averaged weights, which are what is measured and saved; 0 for no averaging.
         precision: number format of the forward pass; auto takes bf16 where the processor has it.
         device: where to train.
@@ -152,39 +98,19 @@ class TrainConfig:
         reproducible: whether to refuse operations that give other bits at every run; matters on CUDA devices, where
             it costs speed.
         seed: seed of everything random.
-        eval_every: steps between measurements on val.
-        patience: measurements on val in a row that are not the best so far, after which the run ends; null for never.
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
-        check_data: whether to look for errors in the data before the first step, in seconds.
-        testing: how val pictures are looked at.
     """
 
     data: str
     out: str
-    format: Format | None = None
     model: str = "segnext_t"
-    encoder_weights: str | None = None
-    from_weights: str | None = None
-    freeze: int = 0
-    train_split: str = "train"
-    val_split: str | None = "val"
-    iterations: int = 10_000
     batch_size: int = 8
     accumulate: int = 1
     total_batch: int | None = None
-    crop: tuple[int, int] | None = None
-    bands: tuple[str, ...] | None = None
-    short_side: int | None = None
-    augment: Augment = field(default_factory=Augment)
-    sampling: Sampling = field(default_factory=Sampling)
     optimizer: Optimizer = field(default_factory=Optimizer)
-    schedule: Schedule = field(default_factory=Schedule)
     drop_path: float | None = None
-    architecture: Architecture = field(default_factory=Architecture)
-    loss: Loss = field(default_factory=Loss)
-    class_balance: float = 0.0
     ema: float = 0.999
     precision: Precision = "auto"
     device: Device = "auto"
@@ -192,25 +118,83 @@ class TrainConfig:
     fit_memory: bool = False
     reproducible: bool = False
     seed: int = 0
-    eval_every: int = 500
-    patience: int | None = None
     save_every: int = 500
     log_every: int = 10
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be trained with."""
+        for name in ("batch_size", "accumulate", "save_every", "log_every", "workers"):
+            require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        total, drop = self.total_batch, self.drop_path
+        require_setting(total is None or total >= 1, "total_batch", total, "at least 1, or null for what comes out")
+        require_setting(drop is None or 0.0 <= drop < 1.0, "drop_path", drop, "at least 0 and below 1, or null")
+        require_setting(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2 ** 63 - 1")
+        require_setting(0.0 <= self.ema < 1.0, "ema", self.ema, "at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig(Settings):
+    """One training run.
+
+    Attributes:
+        data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
+        out: folder that the run writes; it is loadable by `segnext predict --weights`.
+        format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
+        encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
+            weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
+        from_weights: what the whole network starts from, to fine-tune it (--from for short): a name, weights file or
+            run's folder. The classifier starts anew when the data has other classes. null for random weights.
+        freeze: first stages of the encoder that are not trained, their BatchNorm statistics neither; 4 is all of it.
+        train_split: split to train on.
+        val_split: split to measure on; null to measure nowhere.
+        iterations: optimiser steps.
+        crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
+            pictures are smaller.
+        bands: names of the bands to train on, of those in dataset.yaml; null takes all.
+        short_side: length that pictures' short side is resized to, in training before the random
+            scale, and later in prediction; null keeps the size.
+        augment: augmentation.
+        sampling: which pictures and places the crops come from.
+        schedule: learning rate over time.
+        architecture: what of the network is exchanged; the defaults are the published one.
+        loss: what is minimised.
+        class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
+        eval_every: steps between measurements on val.
+        patience: measurements on val in a row that are not the best so far, after which the run ends; null for never.
+        check_data: whether to look for errors in the data before the first step, in seconds.
+        testing: how val pictures are looked at.
+    """
+
+    format: Format | None = None
+    encoder_weights: str | None = None
+    from_weights: str | None = None
+    freeze: int = 0
+    train_split: str = "train"
+    val_split: str | None = "val"
+    iterations: int = 10_000
+    crop: tuple[int, int] | None = None
+    bands: tuple[str, ...] | None = None
+    short_side: int | None = None
+    augment: Augment = field(default_factory=Augment)
+    sampling: Sampling = field(default_factory=Sampling)
+    schedule: Schedule = field(default_factory=Schedule)
+    architecture: Architecture = field(default_factory=Architecture)
+    loss: Loss = field(default_factory=Loss)
+    class_balance: float = 0.0
+    eval_every: int = 500
+    patience: int | None = None
     check_data: bool = True
     testing: Testing = field(default_factory=Testing)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
-        for name in ("iterations", "batch_size", "accumulate", "eval_every", "save_every", "log_every", "workers"):
+        super().__post_init__()
+        for name in ("iterations", "eval_every"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        total, side, drop = self.total_batch, self.short_side, self.drop_path
-        require_setting(total is None or total >= 1, "total_batch", total, "at least 1, or null for what comes out")
+        side = self.short_side
         require_setting(side is None or side >= 32, "short_side", side, "at least 32 pixels, or null")
-        require_setting(drop is None or 0.0 <= drop < 1.0, "drop_path", drop, "at least 0 and below 1, or null")
         require_setting(0.0 <= self.class_balance <= 2.0, "class_balance", self.class_balance, "from 0 to 2")
-        require_setting(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2 ** 63 - 1")
-        require_setting(0.0 <= self.ema < 1.0, "ema", self.ema, "at least 0 and below 1")
         if self.bands is not None and not self.bands:
             raise SegNextError("bands is empty; name one band or more, or leave it out for all of them")
         if self.patience is not None and (self.patience < 1 or self.val_split is None):

@@ -1,22 +1,19 @@
 """The curves of a training run as a PNG."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from segnext.evaluation.chart import spread_apart
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.training.log import Record, Series, class_series, read_log, series
 
-DPI = 120
+ACCURACIES = {"top1": "top-1", "top5": "top-5"}
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
 LOWEST_LINES = 8
 MOST_BARS = 40  # classes, where there are bars instead
@@ -34,33 +31,33 @@ DARK_HUES = (
 STYLES = ("-", "--", ":")
 
 
-@plain_text()
 def draw_curves(log: Path, out: Path) -> None:
-    """Draw loss, gradient norm, learning rate, val mIoU and per-class IoU of a run's log.jsonl as a PNG.
+    """Draw a run's log.jsonl as a PNG: loss, gradient norm, learning rate, and what val gave, class by class.
 
     Raises:
         SegNextError: when the log is missing or has no such line yet.
     """
     train, val = read_log(log)
-    figure = Figure(figsize=(13, 10), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    norms = series(train, "grad_norm")
-    rows = {"loss": 3, "miou": 3, **({"norm": 2} if norms[0] else {}), "lr": 2}  # with their heights
-    panels = figure.subplot_mosaic([[row, "classes"] for row in rows], height_ratios=list(rows.values()))
-    figure.suptitle(_headline(train, val))
-    _draw_noisy(panels["loss"], series(train, "loss"), "training loss")
-    if norms[0]:
-        _draw_noisy(panels["norm"], norms, "gradient norm")
-    _draw_miou(panels["miou"], series(val, "miou"))
-    _draw_line(panels["lr"], series(train, "lr"), "learning rate")
-    panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    if len(val) == 1:
-        _draw_bars(panels.pop("classes"), val[0])
-    else:
-        _draw_classes(panels["classes"], val)
-    share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (13, 10)) as figure:
+        norms, mious = series(train, "grad_norm"), _percent(series(val, "miou"))
+        rows = {"loss": 3, **({"miou": 3} if mious[0] else {}), **({"norm": 2} if norms[0] else {}), "lr": 2}
+        panels = figure.subplot_mosaic([[row, "val"] for row in rows], height_ratios=list(rows.values()))
+        figure.suptitle(_headline(train, val))
+        _draw_noisy(panels["loss"], series(train, "loss"), "training loss", series(val, "loss"))
+        if mious[0]:
+            _draw_best(panels["miou"], mious, "val mIoU %")
+        if norms[0]:
+            _draw_noisy(panels["norm"], norms, "gradient norm")
+        _draw_line(panels["lr"], series(train, "lr"), "learning rate")
+        panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        accuracies = {name: series(val, key) for key, name in ACCURACIES.items()}
+        lines = class_series(val) or {name: line for name, line in accuracies.items() if line[0]}
+        title = "val accuracy % (averaged weights)" if accuracies["top-1"][0] else "val IoU % per class"
+        if len(val) == 1:
+            _draw_bars(panels.pop("val"), lines, f"{title} at step {val[0]['step']:,}")
+        else:
+            _draw_named(panels["val"], {name: _percent(line) for name, line in lines.items()}, title)
+        share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
 
 
 def share_steps(panels: Iterable[Axes], last: int) -> None:
@@ -91,13 +88,14 @@ def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
     parts = []
     if train:
         parts.append(f"step {train[-1]['step']:,}")
-    steps, values = _percent(series(val, "miou"))
-    if values:
-        best = int(np.argmax(values))
-        parts.append(f"best val mIoU {values[best]:.2f} % at step {steps[best]:,}")
+    for key, name in {"miou": "mIoU", **ACCURACIES}.items():
+        steps, values = _percent(series(val, key))
+        if values:
+            best = int(np.argmax(values))
+            parts.append(f"best val {name} {values[best]:.2f} % at step {steps[best]:,}")
     _, seconds = series(train, "seconds_per_image")
     if seconds:
-        parts.append(f"{np.median(seconds):.3f} s/image")
+        parts.append(f"{1000 * np.median(seconds):.3g} ms/image")
     return "   ·   ".join(parts)
 
 
@@ -112,45 +110,49 @@ def _draw_line(axes: Axes, line: Series, title: str, **style: Any) -> None:
     axes.plot(*line, **{"color": DARK_HUES[0], "marker": marker, "markersize": 3.5, **style})
 
 
-def _draw_noisy(axes: Axes, line: Series, title: str) -> None:
+def _draw_noisy(axes: Axes, line: Series, title: str, val: Series = ([], [])) -> None:
+    """A line of every step, smoothed where it is long; what val gave of the same in another colour."""
     smooth = smoothed(line[1])
-    if smooth is None:
-        _draw_line(axes, line, title)
-        return
-    _draw_line(axes, line, f"{title} (dark: smoothed)", color="#a9c4e4", linewidth=0.7)
-    axes.plot(line[0], smooth, color=DARK_HUES[0], linewidth=1.8)
+    if val[0]:
+        title += f" ({'dark: smoothed, ' if smooth is not None else ''}red: val)"
+    elif smooth is not None:
+        title += " (dark: smoothed)"
+    _draw_line(axes, line, title, **({} if smooth is None else {"color": "#a9c4e4", "linewidth": 0.7}))
+    if smooth is not None:
+        axes.plot(line[0], smooth, color=DARK_HUES[0], linewidth=1.8)
+    if val[0]:
+        _draw_line(axes, val, title, color=DARK_HUES[1])
 
 
-def _draw_miou(axes: Axes, line: Series) -> None:
-    steps, values = _percent(line)
-    _draw_line(axes, (steps, values), "val mIoU %")
-    if values:
-        best = int(np.argmax(values))
-        axes.plot(steps[best], values[best], "*", color=DARK_HUES[1], markersize=13)
-        axes.axhline(values[best], color=DARK_HUES[1], linewidth=0.8, linestyle=":")
-        axes.margins(y=0.2)
-        axes.annotate(
-            f"best {values[best]:.2f} %",
-            (steps[best], values[best]),
-            (0, 8),
-            textcoords="offset points",
-            ha="right" if steps[best] > 0.8 * steps[-1] else "center",
-            color=DARK_HUES[1],
-        )
+def _draw_best(axes: Axes, line: Series, title: str) -> None:
+    """A line with a star at its highest value."""
+    _draw_line(axes, line, title)
+    steps, values = line
+    best = int(np.argmax(values))
+    axes.plot(steps[best], values[best], "*", color=DARK_HUES[1], markersize=13)
+    axes.axhline(values[best], color=DARK_HUES[1], linewidth=0.8, linestyle=":")
+    axes.margins(y=0.2)
+    axes.annotate(
+        f"best {values[best]:.2f} %",
+        (steps[best], values[best]),
+        (0, 8),
+        textcoords="offset points",
+        ha="right" if steps[best] > 0.8 * steps[-1] else "center",
+        color=DARK_HUES[1],
+    )
 
 
-def _draw_bars(axes: Axes, record: Record) -> None:
+def _draw_bars(axes: Axes, lines: Mapping[str, Series], title: str) -> None:
     """A bar per class, the best on top, where one measurement makes no lines; of very many classes the lowest."""
-    ious = {name: 100 * line[1][0] for name, line in class_series([record]).items()}
-    ranked = sorted(ious, key=lambda name: ious[name])
-    title = f"val IoU % per class at step {record['step']:,}"
+    values = {name: 100 * line[1][0] for name, line in lines.items()}
+    ranked = sorted(values, key=lambda name: values[name])
     if len(ranked) > MOST_BARS:
         ranked, title = ranked[:MOST_BARS], f"{title} (the {MOST_BARS} lowest of {len(ranked)})"
     if not ranked:
         _draw_line(axes, ([], []), title)
         return
     axes.set_title(title, loc="left", fontsize=11)
-    bars = axes.barh(range(len(ranked)), [ious[name] for name in ranked], 0.7, color=DARK_HUES[0])
+    bars = axes.barh(range(len(ranked)), [values[name] for name in ranked], 0.7, color=DARK_HUES[0])
     axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9)
     axes.set_yticks(range(len(ranked)), ranked, fontsize=9)
     axes.set_ylim(min(0, len(ranked) - 10) - 0.7, len(ranked) - 0.3)  # a few bars stay thin
@@ -160,14 +162,12 @@ def _draw_bars(axes: Axes, record: Record) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_classes(axes: Axes, val: Sequence[Record]) -> None:
+def _draw_named(axes: Axes, lines: Mapping[str, Series], title: str) -> None:
     """A line per class, named at its right end, the best on top.
 
     Of more classes than can be told apart, the worst are named and the others stay grey.
     """
-    lines = {name: _percent(line) for name, line in class_series(val).items()}
     ranked = sorted(lines, key=lambda name: lines[name][1][-1])
-    title = "val IoU % per class"
     named, others = ranked, []
     if len(ranked) > MOST_LINES:
         named, others = ranked[:LOWEST_LINES], ranked[LOWEST_LINES:]

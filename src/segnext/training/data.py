@@ -4,20 +4,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from segnext.checkpoint.header import WeightsFile
+from segnext.checkpoint.weights import Weights, load_weights
 from segnext.data.band_stats import fitted_preprocess
 from segnext.data.counts import ClassCounts, count_classes
 from segnext.data.doctor.check import quick_check
-from segnext.data.doctor.findings import Severity, counted
-from segnext.data.folder import Pair
-from segnext.data.readers.layout import Layout
-from segnext.data.readers.open import DataSet
+from segnext.data.doctor.findings import Severity
+from segnext.data.folder import DataSet, Pair
+from segnext.data.formats.public.layout import Layout
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Preprocess
+from segnext.progress import progress
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes
-from segnext.training.progress import measuring
+from segnext.words import counted
 
 
 def check_data(data: DataSet, splits: Sequence[str]) -> None:
@@ -61,17 +61,23 @@ def prepare(
     last = Path(config.out) / "last.safetensors"
     found = Preprocess()
     if processes.main and resume and last.exists():
-        weights = WeightsFile(last)
-        _require_same_data(weights, data, pairs, config.out)
+        weights = load_weights(last)
+        _require_same_data(weights, data, config.out)
         found = weights.preprocess
     elif processes.main:
-        with measuring() as watch:
-            found = fitted_preprocess(data, pairs, chosen=config.bands, short_side=config.short_side, watch=watch)
+        with progress("pictures") as watch:
+            found = fitted_preprocess(
+                data,
+                pairs,
+                chosen=config.bands,
+                short_side=config.short_side,
+                watch=lambda done, total: watch("measure bands", done, total),
+            )
     return processes.same(found)
 
 
-def _require_same_data(weights: WeightsFile, data: DataSet, pairs: Sequence[Pair], out: str) -> None:
-    """Refuse other classes or bands than the run began with; of other pictures say that there are some."""
+def _require_same_data(weights: Weights, data: DataSet, out: str) -> None:
+    """Refuse other classes or bands than the run began with."""
     before, now = weights.labels, data.labels
     names = [bands and bands.names for bands in (weights.preprocess.bands, data.bands)]
     same = (before.classes, before.ignore, before.multi_label) == (now.classes, now.ignore, now.multi_label)
@@ -79,11 +85,4 @@ def _require_same_data(weights: WeightsFile, data: DataSet, pairs: Sequence[Pair
         raise SegNextError(
             f"{data.path}: its classes, ignore label or bands are no longer those that the run {out} began with; "
             f"put them back, or start a new run with --from {out}"
-        )
-    pictures = weights.provenance["data"]["pictures"]
-    if pictures != len(pairs):
-        print(
-            f"warning: {data.path} has {len(pairs)} training pictures, the run began with {pictures}; it goes on, but "
-            "not to the weights that it would have reached",
-            file=sys.stderr,
         )

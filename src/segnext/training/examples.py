@@ -5,24 +5,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask, wrong_and_ignored
-from segnext.figures import plain_text
-from segnext.files import replacing
+from segnext.figures import drawing
 from segnext.labels import Labels
 from segnext.preprocess import Image
 
 Item = tuple[Image, Mask, Mask]  # photo, truth, prediction
 
-DPI = 120
 COLUMN, GAP, TITLE = 3.2, 0.06, 0.32  # inches: width of a picture, space between pictures, height of the titles
 STRIP = 224  # pixels: width of a picture in a strip
 
 
-@plain_text()
 def draw_examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     """Draw rows of photo, truth, prediction and errors as a PNG, with the legend of the classes in them.
 
@@ -39,19 +35,16 @@ def draw_examples(items: Sequence[Item], labels: Labels, out: Path) -> None:
     columns = max(1, int(width / (0.6 + 0.085 * longest)))
     legend = 0.15 + 0.24 * -(-len(handles) // columns)
     height = TITLE + sum(heights) + GAP * len(items) + legend
-    figure = Figure(figsize=(width, height), dpi=DPI)
-    FigureCanvasAgg(figure)
-    for index, title in enumerate(("photo", "truth", "prediction", "errors (red), ignored (dark)")):
-        center = GAP + index * (COLUMN + GAP) + COLUMN / 2
-        figure.text(center / width, 1 - TITLE / 2 / height, title, ha="center", va="center")
-    bottom = height - TITLE
-    for item, row_height in zip(items, heights, strict=True):
-        bottom -= row_height
-        _draw_row(figure, item, labels, bottom, row_height)
-        bottom -= GAP
-    figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9)
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png")
+    with drawing(out, (width, height), layout=None) as figure:
+        for index, title in enumerate(("photo", "truth", "prediction", "errors (red), ignored (dark)")):
+            center = GAP + index * (COLUMN + GAP) + COLUMN / 2
+            figure.text(center / width, 1 - TITLE / 2 / height, title, ha="center", va="center")
+        bottom = height - TITLE
+        for item, row_height in zip(items, heights, strict=True):
+            bottom -= row_height
+            _draw_row(figure, item, labels, bottom, row_height)
+            bottom -= GAP
+        figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def _draw_row(figure: Figure, item: Item, labels: Labels, bottom: float, row_height: float) -> None:

@@ -1,23 +1,18 @@
-"""When memory runs out: saying what helps, and going on with a smaller batch on the device."""
+"""When memory runs out: saying what helps, a smaller batch first of all."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from segnext.allocator import keep_pages
 from segnext.errors import SegNextError
 from segnext.inference.segmenter import NO_MEMORY
-from segnext.training.config import RunConfig
-from segnext.training.processes import Processes
-from segnext.training.reproducible import reproducible
-from segnext.training.start import write_recipe
+from segnext.training.config import Settings
 
-C = TypeVar("C", bound=RunConfig)
+C = TypeVar("C", bound=Settings)
 
 
 class OutOfMemoryError(SegNextError):
@@ -33,7 +28,7 @@ class OutOfMemoryError(SegNextError):
 
 
 @contextmanager
-def watching_memory(config: RunConfig, smaller_input: str, step: int, kept: str) -> Iterator[None]:
+def watching_memory(config: Settings, smaller_input: str, step: int, kept: str) -> Iterator[None]:
     """Turn the ways in which memory runs out in a step into one sentence that says what helps.
 
     Args:
@@ -71,26 +66,7 @@ def _with_less(config: C) -> C | None:
     size = next(smaller, None)
     if size is None:
         return None
-    return replace(config, batch_size=size, accumulate=per_step // size)  # type: ignore[type-var]
-
-
-def fitting(config: C, resume: bool, attempt: Callable[[C, Processes, bool], Path]) -> Path:
-    """`attempt` with the settings, the processes and whether to resume; again with a smaller batch where that is asked
-    for and memory runs out.
-    """
-    keep_pages()
-    processes = Processes.of_torchrun()
-    while True:
-        try:
-            with reproducible(config.reproducible):
-                return attempt(config, processes, resume)
-        except OutOfMemoryError as error:
-            if not config.fit_memory or error.less is None or processes.count > 1:
-                raise
-            config, resume = error.less, True
-        free_memory()
-        print(f"out of memory: now batch_size {config.batch_size} and accumulate {config.accumulate}", flush=True)
-        write_recipe(config)
+    return replace(config, batch_size=size, accumulate=per_step // size)
 
 
 def free_memory() -> None:

@@ -1,38 +1,54 @@
 """Parameter groups, learning rate over time, averaged weights."""
 
+import re
+
 import torch
 from torch import Tensor, nn
 
-from segnext.model.mscan import MSCAN, Stage
-from segnext.training.config import Optimizer, Schedule
+from segnext.model.encoders import Encoder
+from segnext.model.trainable import Trainable
+from segnext.training.config import Decay, Optimizer, Schedule
+
+# The encoder's parameters whose names in the released code have "norm" in them. Its stem's BatchNorm has none; in the
+# head no name counts, for "head" is looked for first.
+NAMED_NORM = re.compile(r"norm|stages\.[1-9]\d*\.embed\.1\.")
 
 
-def build_optimizer(encoder: nn.Module, head: nn.Module, options: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(model: Trainable, options: Optimizer) -> torch.optim.AdamW:
     """AdamW over groups of parameters with the same learning rate, each with and without weight decay.
 
-    Only weights of convolutions and linear layers decay; norms, biases and layer scales are vectors and do not. Each
-    group's `base_lr` is its peak learning rate. Frozen parameters are in none.
+    What decays is said by `Optimizer.decay`. Each group's `base_lr` is its peak learning rate. Frozen parameters are in
+    none. What is not in the model's encoder is its head.
     """
+    heads = [(options.head_lr_factor, part) for name, part in model.named_children() if name != "encoder"]
+    names = {parameter: name for name, parameter in model.named_parameters()}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and whether they decay
-    for factor, module in (*encoder_factors(encoder, options.layer_decay), (options.head_lr_factor, head)):
+    for factor, module in (*encoder_factors(model.encoder, options.layer_decay), *heads):
         for parameter in module.parameters():
             if parameter.requires_grad:
-                groups.setdefault((factor, parameter.ndim > 1), []).append(parameter)
+                decayed = decays(names[parameter], parameter, options.decay)
+                groups.setdefault((factor, decayed), []).append(parameter)
     described = [
-        {"params": parameters, "weight_decay": options.weight_decay if decays else 0.0, "base_lr": options.lr * factor}
-        for (factor, decays), parameters in groups.items()
+        {"params": parameters, "weight_decay": options.weight_decay if decayed else 0.0, "base_lr": options.lr * factor}
+        for (factor, decayed), parameters in groups.items()
     ]
     return torch.optim.AdamW(described, lr=options.lr, betas=options.betas, fused=True)
 
 
-def encoder_factors(encoder: nn.Module, decay: float) -> list[tuple[float, nn.Module]]:
+def decays(name: str, parameter: nn.Parameter, which: Decay) -> bool:
+    """Whether weight decay is for the parameter `name` of a model; see `Optimizer.decay`."""
+    if which == "weights":
+        return parameter.ndim > 1  # norms, biases and layer scales are vectors
+    return not (name.startswith("encoder.") and NAMED_NORM.search(name))
+
+
+def encoder_factors(encoder: Encoder, decay: float) -> list[tuple[float, nn.Module]]:
     """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
 
     What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
-    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with MSCAN's blocks for layers.
+    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with the encoder's blocks for layers.
     """
-    assert isinstance(encoder, MSCAN)
-    stages: list[Stage] = list(encoder.stages)  # type: ignore[arg-type]
+    stages = encoder.stages
     depth = sum(len(stage.blocks) for stage in stages)
     factors: list[tuple[float, nn.Module]] = []
     number = 0

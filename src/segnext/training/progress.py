@@ -1,15 +1,13 @@
 """The training's progress: a bar in a terminal, now and then a line elsewhere."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+
+from segnext.progress import bar, say
 
 LINE_EVERY = 60.0  # seconds between lines, where there is no bar
 
@@ -29,17 +27,9 @@ class Progress:
 
     def __init__(self, steps: int, done: int, images_per_step: int, *, shown: bool = True) -> None:
         self.images_per_step = images_per_step
-        self.lines = shown and not sys.stderr.isatty()
-        self.bar = RichProgress(
-            TextColumn("train"),
-            BarColumn(None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"),
-            console=Console(stderr=True),
-            disable=not shown or self.lines,
-            speed_estimate_period=120,
-        )
+        columns = (TextColumn("train"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = bar(*columns, TextColumn("{task.fields[numbers]}"), shown=shown, transient=False, period=120)
+        self.lines = shown and self.bar.disable
         self.task = self.bar.add_task("train", total=steps, completed=done, numbers="")
         self.measured = ""
         self.loss = float("nan")
@@ -84,18 +74,8 @@ class Progress:
             left = task.time_remaining
             when = f"  {timedelta(seconds=int(left))} left" if left else ""
             numbers = f"{self._rate()}loss {self.loss:.3f}{self.measured}{doing}{when}"
-            with suppress(OSError):
-                print(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}", file=sys.stderr, flush=True)
+            say(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}")
 
     def _rate(self) -> str:
         speed = self.bar.tasks[self.task].speed
         return f"{speed * self.images_per_step:.1f} images/s  " if speed else ""
-
-
-@contextmanager
-def measuring() -> Iterator[Callable[[int, int], None]]:
-    """A function (done, total) that shows how far the measuring of the bands is, on stderr if it is a terminal."""
-    columns = (TextColumn("measure bands"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
-    with RichProgress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task("bands", visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

@@ -1,54 +1,25 @@
-"""Before the first step: settings left to the machine are decided, and the run's folder is made."""
+"""Before the first step: settings left to the machine are decided, and the network is placed there."""
 
-import os
-import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-import yaml
 
-from segnext.checkpoint.encoder import STEM, Start, start_encoder
-from segnext.checkpoint.finetune import start_network
-from segnext.data.doctor.findings import counted
-from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.files import replacing
-from segnext.inference.load import weights_path
-from segnext.labels import Labels
-from segnext.model.mscan import MSCAN
-from segnext.model.network import SegNeXt
 from segnext.model.trainable import Trainable
-from segnext.preprocess import Preprocess
-from segnext.training.config import Device, Precision, RunConfig, TrainConfig
+from segnext.training.config import Device, Precision, Settings
 from segnext.training.processes import Processes
 from segnext.training.sync_norm import synchronise
+from segnext.words import counted
 
-C = TypeVar("C", bound=RunConfig)
-
-DEFAULT_CROP = 512
-LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
-
-
-def resolve(
-    config: TrainConfig, pairs: Sequence[Pair], labels: Labels, processes: Processes, resume: bool
-) -> tuple[TrainConfig, tuple[int, int]]:
-    """`config` with device, precision, crop and total batch decided, so that the saved recipe says what was run.
-
-    A run that is resumed by another number of processes keeps its total batch: batch_size and accumulate change.
-
-    Returns:
-        The settings, and the crop.
-    """
-    config = decide(config, processes, resume)
-    crop = config.crop or _crop(pairs, labels, Preprocess(short_side=config.short_side))
-    return replace(config, crop=crop), crop
+C = TypeVar("C", bound=Settings)
 
 
 def decide(config: C, processes: Processes, resume: bool) -> C:
-    """`config` with device, precision, total batch and the data's whole path.
+    """`config` with device, precision, total batch and the data's whole path, so that the recipe says what was run.
+
+    A run that is resumed by another number of processes keeps its total batch: batch_size and accumulate change.
 
     Raises:
         SegNextError: when the device is absent or lacks the precision, or the total batch does not come out.
@@ -67,8 +38,7 @@ def decide(config: C, processes: Processes, resume: bool) -> C:
     require_total_batch(config, processes.count)
     total_batch = processes.count * config.batch_size * config.accumulate
     data = str(Path(config.data).resolve())  # so that the run can be resumed from any folder
-    decided = {"data": data, "device": device, "precision": precision, "total_batch": total_batch}
-    return replace(config, **decided)  # type: ignore[type-var]
+    return replace(config, data=data, device=device, precision=precision, total_batch=total_batch)
 
 
 def _keep_total(config: C, processes: Processes) -> C:
@@ -79,11 +49,14 @@ def _keep_total(config: C, processes: Processes) -> C:
     each = total // count
     size = max(size for size in range(1, min(config.batch_size, each) + 1) if each % size == 0)
     if processes.main:
-        print(f"{_devices(count)} instead of those before: batch_size {size} and accumulate {each // size}", flush=True)
-    return replace(config, batch_size=size, accumulate=each // size)  # type: ignore[type-var]
+        print(
+            f"{counted(count, 'device')} instead of those before: batch_size {size} and accumulate {each // size}",
+            flush=True,
+        )
+    return replace(config, batch_size=size, accumulate=each // size)
 
 
-def require_total_batch(config: RunConfig, devices: int) -> None:
+def require_total_batch(config: Settings, devices: int) -> None:
     """Refuse a run whose devices x batch_size x accumulate is not the recipe's `total_batch`.
 
     Raises:
@@ -100,25 +73,12 @@ def require_total_batch(config: RunConfig, devices: int) -> None:
         for size in dict.fromkeys((most, fewest)):
             choices.append(f"--batch_size {size} --accumulate {each // size}")
     if total % (batch * passes) == 0:
-        choices.append(f"{_devices(total // (batch * passes))} (torchrun --nproc_per_node)")
+        choices.append(f"{counted(total // (batch * passes), 'device')} (torchrun --nproc_per_node)")
     choices.append(f"--total_batch {devices * batch * passes}, which is another recipe")
     raise SegNextError(
-        f"total_batch is {total}, but {_devices(devices)} x batch_size {batch} x "
+        f"total_batch is {total}, but {counted(devices, 'device')} x batch_size {batch} x "
         f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
     )
-
-
-def _devices(count: int) -> str:
-    return f"{count} device" if count == 1 else f"{count} devices"
-
-
-def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
-    """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
-    sizes = []
-    for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
-        sizes.append(preprocess.size(*pair.read_mask(labels).shape[-2:]))
-    height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
-    return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
 
 
 def _has_bf16(device: str) -> bool:
@@ -128,52 +88,7 @@ def _has_bf16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def start_weights(model: SegNeXt, config: TrainConfig, labels: Labels, *, loud: bool) -> dict[str, Any]:
-    """Load what the recipe says that the network starts from, and print what of it the weights cover.
-
-    Args:
-        model: changed in place.
-        config: the run.
-        labels: of the data.
-        loud: whether to print.
-
-    Returns:
-        Provenance for the weights of the run: what it started from, and the licence of that; empty for random weights.
-
-    Raises:
-        SegNextError: when there are no such weights, or they are not for this network.
-    """
-    name = config.from_weights or config.encoder_weights
-    if name is None:
-        return {}
-    path = weights_path(name)
-    if config.from_weights is None:
-        start, part, new = start_encoder(model, path), "encoder", "the decoder and its classifier start"
-    else:
-        start, part = start_network(model, path, labels.classes), "network"
-        new = "" if start.classes == labels.classes else f"{_other_classes(start, labels)}, so the classifier starts"
-    if loud:
-        said = f"{new} from random weights" if new else "all of it is taken"
-        print(f"{part} from {name} ({start.layout}); {said}")
-        if start.bands != _bands(model):
-            print(f"its stem for {start.bands} bands is spread over {_bands(model)}")
-        print(start.coverage, flush=True)
-    kept = {key: value for key, value in start.provenance.items() if key in ("licence", "licence_note")}
-    source = {key: value for key, value in start.provenance.items() if key in ("converted_from", "url", "sha256")}
-    return {"started_from": {"weights": Path(name).name, "part": part, **source}, **kept}
-
-
-def _other_classes(start: Start, labels: Labels) -> str:
-    if start.classes is None:
-        return "its classes have no names"
-    return f"it knows other classes ({len(start.classes)}, the data has {len(labels)})"
-
-
-def _bands(model: SegNeXt) -> int:
-    return int(model.state_dict()[STEM].shape[1])
-
-
-def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
+def place(model: Trainable, config: Settings, processes: Processes) -> None:
     """Bring the network to the device, ready for its share of the batches, its generators seeded."""
     model.to(config.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -185,15 +100,8 @@ def place(model: Trainable, config: RunConfig, processes: Processes) -> None:
         generator.manual_seed(config.seed)
 
 
-def freeze(model: SegNeXt, stages: int) -> None:
-    """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
-    assert isinstance(model.encoder, MSCAN)
-    for stage in model.encoder.stages[:stages]:
-        stage.requires_grad_(False).eval()
-
-
 def about(
-    config: RunConfig, data: str, pictures: tuple[int, int], classes: int, steps: int, size: tuple[int, int]
+    config: Settings, data: str, pictures: tuple[int, int], classes: int, steps: int, size: tuple[int, int]
 ) -> str:
     """A run in a line.
 
@@ -210,39 +118,3 @@ def about(
     shown = f"{train:,} train and {val:,} val pictures, {counted(classes, 'class', 'classes')}"
     length = f"{counted(steps, 'step')} of {counted(config.total_batch, 'crop')} of {size[0]} x {size[1]}"
     return f"{data}: {shown}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"
-
-
-def require_new(out: Path) -> None:
-    """Refuse a folder for a new run, before anything else is done.
-
-    Raises:
-        SegNextError: when it holds a run already, or cannot be written.
-    """
-    if (out / "config.yaml").exists():
-        raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise SegNextError(f"{out}: cannot be written, because {there} cannot; choose another --out")
-
-
-def write_recipe(config: RunConfig) -> None:
-    """Write config.yaml into the run's folder, which is made if need be.
-
-    Raises:
-        SegNextError: when it cannot be written.
-    """
-    out = Path(config.out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with replacing(out / "config.yaml") as temporary:
-            settings = _plain(asdict(config))  # type: ignore[call-overload]
-            temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, which YAML knows."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -1,5 +1,6 @@
 """Everything a run needs to go on as if it had never stopped."""
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
@@ -14,7 +16,7 @@ from segnext.model.trainable import Trainable
 from segnext.training.optim import Average
 from segnext.training.processes import Processes
 
-PLAIN = ("step", "best", "stale", "measured", "saved", "losses", "metrics", "origin")  # fields that are plain data
+PLAIN = ("step", "best", "stale", "measured", "saved", "losses", "metrics", "origin", "files")
 
 
 @dataclass
@@ -34,6 +36,7 @@ class State:
         origin: provenance of the weights that the run started from; empty for random ones.
         losses: losses of the steps since the last line of the log.
         metrics: what was last measured on val.
+        files: fingerprints of the files that the run reads; none where it is not known.
     """
 
     model: Trainable
@@ -47,6 +50,7 @@ class State:
     saved: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    files: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -83,7 +87,8 @@ class State:
             self.optimizer.load_state_dict(content["optimizer"])
             self.scaler.load_state_dict(content["scaler"])
             for name in PLAIN:
-                setattr(self, name, content[name])
+                if name != "files" or name in content:  # earlier versions did not know them
+                    setattr(self, name, content[name])
             torch.set_rng_state(content["random"])
             if content["random_cuda"] is not None and torch.cuda.is_available():
                 torch.cuda.set_rng_state(content["random_cuda"])
@@ -101,9 +106,12 @@ def read_state(path: Path) -> dict[str, Any]:
     """What `State.save` wrote, on the CPU; nothing in it is executed.
 
     Raises:
-        SegNextError: when the file is damaged.
+        SegNextError: when the file is damaged, by as much as a bit.
     """
     with _refusing(path):
+        with zipfile.ZipFile(path) as archive:
+            if (part := archive.testzip()) is not None:  # torch looks at no checksum
+                raise zipfile.BadZipFile(part)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return content
 

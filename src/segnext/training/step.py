@@ -1,19 +1,16 @@
 """One optimiser step."""
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from segnext.model.network import SegNeXt
 from segnext.model.trainable import Trainable
-from segnext.training.config import Precision, RunConfig, TrainConfig
-from segnext.training.losses.total import TrainLoss
-from segnext.training.optim import build_optimizer, lr_factor
+from segnext.training.config import Precision, Settings
+from segnext.training.optim import build_optimizer
 from segnext.training.processes import Processes
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -51,20 +48,32 @@ def autocast(precision: Precision, device: str) -> AbstractContextManager[object
     return torch.autocast(device, amp_type, enabled=amp_type is not None)
 
 
-class Step(ABC):
+class Step:
     """Forward and backward over the parts of a step, clipping, AdamW.
 
     The gradient is that of the mean of the parts' and processes' losses.
+
+    Args:
+        config: with everything decided.
+        model: on the device.
+        loss: of the network's forward pass, pictures and what is to be learnt about them; see `Task.loss`.
+        factor: learning rate of a step (from 0), relative to the peak.
+        processes: this one among those that train together; None for one alone.
     """
 
     def __init__(
-        self, config: RunConfig, model: Trainable, encoder: nn.Module, head: nn.Module, processes: Processes | None
+        self,
+        config: Settings,
+        model: Trainable,
+        loss: Callable[[Callable[..., Tensor], Tensor, Tensor], Tensor],
+        factor: Callable[[int], float],
+        processes: Processes | None = None,
     ) -> None:
         self.settings = config
-        self.model = model
+        self.model, self.loss, self.factor = model, loss, factor
         self.processes = processes or Processes()
         self.device = torch.device(config.device)
-        self.optimizer = build_optimizer(encoder, head, config.optimizer)
+        self.optimizer = build_optimizer(model, config.optimizer)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "fp16")
         self.parallel = self.processes.parallel(model, config.device)
 
@@ -82,7 +91,7 @@ class Step(ABC):
         for number, (images, targets) in enumerate(parts, 1):
             alone = number < len(parts)
             with self.processes.without_exchange(self.parallel) if alone else nullcontext():
-                loss = self.loss(images, targets) / len(parts)
+                loss = self.loss(self.forward, images, targets) / len(parts)
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         total, norm = self._checked(torch.stack(losses))
@@ -91,16 +100,8 @@ class Step(ABC):
         self.optimizer.zero_grad()
         return Taken(total, self.settings.optimizer.lr * factor, norm)
 
-    @abstractmethod
-    def factor(self, step: int) -> float:
-        """Learning rate of step `step` (from 0), relative to the peak."""
-
-    @abstractmethod
-    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The loss of one part."""
-
-    def logits(self, images: Tensor, **options: bool) -> Tensor:
-        """The network's forward pass on the device, in the run's number format; `options` are its own."""
+    def forward(self, images: Tensor, **options: bool) -> Tensor:
+        """The network's forward pass on the device, in the run's number format; `options` are the network's own."""
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with autocast(self.settings.precision, self.device.type):
             logits: Tensor = self.parallel(images, **options)
@@ -118,28 +119,3 @@ class Step(ABC):
         if not math.isfinite(length) and not overflows:
             raise NotFiniteError("gradient", length, list(range(len(own))))
         return total, length
-
-
-class TrainStep(Step):
-    """A step of a segmentation network.
-
-    With `mean`, losses of processes are weighed such that one process with all their pictures would have the same;
-    parts of a process weigh alike.
-    """
-
-    def __init__(
-        self, config: TrainConfig, model: SegNeXt, criterion: TrainLoss, processes: Processes | None = None
-    ) -> None:
-        super().__init__(config, model, model.encoder, model.decoder, processes)
-        self.config = config
-        self.criterion = criterion
-
-    def factor(self, step: int) -> float:
-        """Learning rate of step `step` (from 0), relative to the peak."""
-        return lr_factor(step, self.config.iterations, self.config.schedule)
-
-    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The loss of one part: pictures (B, bands, H, W), masks (B, H, W)."""
-        return self.criterion(
-            self.logits(images, enlarge=False), targets.to(self.device, non_blocking=True), self.processes.mean
-        )

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from segnext.interrupt import graceful
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -26,12 +28,18 @@ class Stopped(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether the run was asked to end, and by which signal."""
+    """Whether the run was asked to end, and by which signal.
+
+    The end of torchrun, however it came, asks its processes to end; else they would train on beside the resumed run.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
+        self.launcher = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
     def __bool__(self) -> bool:
+        if not self.signal and self.launcher is not None and os.getppid() != self.launcher:
+            self.signal = signal.SIGTERM
         return self.signal != 0
 
     @property
@@ -66,7 +74,8 @@ def stopping(*, loud: bool, again: bool) -> Iterator[Stop]:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, note)
     try:
-        yield stop
+        with graceful():
+            yield stop
     finally:
         _restore(before)
 

@@ -76,7 +76,7 @@ def test_blurred_black_and_white(folder: Folder, tmp_path: Path) -> None:
 def test_blurred_colours_become_the_nearest_class(folder: Folder, tmp_path: Path) -> None:
     for index in range(4):
         folder.pair(str(index), mask=np.asarray(blurred(folder.mask())))
-    advised = {finding.fix for finding in check(folder.root).findings if "--from colors" in finding.fix}
+    advised = {command for finding in check(folder.root).findings for command in finding.commands}
     assert len(advised) == 1
     assert follow(folder.found()["color-masks"], tmp_path / "new") == 0
     data = DataSet.open(tmp_path / "new")
@@ -146,9 +146,9 @@ def test_annotations_in_json_are_told_apart(folder: Folder) -> None:
     folder.save("train/a.jpg", folder.picture())
     notes = folder.root / "train/a.json"
     notes.write_text('{"version": "5.0", "shapes": []}')
-    assert folder.found()["no-pairs"].fix.endswith("DEST --from labelme")
+    assert folder.found()["annotations"].fix.endswith("DEST --from labelme")
     notes.write_text('{"images": [], "annotations": []}')
-    assert folder.found()["no-pairs"].fix.endswith("DEST --from coco")
+    assert folder.found()["annotations"].fix.endswith("DEST --from coco")
 
 
 def test_a_folder_of_masks_for_each_picture_is_explained(folder: Folder) -> None:
@@ -156,7 +156,8 @@ def test_a_folder_of_masks_for_each_picture_is_explained(folder: Folder) -> None
         folder.save(f"images/cell{index}.png", folder.picture())
         for instance in range(2):
             folder.save(f"masks/cell{index}/{instance}.png", folder.mask())
-    assert "each picture has a folder of masks" in folder.found()["no-pairs"].fix
+    found = folder.found()["mask-per-object"]
+    assert found.title == "6 masks for 3 pictures, one for each object"
 
 
 def test_folders_of_pictures_to_predict_are_no_mistake(folder: Folder) -> None:

@@ -1,4 +1,3 @@
-import re
 import shlex
 import shutil
 import struct
@@ -318,20 +317,20 @@ def test_leakage(folder: Folder) -> None:
     assert found["duplicates"].files == ("images/train/a0.png = images/train/a1.png",)
 
 
-def test_leaking_scenes_are_divided_anew(folder: Folder) -> None:
-    folder.clean(5)
+def test_copies_are_divided_anew_and_kept_together(folder: Folder) -> None:
+    folder.clean(8)
+    for name in ("a1", "a2"):
+        shutil.copy(folder.root / "images/train/a0.png", folder.root / f"images/train/{name}.png")
     shutil.copy(folder.root / "images/train/a0.png", folder.root / "images/val/b0.png")
-    words = shlex.split(re.sub("^.*: segnext", "segnext", folder.found()["leakage"].fix))
-    assert words[4:] == ["--val", "0.5", "--group-by", "prefix", "--again"]
-    for index in range(5):
-        folder.pair(f"c{index}")
-    words = shlex.split(re.sub("^.*: segnext", "segnext", folder.found()["leakage"].fix))
+    (command,) = folder.found()["leakage"].commands
+    words = shlex.split(command)
     assert words[:4] == ["segnext", "data", "split", str(folder.root)]
-    assert words[4:] == ["--val", "0.33", "--group-by", "prefix", "--again"]
+    assert words[4:] == ["--val", "0.5", "--group-by", "copies", "--again"]
     assert main(words[1:]) == 0
-    stems = {split: {file.stem[0] for file in (folder.root / "images" / split).iterdir()} for split in ("train", "val")}
-    assert sorted(map(len, stems.values())) == [1, 2]
-    assert not stems["train"] & stems["val"]
+    copies = [file.parts[-2] for file in folder.root.glob("images/*/*") if file.stem in ("a0", "a1", "a2", "b0")]
+    assert len(copies) == 4
+    assert len({*copies}) == 1
+    assert "leakage" not in folder.found()
 
 
 def test_a_picture_that_is_everywhere(folder: Folder) -> None:
@@ -375,7 +374,7 @@ def test_nothing_to_check(folder: Folder) -> None:
     assert found.keys() == {"no-pairs", "empty-folder"}
     folder.save("images/a.jpg", folder.picture())
     (folder.root / "instances.json").write_text('{"images": []}')
-    assert "DEST --from coco" in folder.found()["no-pairs"].fix
+    assert folder.found()["annotations"].fix.endswith("DEST --from coco")
 
 
 def test_the_quick_look_decodes_no_pictures(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

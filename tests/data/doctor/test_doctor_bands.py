@@ -8,7 +8,6 @@ from messy_folder import Folder
 from PIL import Image
 from raster_files import write_tiff
 
-from segnext.data.doctor import bands as module
 from segnext.data.doctor.check import check, quick_check
 from segnext.data.doctor.report import overview
 from segnext.data.doctor.sheet import write_sheet
@@ -104,11 +103,3 @@ def test_16_bit_grey_pngs(folder: Folder) -> None:
     assert "'bands: [grey]'" in found["deep-images"].fix
     yaml.write_text(yaml.read_text() + "bands: [grey]\n")
     assert folder.found() == {}
-
-
-def test_every_finding_is_documented() -> None:
-    source = Path(module.__file__).read_text()
-    text = (Path(__file__).parents[3] / "docs/data_check.md").read_text()
-    for code in ("unnamed-bands", "deep-images", "band-count", "mixed-depth"):
-        assert f'"{code}"' in source
-        assert f"`{code}`" in text

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from messy_folder import Folder
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from segnext.cli import main
-from segnext.data.doctor.charts import MOST_CLASSES, class_chart, class_title
+from segnext.data.doctor.charts import MOST_CLASSES, class_title, draw_classes
 from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Folder as DataSet
@@ -68,17 +69,6 @@ def test_rare_classes_of_two_names_are_told_once(folder: Folder) -> None:
     folder.pair("rare", mask=mask)
     assert {"classes-alike"} <= folder.found().keys()
     assert "rare-classes" not in folder.found()
-
-
-def test_a_grouping_is_advised_only_where_it_can_be_used(folder: Folder) -> None:
-    folder.classes()
-    for index in range(8):
-        folder.pair(f"p{index}")
-    assert "--val 0.2, or train" in folder.found()["no-val-split"].fix
-    for name in "abc":
-        for index in range(8):
-            folder.pair(f"{name}_{index}")
-    assert "--group-by prefix if 4 names such as 'a' are scenes" in folder.found()["no-val-split"].fix
 
 
 def test_inverted_masks_are_mended(folder: Folder, tmp_path: Path) -> None:
@@ -154,7 +144,7 @@ def test_a_chart_that_leaves_classes_out_says_so(folder: Folder, monkeypatch: py
     (folder.root / "dataset.yaml").write_text(f"name: many\nclasses:\n{entries}ignore: 255\n")
     said: list[str] = []
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, text: said.append(text))
-    class_chart(check(folder.root))
+    draw_classes(Figure(), check(folder.root))
     assert said == ["the first 60 of 71 classes"]
 
 
@@ -198,4 +188,4 @@ def test_annotations_of_via_are_known(folder: Folder) -> None:
     (folder.root / "via_region_data.json").write_text(
         '{"a.png1": {"regions": [{"shape_attributes": {"name": "rect"}}]}}'
     )
-    assert "via_region_data.json is of VGG Image Annotator: export it there as COCO" in folder.found()["no-pairs"].fix
+    assert folder.found()["annotations"].title.startswith("VGG Image Annotator: 1 file")

@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import (
     Encoding,
     are_swapped,
@@ -17,7 +17,8 @@ from segnext.data.doctor.encoding import (
     mixed_binary,
 )
 from segnext.data.doctor.survey import Survey
-from segnext.data.importers.class_lists import NAMES, read_class_list
+from segnext.data.formats.class_lists import NAMES, read_class_list
+from segnext.data.formats.options import FORMATS
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 
@@ -25,87 +26,85 @@ FEW_COLORS = 40  # beyond, rare colours are rather slips or blur than classes
 LIKELY = 0.6  # share of a label set's colours that must occur before it is suggested
 
 
-def import_command(survey: Survey, source: str = "labels", *options: str) -> str:
-    """`segnext data import` of the folder into a data set of ours, with the class list that lies there."""
-    if source in ("labels", "colors") and survey.labels is not None:
+def command(*words: object) -> str:
+    """A command line that a shell takes apart into these words."""
+    return " ".join(shlex.quote(str(word)) for word in ("segnext", "data", *words))
+
+
+def import_command(case: Case, source: str = "labels", *options: str) -> str:
+    """`segnext data import` of the folder into a data set of ours, with all that is known to be needed."""
+    survey, known = case.survey, FORMATS[source].options
+    if "classes" in known and survey.labels is not None and source in ("labels", "colors"):
         options = (*options, "--classes", str(survey.root / "dataset.yaml"))
-    words = ["segnext", "data", "import", str(survey.root), "DEST", "--from", source, *options]
-    return " ".join(shlex.quote(word) for word in words)
+    for name, where in (("images", survey.images), ("masks", survey.chosen_masks)):
+        options = (*options, f"--{name}", where) if where is not None and name in known else options
+    if names := case.band_names():
+        options = (*options, "--bands", ",".join(names))
+    if not case.sampled and case.unclear and "--exif" not in options and case.turned and case.turned.drawn_on:
+        options = (*options, "--exif", case.turned.drawn_on)
+    if case.resized():
+        options = (*options, "--resize-masks", "nearest")
+    return command("import", survey.root, "DEST", "--from", source, *options)
 
 
-def full_import(survey: Survey, found: Encoding) -> str:
+def full_import(case: Case, found: Encoding) -> str:
     """The import that mends all that has to do with the kind of masks, with names, tolerance and class list."""
+    survey, labels = case.survey, case.labels
     if are_swapped(found):
         return "exchange the names of the pictures' and the masks' folders, and check again"
+    if survey.pairing.several and "objects" in FORMATS:
+        return import_command(case, "objects")
     if found.kind == "binary":
-        two = survey.labels is not None and len(survey.labels) == 2
-        names = ("--names", ",".join(survey.labels.classes)) if two and survey.labels else ()
-        return import_command(survey, "binary", *names)
+        names = ("--names", ",".join(labels.classes)) if labels and len(labels) == 2 else ()
+        return import_command(case, "binary", *names)
     if found.kind == "colors":
         colors = [color for color, _ in found.colors.most_common(FEW_COLORS)]
         blurred = color_tolerance(found)
-        like = None if survey.labels else likely_set(colors)
-        classes = class_list(survey, colors=main_colors(found) if blurred else colors)
-        return import_command(survey, "colors", *(classes or (("--like", like) if like else ())), *blurred)
+        like = None if labels else likely_set(colors)
+        classes = class_list(case, colors=main_colors(found) if blurred else colors)
+        return import_command(case, "colors", *(classes or (("--like", like) if like else ())), *blurred)
     if has_fractions(found):  # between 0 and 1, as a network's results: two classes
-        return import_command(survey, "binary")
+        return import_command(case, "binary")
     if mixed_binary(found)[0]:
         if found.palette:
-            return import_command(survey, "labels", *mapping_option({0: 0, **dict.fromkeys(binary_values(found), 1)}))
-        return import_command(survey, "binary", "--threshold", "1")
-    if levels := grey_levels(found, len(survey.labels) if survey.labels else None):
+            return import_command(case, "labels", *mapping_option({0: 0, **dict.fromkeys(binary_values(found), 1)}))
+        return import_command(case, "binary", "--threshold", "1")
+    if levels := grey_levels(found, len(labels) if labels else None):
         others = ("--others", "ignore") if is_blurred(found) else ()
-        return import_command(survey, "labels", *mapping_option(levels), *others)
-    listed = class_list(survey, found.solid)
+        return import_command(case, "labels", *mapping_option(levels), *others)
+    listed = class_list(case, found.solid)
     public = None if listed else public_layout(survey)
-    return import_command(survey, public or "labels", *listed, *(() if public else from_one(survey, found)))
+    return import_command(case, public or "labels", *listed, *(() if public else from_one(case, found)))
 
 
-def from_one(survey: Survey, found: Encoding) -> tuple[str, ...]:
+def from_one(case: Case, found: Encoding) -> tuple[str, ...]:
     """`--offset -1` where no list of classes is known, and labels are 1, 2, ... without 0."""
     inner = sorted(found.solid - {255})
-    known = survey.labels or class_list(survey, found.solid) or fitting_sets(found.solid)
+    known = case.labels or class_list(case, found.solid) or fitting_sets(found.solid)
     return ("--offset", "-1") if len(inner) > 1 and inner[0] == 1 and not known else ()
 
 
-def named_masks(survey: Survey, masks: Sequence[Path]) -> str | None:
+def named_masks(case: Case, masks: Sequence[Path]) -> str | None:
     """Masks as an option of the import takes them: A,B,..., without folder and suffix where that is enough.
 
     None where a name cannot be given so.
     """
     stems = {mask.stem for mask in masks}
-    short = sum(item.mask.stem in stems for item in survey.items) == len(masks)
+    short = sum(item.mask.stem in stems for item in case.survey.items) == len(masks)
     names = sorted(stems if short else {mask.as_posix() for mask in masks})
     return None if any("," in name or name != name.strip() for name in names) else ",".join(names)
 
 
-def merge_command(survey: Survey, groups: Sequence[Sequence[str]]) -> str | None:
+def merge_command(case: Case, groups: Sequence[Sequence[str]]) -> str | None:
     """The import that makes one class of each group of names, the first; None where masks are of single classes."""
-    labels = survey.labels
+    labels = case.labels
     if labels is None or labels.multi_label or any("," in name for name in labels.classes):
         return None
     first = {name: group[0] for group in groups for name in group}
     kept = list(dict.fromkeys(first.get(name, name) for name in labels.classes))
     mapping = {label: kept.index(first.get(name, name)) for label, name in enumerate(labels.classes)}
     options = (*mapping_option({**mapping, labels.ignore: 255}), "--names", ",".join(kept))
-    return import_command(replace(survey, labels=None), "labels", *options)
-
-
-def annotation_command(survey: Survey) -> str | None:
-    """`segnext data import` of annotations in JSON, told by the first words of the files; None where there are none."""
-    for file in survey.tree.others:
-        if file.suffix.lower() == ".json":
-            with (survey.root / file).open("rb") as content:
-                start = content.read(1 << 20)
-            if b'"shape_attributes"' in start:
-                return (
-                    f"{file} is of VGG Image Annotator: export it there as COCO, then {import_command(survey, 'coco')}"
-                )
-            if b'"shapes"' in start:
-                return import_command(survey, "labelme")
-            if any(key in start for key in (b'"annotations"', b'"categories"', b'"images"')):
-                return import_command(survey, "coco")
-    return None
+    return import_command(case.without_list(), "labels", *options)
 
 
 def public_layout(survey: Survey) -> str | None:
@@ -121,9 +120,23 @@ def public_layout(survey: Survey) -> str | None:
     return None
 
 
-def init_command(survey: Survey) -> str:
-    """`segnext data init` of a folder that is laid out well."""
-    return f"segnext data init {shlex.quote(str(survey.root))} --like NAME"
+def init_command(case: Case, fitting: Sequence[str]) -> str:
+    """`segnext data init` of a folder that is laid out well, with the classes of a known label set that fits."""
+    return command("init", case.survey.root, "--like", fitting[0])
+
+
+def split_command(case: Case, shares: str, again: bool = False) -> str:
+    """`segnext data split` that keeps pictures together which belong together, as far as that is measured."""
+    kind = scene_kind(case)
+    grouping = ("--group-by", kind) if kind else ()
+    return command("split", case.survey.root, *shares.split(), *grouping, *(("--again",) if again else ()))
+
+
+def scene_kind(case: Case) -> str | None:
+    """What `--group-by` must say so that no scene and no copy is divided; None where there are none."""
+    if case.sampled:
+        return None
+    return "scene" if case.scenes else "copies" if case.exact or case.near else None
 
 
 def likely_set(colors: Iterable[int]) -> str | None:
@@ -151,8 +164,9 @@ def fitting_sets(labels: Iterable[int]) -> list[str]:
     return names
 
 
-def class_list(survey: Survey, labels: Iterable[int] = (), colors: Iterable[int] = ()) -> tuple[str, ...]:
+def class_list(case: Case, labels: Iterable[int] = (), colors: Iterable[int] = ()) -> tuple[str, ...]:
     """`--classes` with an annotation tool's class list in the folder, if one names all these labels or colours."""
+    survey = case.survey
     if survey.labels is not None:
         return ()
     for file in sorted(survey.tree.others, key=lambda file: (len(file.parts), file)):

@@ -1,59 +1,47 @@
-"""The charts of the contact sheet, as PNG bytes."""
+"""The charts of the contact sheet."""
 
-import io
-from collections.abc import Callable
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.report import class_rows
-from segnext.figures import plain_text
 
-DPI = 100
-WIDTH = 6.4  # inches of each chart
 MOST_CLASSES = 60
 SPLIT_COLORS = ("#33691e", "#ef6c00", "#5e35b1", "#00838f")
 
 
-def class_chart(report: Report) -> bytes:
+def chart_height(report: Report) -> float:
+    """Inches that the bars of the classes need."""
+    rows = class_rows(report)
+    names = min(MOST_CLASSES, len(next(iter(rows.values()), {})))
+    return max(3.6, 0.2 * names * (0.7 + 0.3 * len(rows)) + 1.2)
+
+
+def draw_classes(figure: FigureBase, report: Report) -> None:
     """How many of the pixels each class, label or colour has, a bar for every split."""
     rows = class_rows(report)
     every = list(next(iter(rows.values()), {}))
     names = every[:MOST_CLASSES]
-    height = max(3.6, 0.2 * len(names) * (0.7 + 0.3 * len(rows)) + 1.2)
-
-    def draw(axes: Axes) -> None:
-        thick = 0.8 / max(len(rows), 1)
-        floor = min([share for row in rows.values() for share in row.values() if share > 0], default=1) * 100
-        for place, (split, row) in enumerate(rows.items()):
-            at = [index + thick * (place - (len(rows) - 1) / 2) for index in range(len(names))]
-            colors = names if report.encoding.kind == "colors" else SPLIT_COLORS[place % len(SPLIT_COLORS)]
-            axes.barh(
-                at,
-                [100 * row[name] for name in names],
-                thick,
-                color=colors,
-                edgecolor="#999999",
-                linewidth=0.4,
-                label=split or None,
-            )
-            for y, name in zip(at, names, strict=True):
-                if row[name] == 0:
-                    axes.text(floor * 0.55, y, "never", va="center", fontsize=7, color="#c62828")
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter() if floor < 20 else axes.xaxis.get_major_formatter())
-        axes.set_xlim(floor * 0.5, 130)
-        axes.set_yticks(range(len(names)), names, fontsize=8)
-        axes.invert_yaxis()
-        axes.set_xlabel("share of the labelled pixels in percent, logarithmic")
-        axes.set_title(class_title(report.encoding.kind, len(names), len(every)))
-        if any(rows):
-            axes.legend(fontsize=8)
-
-    return _drawn(draw, height)
+    axes = figure.subplots()
+    thick = 0.8 / max(len(rows), 1)
+    floor = min([share for row in rows.values() for share in row.values() if share > 0], default=1) * 100
+    for place, (split, row) in enumerate(rows.items()):
+        at = [index + thick * (place - (len(rows) - 1) / 2) for index in range(len(names))]
+        colors = names if report.encoding.kind == "colors" else SPLIT_COLORS[place % len(SPLIT_COLORS)]
+        widths = [100 * row[name] for name in names]
+        axes.barh(at, widths, thick, color=colors, edgecolor="#999999", linewidth=0.4, label=split or None)
+        for y in [y for y, width in zip(at, widths, strict=True) if width == 0]:
+            axes.text(floor * 0.55, y, "never", va="center", fontsize=7, color="#c62828")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter() if floor < 20 else axes.xaxis.get_major_formatter())
+    axes.set_xlim(floor * 0.5, 130)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the labelled pixels in percent, logarithmic")
+    axes.set_title(class_title(report.encoding.kind, len(names), len(every)))
+    if any(rows):
+        axes.legend(fontsize=8)
 
 
 def class_title(kind: str, shown: int, count: int) -> str:
@@ -62,11 +50,9 @@ def class_title(kind: str, shown: int, count: int) -> str:
     return what if shown == count else f"the first {shown} of {count} {what}"
 
 
-def size_chart(report: Report) -> bytes:
+def draw_sizes(figure: FigureBase, report: Report) -> None:
     """Widths and heights, and how wide pictures are for their height."""
     sizes = [record.image.upright for record in report.case.records if record.image.size[0]]
-
-    figure = Figure(figsize=(WIDTH, 3.6), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.scatter(*zip(*sizes, strict=True), s=14, alpha=0.35, color="#1565c0") if sizes else None
     left.set(title="sizes", xlabel="width in pixels", ylabel="height in pixels")
@@ -78,17 +64,3 @@ def size_chart(report: Report) -> bytes:
         half = max(0.25, (max(aspects) - min(aspects)) / 2)
         right.hist(aspects, bins=24, range=(middle - half, middle + half), color="#1565c0")
     right.set(title="aspect", xlabel="width / height", ylabel="pictures")
-    return _png(figure)
-
-
-@plain_text()
-def _drawn(draw: Callable[[Axes], None], height: float) -> bytes:
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-    draw(figure.subplots())
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -21,6 +21,7 @@ LARGEST = 9.0  # grey levels by which verified thumbnails may differ, at the 99t
 TYPICAL = 2.5  # and in the root mean square
 PLAIN = 6.0  # standard deviation in grey levels, below which pictures have too little in them to compare
 BLOCK = 512
+NEXT = 8  # later pictures that a copy is compared with: the next frames of a clip
 
 _TURNS = ("", "turned by 90 degrees", "turned by 180 degrees", "turned by 270 degrees")
 ORIENTATIONS = (*_TURNS, *(f"mirrored{' and ' + turn if turn else ''}" for turn in _TURNS))
@@ -46,10 +47,10 @@ def exact_copies(records: Sequence[Record]) -> list[Copy]:
 
 
 def near_copies(records: Sequence[Record]) -> list[Copy]:
-    """Pictures that are nearly the same: each with the first that it is a copy of.
+    """Pictures that are nearly the same: each with the first of those that copies of copies join.
 
-    Of exact copies only the first is compared, and a copy is compared with no others, so that thousands of frames of
-    a camera that stands still take no longer than thousands of different pictures.
+    Of exact copies only the first is compared, a copy with few others, and what is joined already not at all, so
+    that thousands of frames of a camera that stands still take no longer than thousands of different pictures.
     """
     seen: set[bytes] = set()
     kept: list[int] = []
@@ -63,17 +64,22 @@ def near_copies(records: Sequence[Record]) -> list[Copy]:
     varied = thumbs.reshape(len(kept), -1).std(axis=1) > PLAIN
     kept = [index for index, enough in zip(kept, varied, strict=True) if enough]
     thumbs = thumbs[varied]
-    copies = []
     hashes = difference_hash(thumbs)
-    absorbed = np.zeros(len(kept), bool)
+    group = np.arange(len(kept))  # the first picture of those that each is joined to
+    joined: dict[int, str] = {}
     for orientation, how in enumerate(ORIENTATIONS):
         turned = _turn(thumbs, orientation)
-        for first, others in _candidates(hashes, difference_hash(turned), absorbed):
+        for first, others in _candidates(hashes, difference_hash(turned), group):
             for second in others:
-                if same_picture(thumbs[first], turned[second]):
-                    absorbed[second] = True
-                    copies.append(Copy(kept[first], kept[second], f"near, {how}" if how else "near"))
-    return copies
+                if group[first] != group[second] and same_picture(thumbs[first], turned[second]):
+                    low, high = sorted((group[first], group[second]))
+                    group[group == high] = low
+                    joined.setdefault(int(second), f"near, {how}" if how else "near")
+    return [
+        Copy(kept[first], kept[index], joined.get(index, "near"))
+        for index, first in enumerate(group.tolist())
+        if first != index
+    ]
 
 
 def difference_hash(thumbs: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -104,17 +110,16 @@ def _turn(thumbs: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _candidates(
-    hashes: NDArray[np.uint64], others: NDArray[np.uint64], absorbed: NDArray[np.bool_]
+    hashes: NDArray[np.uint64], others: NDArray[np.uint64], group: NDArray[np.intp]
 ) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Positions, and the later ones whose hashes differ in few bits; none that are absorbed, then or meanwhile."""
+    """Positions, and the later ones whose hashes differ in few bits; none that are in one group, then or meanwhile."""
     for start in range(0, len(hashes), BLOCK):
         block = hashes[start : start + BLOCK, None]
         close = _count_bits(block ^ others[None, start:]) <= HASH_BITS
         for row in range(len(block)):
-            if not absorbed[start + row]:
-                found = start + row + 1 + np.flatnonzero(close[row, row + 1 :])
-                if (left := found[~absorbed[found]]).size:
-                    yield start + row, left
+            found = start + row + 1 + np.flatnonzero(close[row, row + 1 :])
+            if found.size and (left := found[group[found] != group[start + row]]).size:
+                yield start + row, left if group[start + row] == start + row else left[:NEXT]
 
 
 def _count_bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:

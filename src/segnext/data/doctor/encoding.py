@@ -7,11 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.doctor.case import Case
-from segnext.data.doctor.records import Mask, Record
-from segnext.data.doctor.survey import Item
+from segnext.data.doctor.case import Case, Pair
+from segnext.data.doctor.records import Mask
+from segnext.labels import Labels
 
-Pair = tuple[Item, Record]
 RARE = 0.002  # share of all pixels under which a value of blurred masks is taken for blur
 EDGES = 0.03  # share of all pixels up to which grey between black and white is their blurred edge
 EDGE_WIDTH = 8  # pixels of such edges along a side of small masks, of which they are a larger share
@@ -179,7 +178,7 @@ def grey_levels(found: Encoding, classes: int | None) -> dict[int, int]:
 
 def is_blurred(found: Encoding) -> bool:
     """Whether some of the masks without colours are."""
-    return any(values.blurred for _, record in found.numbered if (values := record.mask.values))
+    return any(record.mask.blurred for _, record in found.numbered)
 
 
 def are_swapped(found: Encoding) -> bool:
@@ -194,7 +193,7 @@ def has_fractions(found: Encoding) -> bool:
 
 def color_tolerance(found: Encoding) -> tuple[str, ...]:
     """`--tolerance` that takes the colours of blurred masks for the nearest frequent one; () where none is blurred."""
-    if not any(record.mask.values and record.mask.values.blurred for _, record in found.color):
+    if not any(record.mask.blurred for _, record in found.color):
         return ()
     main = _channels(main_colors(found))
     between = np.linalg.norm(main[:, None] - main, axis=2)
@@ -234,6 +233,11 @@ def _is_apart(color: NDArray[np.float64], others: NDArray[np.float64], lines: bo
 def _channels(colors: list[int]) -> NDArray[np.float64]:
     """Red, green and blue of each colour."""
     return np.array([(color >> 16, color >> 8 & 255, color & 255) for color in colors], np.float64).reshape(-1, 3)
+
+
+def codes(labels: Labels) -> list[int]:
+    """The classes' colours as 0xRRGGBB."""
+    return [red << 16 | green << 8 | blue for red, green, blue in labels.colors]
 
 
 def _add_colors(found: Encoding, counts: dict[int, int]) -> None:

@@ -1,10 +1,15 @@
-"""What the doctor found: one kind of problem, how often, where, and what mends it."""
+"""What the doctor found: one kind of problem, how often, where, and what mends it. The texts are in findings.yaml."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
-from pathlib import Path
+from functools import cache
+from importlib import resources
 from typing import Any
+
+import yaml
+
+from segnext.words import counted, printable
 
 EXAMPLES = 4  # files named with a finding
 
@@ -29,7 +34,7 @@ class Finding:
         severity: how bad it is.
         title: what was found, with its count, in one line.
         why: what comes of it, in a sentence or two.
-        fix: the command, setting or change that mends it.
+        fix: the command, setting or change that mends it; each command is a line of its own.
         count: number of files, pairs or classes that it concerns.
         files: a few of them, relative to the data set's folder, some with what is wrong there.
     """
@@ -42,22 +47,61 @@ class Finding:
     count: int
     files: tuple[str, ...] = ()
 
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands in `fix`."""
+        return tuple(line for line in self.fix.splitlines() if line.startswith("segnext "))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {
-            "code": self.code,
-            "severity": self.severity.name.lower(),
-            "title": readable(self.title),
-            "why": readable(self.why),
-            "fix": readable(self.fix),
-            "count": self.count,
-            "files": [readable(file) for file in self.files],
-        }
+        lists = {"commands": list(self.commands), "files": list(self.files)}
+        return {**asdict(self), "severity": self.severity.name.lower(), **lists}
 
 
-def readable(text: str) -> str:
-    """`text` with the bytes of file names that are not valid text written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+class Number(int):
+    """A count in a text: {n} is "1,204", {n:mask} "1,204 masks", {n:class|classes} "2 classes", {n:/is/are} "are"."""
+
+    def __format__(self, spec: str) -> str:
+        """Write the number, with its noun or as the word that agrees with it."""
+        if spec.startswith("/"):
+            return spec.split("/")[1 if self == 1 else 2]
+        noun, _, plural = spec.partition("|")
+        return counted(int(self), noun, plural or None) if spec else f"{int(self):,}"
+
+
+@cache
+def table() -> dict[str, dict[str, str]]:
+    """The texts of every kind of finding, by code."""
+    content = resources.files(__package__).joinpath("findings.yaml").read_text(encoding="utf-8")
+    entries: dict[str, dict[str, str]] = yaml.safe_load(content)
+    return entries
+
+
+def found(
+    kind: str,
+    files: Sequence[object] = (),
+    count: int | None = None,
+    /,
+    *,
+    severity: Severity | None = None,
+    **words: object,
+) -> Finding:
+    """A finding of the table.
+
+    Args:
+        kind: its entry.
+        files: all files that it concerns, of which a few are named.
+        count: how many these are, if not all are in `files`.
+        severity: where it is not that of the table.
+        words: what its texts have places for.
+    """
+    entry = table()[kind]
+    number = len(files) if count is None else count
+    values = {name: Number(word) if type(word) is int else word for name, word in words.items()}
+    title, why, fix = (entry[part].format(n=Number(number), **values) for part in ("title", "why", "fix"))
+    fix = "\n".join(printable(line) for line in fix.rstrip().split("\n"))
+    level = Severity[entry["severity"].upper()] if severity is None else severity
+    return Finding(entry.get("code", kind), level, printable(title), printable(why), fix, number, examples(files))
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -65,26 +109,7 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.severity)
 
 
-def examples(files: Sequence[Path | str]) -> tuple[str, ...]:
+def examples(files: Sequence[object]) -> tuple[str, ...]:
     """A few of `files`, spread evenly over them."""
     step = max(1, len(files) // EXAMPLES)
-    return tuple(str(file) for file in files[::step][:EXAMPLES])
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """The number with its noun: "1 mask", "1,204 masks"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def listed(words: Iterable[object], limit: int = 8) -> str:
-    """The first words, separated by commas."""
-    shown = [str(word) for word in words]
-    return ", ".join(shown[:limit]) + (", ..." if len(shown) > limit else "")
-
-
-def share(part: float, whole: float) -> str:
-    """A percentage with as many digits as it needs."""
-    percent = 100 * part / max(whole, 1)
-    if percent == 0 or percent >= 10:
-        return f"{percent:.0f} %"
-    return f"{percent:.1f} %" if percent >= 0.1 else f"{max(percent, 0.0001):.2g} %"
+    return tuple(printable(file) for file in files[::step][:EXAMPLES])

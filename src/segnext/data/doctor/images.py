@@ -4,22 +4,23 @@ from collections import Counter
 from collections.abc import Iterator
 from math import sqrt
 
-from segnext.data.doctor.case import Case, named
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed, share
+from segnext.data.doctor.advice import full_import
+from segnext.data.doctor.case import Case, Pair, named
+from segnext.data.doctor.encoding import Encoding
+from segnext.data.doctor.findings import Finding, Severity, found
 from segnext.data.doctor.records import Image, Record
-from segnext.data.doctor.survey import Item
-from segnext.data.importers.report import imported_names, name_in
+from segnext.data.formats.rotation import is_alike
+from segnext.preprocess import Bands
+from segnext.words import counted, listed, share
 
 SPREAD = 4.0  # ratio of side lengths between the largest and smallest pictures that is pointed out
 SMALL = 32  # pixels; the network's last maps have a 32nd of the side
 
-Pair = tuple[Item, Record]
 
-
-def judge_images(case: Case) -> Iterator[Finding]:
+def judge_images(case: Case, encoding: Encoding) -> Iterator[Finding]:
     """Everything about the pictures, and their size against the mask's."""
-    yield from _sizes_differ(case)
-    yield from _rotated(case)
+    yield from _sizes_differ(case, encoding)
+    yield from _rotated(case, encoding)
     yield from _kinds(case)
     yield from _sizes(case)
 
@@ -38,24 +39,29 @@ def _is_unrotated(record: Record) -> bool:
     return image.orientation >= 5 and mask.upright == image.size != image.upright
 
 
-def _sizes_differ(case: Case) -> Iterator[Finding]:
+def _sizes_differ(case: Case, encoding: Encoding) -> Iterator[Finding]:
     unlike = [pair for pair in _good(case) if pair[1].image.upright != pair[1].mask.size]
     pairs = [pair for pair in unlike if not _is_unrotated(pair[1])]
     if not pairs:
         return
     causes = Counter(_cause(record) for _, record in pairs)
+    resized = case.resized()
     swapped = ", of ".join(_swapped(pairs)[:4])
-    exchanged = f"; the masks of {swapped} fit each other's pictures: their names may be exchanged" if swapped else ""
-    yield Finding(
+    why = ", and only you can tell whether the mask was resized or belongs to another picture"
+    if swapped:
+        why += f"; the masks of {swapped} fit each other's pictures: their names may be exchanged"
+    why += _which(resized)
+    fix = "export these masks again at the picture's size, or remove the pairs"
+    if resized:
+        rest = "" if len(resized) == len(pairs) else " (it names those of another shape, which stay out)"
+        fix = f"export these masks again at the picture's size, or let the import resize them{rest}:"
+        fix += f"\n{full_import(case, encoding)}"
+    yield found(
         "sizes-differ",
-        Severity.ERROR,
-        f"{counted(len(pairs), 'pair')} with a mask of another size than the picture: "
-        f"{listed((f'{number:,} {cause}' for cause, number in causes.most_common()), 4)}",
-        "each pixel needs its label, and only you can tell whether the mask was resized or belongs to another picture"
-        + exchanged,
-        "export these masks again at the picture's size, resize them by nearest neighbour, or remove the pairs",
-        len(pairs),
-        examples([named(i.image, f"{_by(r.image.upright)}, mask {_by(r.mask.size)}") for i, r in pairs]),
+        [named(i.image, f"{_by(r.image.upright)}, mask {_by(r.mask.size)}") for i, r in pairs],
+        causes=listed((f"{number:,} {cause}" for cause, number in causes.most_common()), 4),
+        why=why,
+        fix=fix,
     )
 
 
@@ -72,39 +78,50 @@ def _cause(record: Record) -> str:
         return "turned by 90 degrees"
     if max(abs(mask_width - width), abs(mask_height - height)) <= 2:
         return "off by a pixel or two"
-    across, down = mask_width / width, mask_height / height
-    if abs(across / down - 1) < 0.02:
-        return "resized" if max(across, down) != 1 else "cut"
-    return "of another shape"
+    return "resized" if is_alike(record.mask.size, record.image.upright) else "of another shape"
 
 
-def _rotated(case: Case) -> Iterator[Finding]:
+def _which(resized: list[Pair]) -> str:
+    """Which side of the pairs was probably resized: the one of which all have one size, else the smaller one."""
+    if not resized:
+        return ""
+    sides = {"picture": {r.image.upright for _, r in resized}, "mask": {r.mask.size for _, r in resized}}
+    one = [side for side, sizes in sides.items() if len(sizes) == 1]
+    smaller = sum(r.mask.size[0] < r.image.upright[0] for _, r in resized)
+    side = one[0] if len(one) == 1 else "mask" if 2 * smaller > len(resized) else "picture"
+    scales = sorted(r.mask.size[0] / r.image.upright[0] for _, r in resized)
+    scale = f"{scales[0]:.2g}" if scales[-1] < 1.02 * scales[0] else f"{scales[0]:.2g} to {scales[-1]:.2g}"
+    told = f"all {side}s have one size" if len(one) == 1 else f"the {side}s are the smaller ones"
+    return f"; masks have {scale} times the pictures' width, and {told}, so the {side}s were probably resized"
+
+
+def _rotated(case: Case, encoding: Encoding) -> Iterator[Finding]:
     wrong = [(item, record) for item, record in _good(case) if _is_unrotated(record)]
     if wrong:
-        yield Finding(
-            "exif-rotated",
-            Severity.ERROR,
-            f"{counted(len(wrong), 'picture')} turned by EXIF, whose masks are not",
-            "cameras store pictures lying, with a note to turn them; the masks were drawn on the lying ones",
-            "turn the masks alike: 'segnext data import' does so, by their sizes, and copies the pictures as they are",
-            len(wrong),
-            examples([named(i.image, f"orientation {r.image.orientation}, mask {_by(r.mask.size)}") for i, r in wrong]),
-        )
-    unclear = [(i, r) for i, r in _good(case) if r.image.orientation > 1 and r.image.size == r.image.upright]
-    if unclear:  # but for what was settled when it was imported
-        settled = imported_names(case.survey.root)
-        unclear = [(item, record) for item, record in unclear if name_in(item.image) not in settled]
-    if unclear:
-        yield Finding(
+        lines = [named(i.image, f"orientation {r.image.orientation}, mask {_by(r.mask.size)}") for i, r in wrong]
+        yield found("exif-rotated", lines, fix=full_import(case, encoding))
+    if case.unclear and not case.sampled:
+        turned = case.turned
+        yield found(
             "exif-unclear",
-            Severity.WARNING,
-            f"{counted(len(unclear), 'picture')} turned or mirrored by EXIF; sizes do not tell if the masks follow",
-            "if the masks were drawn on the picture as stored, they lie wrong",
-            "look at them in the contact sheet (--sheet F.html); if the masks lie wrong, 'segnext data import' with "
-            "--exif stored turns them, and with --exif upright it leaves them as they are",
-            len(unclear),
-            examples([named(i.image, f"orientation {r.image.orientation}") for i, r in unclear]),
+            [named(i.image, f"orientation {r.image.orientation}") for i, r in case.unclear],
+            severity=Severity.NOTE if turned and turned.drawn_on == "upright" else None,
+            measured=str(turned or "and no border of theirs tells"),
+            fix=_turn(case, encoding),
         )
+
+
+def _turn(case: Case, encoding: Encoding) -> str:
+    drawn_on = case.turned.drawn_on if case.turned else None
+    if drawn_on == "upright" and case.survey.ready:
+        return "nothing: they lie right"
+    if drawn_on:
+        return f"look at them in the contact sheet (--sheet F.html); if it agrees:\n{full_import(case, encoding)}"
+    command = full_import(case, encoding)
+    return (
+        "look at them in the contact sheet (--sheet F.html); if the masks lie right:\n"
+        f"{command} --exif upright\nelse:\n{command} --exif stored"
+    )
 
 
 def kind_of(image: Image) -> str:
@@ -122,68 +139,72 @@ def _kinds(case: Case) -> Iterator[Finding]:
     kinds = Counter(kind_of(record.image) for _, record in case.pairs() if record.image.mode)
     if len(kinds) > 1 and case.survey.bands is None:
         usual = kinds.most_common(1)[0][0]
-        others = [
-            named(i.image, kind_of(r.image)) for i, r in case.pairs() if r.image.mode and kind_of(r.image) != usual
-        ]
-        yield Finding(
+        yield found(
             "mixed-images",
-            Severity.WARNING,
-            f"pictures of several kinds: {listed(f'{number:,} {kind}' for kind, number in kinds.most_common())}",
-            "all are read as 8-bit RGB: transparency becomes white; they may come from different sources",
-            "nothing, if that is right; else save them alike",
-            len(others),
-            examples(others),
+            [named(i.image, kind_of(r.image)) for i, r in case.pairs() if r.image.mode and kind_of(r.image) != usual],
+            kinds=listed(f"{number:,} {kind}" for kind, number in kinds.most_common()),
         )
-    pages = [named(i.image, f"{r.image.frames} pictures") for i, r in case.pairs() if r.image.frames > 1]
-    if pages:
-        yield Finding(
-            "animated-images",
-            Severity.NOTE,
-            f"{counted(len(pages), 'file')} with several pages or frames",
-            "the first is read",
-            "nothing, if the mask belongs to the first",
-            len(pages),
-            examples(pages),
-        )
-    blank = [str(i.image) for i, r in case.pairs() if r.image.thumb and min(r.image.thumb) == max(r.image.thumb)]
-    if blank:
-        yield Finding(
-            "blank-images",
-            Severity.WARNING,
-            f"{counted(len(blank), 'picture')} of one colour all over",
-            "there is nothing to see, so the mask cannot be learned from",
-            "look at them and remove the pairs",
-            len(blank),
-            examples(blank),
-        )
+    if pages := [named(i.image, f"{r.image.frames} pictures") for i, r in case.pairs() if r.image.frames > 1]:
+        yield found("animated-images", pages)
+    if blank := [i.image for i, r in case.pairs() if r.image.thumb and min(r.image.thumb) == max(r.image.thumb)]:
+        yield found("blank-images", blank)
 
 
 def _sizes(case: Case) -> Iterator[Finding]:
     sides = sorted((sqrt(w * h), str(i.image), (w, h)) for i, r in _good(case) for w, h in [r.image.upright])
     if sides and sides[-1][0] > SPREAD * sides[0][0]:
         (_, small, size), (_, large, other) = sides[0], sides[-1]
-        yield Finding(
+        yield found(
             "sizes-vary",
-            Severity.NOTE,
-            f"pictures from {_by(size)} to {_by(other)}, the middle one {_by(sides[len(sides) // 2][2])}",
-            "things appear at very different scales, and crops hold all of a small picture but a corner of a large one",
-            "train with --short_side N to bring all to one scale, or cut the large ones into tiles",
+            [named(small, _by(size)), named(large, _by(other))],
             len(sides),
-            (named_size(small, size), named_size(large, other)),
+            small=_by(size),
+            large=_by(other),
+            middle=_by(sides[len(sides) // 2][2]),
         )
-    tiny = [named_size(name, size) for _, name, size in sides if min(size) < SMALL]
-    if tiny:
-        yield Finding(
-            "tiny-images",
-            Severity.WARNING,
-            f"{counted(len(tiny), 'picture')} narrower than {SMALL} pixels ({share(len(tiny), len(sides))})",
-            "thumbnails or strays; the network's coarsest map would have one pixel across",
-            "enlarge or remove them",
-            len(tiny),
-            examples(tiny),
-        )
+    if tiny := [named(name, _by(size)) for _, name, size in sides if min(size) < SMALL]:
+        yield found("tiny-images", tiny, small=SMALL, share=share(len(tiny), len(sides)))
 
 
-def named_size(name: str, size: tuple[int, int]) -> str:
-    """A file with its picture's size."""
-    return f"{name} ({_by(size)})"
+def judge_bands(case: Case) -> Iterator[Finding]:
+    """Everything about the number of bands and their depth."""
+    if case.survey.bands is None:
+        yield from _unnamed(case)
+    else:
+        yield from _named(case, case.survey.bands)
+
+
+def _said(image: Image) -> str:
+    return f"{counted(image.bands, 'band')} of {image.bits} bits"
+
+
+def _unnamed(case: Case) -> Iterator[Finding]:
+    pictures = [(item.image, record.image) for item, record in case.pairs()]
+    if many := [named(file, _said(image)) for file, image in pictures if image.multiband]:
+        names = ", ".join(case.band_names())
+        fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order"
+        yield found("unnamed-bands", many, fix=fix)
+    if deep := [named(file, _said(image)) for file, image in pictures if image.bits >= 16 and not image.multiband]:
+        yield found("deep-images", deep)
+
+
+def _named(case: Case, bands: Bands) -> Iterator[Finding]:
+    pictures = [(item.image, record.image) for item, record in case.pairs() if record.image.bands]
+    wrong = [(file, image) for file, image in pictures if image.bands != len(bands.names)]
+    if wrong:
+        kinds = Counter(image.bands for _, image in pictures)
+        name_all = f"name all {wrong[0][1].bands} in dataset.yaml, in the files' order"
+        yield found(
+            "band-count",
+            [named(file, counted(image.bands, "band")) for file, image in wrong],
+            named=len(bands.names),
+            kinds=listed(f"{number:,} of {counted(count, 'band')}" for count, number in kinds.most_common()),
+            names=", ".join(bands.names),
+            fix=name_all if len(kinds) == 1 else "save all with these bands",
+        )
+    shallow = [(file, image) for file, image in pictures if image.bits <= 8]
+    deep = [(file, image) for file, image in pictures if image.bits > 8]
+    if shallow and deep:
+        fewer = min(shallow, deep, key=len)
+        lines = [named(file, f"{image.bits} bits") for file, image in fewer]
+        yield found("mixed-depth", lines, shallow=len(shallow), deep=len(deep))

@@ -1,15 +1,15 @@
 """Findings about pictures that occur twice: leakage between splits, duplicates within one, contradicting masks."""
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from segnext.data.doctor.advice import split_command
 from segnext.data.doctor.case import Case
-from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
-from segnext.data.doctor.findings import Finding, Severity, counted, examples, listed
+from segnext.data.doctor.duplicates import Copy
+from segnext.data.doctor.findings import Finding, found
 from segnext.data.doctor.survey import Item
-from segnext.data.split import by_prefix
+from segnext.words import counted, listed
 
 APART = "remove them from one of the splits"
 
@@ -19,14 +19,14 @@ def judge_leakage(case: Case) -> Iterator[Finding]:
     yield from _listed_twice(case)
     if case.sampled:
         return
-    exact, near = exact_copies(case.records), near_copies(case.records)
-    across, inside = _sorted_out(case, exact)
-    near_across, near_inside = _sorted_out(case, near)
-    yield from _leaks(case, across, "same")
-    yield from _leaks(case, near_across, "near-same")
-    yield from _within(case, inside, "duplicates", "the same")
-    yield from _within(case, near_inside, "near-duplicates", "nearly the same")
-    yield from _contradictions(case, exact)
+    across, inside = _sorted_out(case, case.exact)
+    near_across, near_inside = _sorted_out(case, case.near)
+    yield from _leaks(case, across, "leakage")
+    yield from _leaks(case, near_across, "near-leakage")
+    yield from _scenes(case)
+    yield from _within(case, inside, "duplicates")
+    yield from _within(case, near_inside, "near-duplicates")
+    yield from _contradictions(case, case.exact)
 
 
 def _sorted_out(case: Case, copies: list[Copy]) -> tuple[list[Copy], list[Copy]]:
@@ -81,20 +81,14 @@ def _listed_twice(case: Case) -> Iterator[Finding]:
         if whole:
             rest = listed([split for split in splits if split != whole[0]])
             title = f"all {counted(len(files), 'picture')} of '{whole[0]}' are in {rest} too"
+            yield found("split-inside-list", files, title=title)
         else:
-            title = f"{counted(len(files), 'picture')} listed in {' and '.join(splits)}"
-        yield Finding(
-            "split-inside-split" if whole else "listed-twice",
-            Severity.ERROR,
-            title,
-            "the score on such a split says how well pictures were memorised, not how well others are segmented",
-            "take them off one of the lists",
-            len(files),
-            examples(files),
-        )
+            yield found(
+                "listed-twice", files, title=f"{counted(len(files), 'picture')} listed in {' and '.join(splits)}"
+            )
 
 
-def _leaks(case: Case, copies: list[Copy], what: str) -> Iterator[Finding]:
+def _leaks(case: Case, copies: list[Copy], kind: str) -> Iterator[Finding]:
     """Copies in different splits, together for each pair of splits."""
     between: dict[tuple[str, str], list[Copy]] = defaultdict(list)
     order = list(case.survey.splits())
@@ -102,27 +96,20 @@ def _leaks(case: Case, copies: list[Copy], what: str) -> Iterator[Finding]:
         pairs = {(a, b) for a in _item(case, copy.first).splits for b in _item(case, copy.second).splits if a != b}
         for pair in {tuple(sorted(pair, key=order.index)) for pair in pairs}:
             between[pair[0], pair[1]].append(copy)
-    for (first, second), found in between.items():
-        inside = {i for copy in found for i in (copy.first, copy.second) if second in _item(case, i).splits}
+    for (first, second), inside in between.items():
+        copied = {i for copy in inside for i in (copy.first, copy.second) if second in _item(case, i).splits}
         size = len(case.survey.splits()[second])
-        whole = len(inside) == size
-        code = "split-inside-split" if whole else ("leakage" if what == "same" else "near-leakage")
-        near = what != "same"
-        some = f"all {size:,} pictures" if whole else f"{counted(len(inside), 'picture')} of {size:,}"
-        detail = _orientations(found)
-        yield Finding(
-            code,
-            Severity.WARNING if near and not whole else Severity.ERROR,
-            f"{some} of '{second}' also in '{first}', {'nearly ' if near else ''}pixel for pixel{detail}",
-            "the score on the split is too good: part of it was learned by heart"
-            + (
-                "; these are copies saved again, resized, turned, or frames of a scene that does not move"
-                if near
-                else ""
-            ),
-            _apart(case, first, second),
-            len(inside),
-            examples([_line(case, copy) for copy in found]),
+        whole = len(copied) == size
+        yield found(
+            "split-inside-split" if whole else kind,
+            [_line(case, copy) for copy in inside],
+            len(copied),
+            some=f"all {size:,} pictures" if whole else f"{counted(len(copied), 'picture')} of {size:,}",
+            first=first,
+            second=second,
+            nearly="nearly " if kind == "near-leakage" else "",
+            how=_orientations(inside),
+            fix=_apart(case, first, second),
         )
 
 
@@ -133,48 +120,41 @@ def _apart(case: Case, *splits: str) -> str:
     if not case.survey.ready or not case.survey.labels or "train" not in sizes or not {*splits} <= {"train", *new}:
         return APART
     total = sizes["train"] + sum(sizes[split] for split in new)
-    options = " ".join(f"--{split} {max(sizes[split] / total, 0.01):.2g}" for split in new)
-    folder = shlex.quote(str(case.survey.root))
-    scenes = {by_prefix(PurePosixPath(*item.image.parts[1:])) for item in case.survey.items}
-    grouping = "--group-by prefix" if len(new) < len(scenes) <= len(case.survey.items) / 2 else "--group REGEX"
-    return (
-        f"{APART}; if they come from one scene or recording, divide anew and keep it together: "
-        f"segnext data split {folder} {options} {grouping} --again"
-    )
+    shares = " ".join(f"--{split} {max(sizes[split] / total, 0.01):.2g}" for split in new)
+    again = split_command(case, shares, again=True)
+    return f"{APART}; or divide anew and keep together what belongs together:\n{again}"
 
 
-def _within(case: Case, copies: list[Copy], code: str, what: str) -> Iterator[Finding]:
+def _scenes(case: Case) -> Iterator[Finding]:
+    """Scenes and clips that are in several splits, where nothing but the names and looks of pictures tells them."""
+    names = case.survey.splits()
+    if case.scenes is None or not case.survey.ready or not {"train", "val"} <= names.keys():
+        return
+    splits: dict[str, set[str]] = defaultdict(set)
+    for item, picture in zip(case.survey.items, case.survey.pictures(), strict=True):
+        splits[case.scenes(picture)].update(item.splits)
+    torn = sorted(scene for scene, inside in splits.items() if len(inside & {"train", "val"}) > 1)
+    if torn:
+        fix = _apart(case, "train", "val")
+        yield found("scene-leakage", (), len(torn), scenes=listed(torn, 4), total=str(len(splits)), fix=fix)
+
+
+def _within(case: Case, copies: list[Copy], kind: str) -> Iterator[Finding]:
     if copies:
         number = len({copy.second for copy in copies})
-        yield Finding(
-            code,
-            Severity.WARNING if code == "duplicates" else Severity.NOTE,
-            f"{counted(number, 'picture')} that {'are' if number > 1 else 'is'} {what} as another in the same split",
-            "they count twice in training and in the score; a split made later may tear them apart",
-            "remove the copies; keep them together when you split",
-            number,
-            examples([_line(case, copy) for copy in copies]),
-        )
+        fix = "remove the copies; keep them together when you split"
+        yield found(kind, [_line(case, copy) for copy in copies], number, fix=fix)
 
 
 def _contradictions(case: Case, exact: list[Copy]) -> Iterator[Finding]:
-    """Equal pictures with different masks, told by their values' counts."""
+    """Equal pictures with different masks, told by their pixels; how a mask is stored does not matter."""
     differ = []
     for copy in exact:
         one, two = (case.records[index].mask for index in (copy.first, copy.second))
-        same_way = (one.mode == "P") == (two.mode == "P")
-        if one.values and two.values and same_way and one.mode != "P" and one.values.counts != two.values.counts:
+        if one.values and two.values and (one.mode == "P") == (two.mode == "P") and one.digest != two.digest:
             differ.append(f"{_item(case, copy.first).mask} and {_item(case, copy.second).mask}")
     if differ:
-        yield Finding(
-            "contradicting-masks",
-            Severity.WARNING,
-            f"{counted(len(differ), 'pair')} of equal pictures with different masks",
-            "one of the masks is wrong or older",
-            "look at both and keep the right one",
-            len(differ),
-            examples(differ),
-        )
+        yield found("contradicting-masks", differ)
 
 
 def _orientations(copies: list[Copy]) -> str:

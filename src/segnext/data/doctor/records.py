@@ -1,18 +1,18 @@
 """What one picture and its mask are: format, size, values, fingerprints; small enough to keep for every pair."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import PIL.Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS, SUFFIXES
+from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, require_transparency, tiff_header, upright
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -76,6 +76,15 @@ class Mask(Header):
     equal_channels: bool = False
     digest: bytes = b""
 
+    @property
+    def blurred(self) -> bool:
+        """Whether it was anti-aliased, interpolated or compressed with loss."""
+        return self.values is not None and self.values.blurred
+
+    def all_colors(self) -> set[int]:
+        """The colours 0xRRGGBB that a mask of colours holds."""
+        return {*self.colors.values()} if self.mode == "P" else {*(self.values.counts if self.values else ())}
+
 
 @dataclass(frozen=True)
 class Image(Header):
@@ -106,6 +115,7 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
+        require_transparency(picture, str(path))
         deep = picture.mode.startswith("I") or picture.mode == "F"
         upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)
@@ -200,11 +210,11 @@ def _palette(picture: PIL.Image.Image, values: Values) -> dict[int, int]:
 def _open(path: Path, read: Any, pixels: bool) -> Header:
     """`read(picture, header)`, or a header that says why not; without `pixels`, nothing is decoded."""
     try:
-        if path.stat().st_size == 0:
-            return Header(error="the file is empty")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return Header(error="the file is empty")
             try:
-                picture = PIL.Image.open(file)
+                picture = identify(file)
             except PIL.UnidentifiedImageError:
                 return _tiff(file) or Header(error=_what_it_is(file))
             with picture:
@@ -271,32 +281,12 @@ def _header(picture: PIL.Image.Image, file: IO[bytes], pixels: bool) -> Header:
 
 def _tiff(file: IO[bytes]) -> Header | None:
     """The header of a TIFF that Pillow does not read, such as one of five bands."""
-    try:
-        file.seek(0)
-        tags = ImageFileDirectory_v2(file.read(8))
-        file.seek(tags.next)
-        tags.load(file)
-        bits = tags.get(_BITS, (1,))
-        bits = max(bits) if isinstance(bits, tuple) else int(bits)
-        kind = tags.get(_FLOAT, (1,))
-        mode = "float" if (max(kind) if isinstance(kind, tuple) else kind) == 3 else "bands"
-        size = int(tags[256]), int(tags[257])
-        return Header(format="TIFF", mode=mode, size=size, bands=int(tags.get(_BANDS, 1)), bits=bits)
-    except Exception:  # not a TIFF
+    header = tiff_header(file)
+    if header is None:
         return None
-
-
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
+    mode = "float" if header.floats else "bands"
+    return Header(format="TIFF", mode=mode, size=header.size, bands=header.bands, bits=header.bits)
 
 
 def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
-    turn = _TURNS.get(orientation)
-    return picture.transpose(turn) if turn is not None else picture
+    return picture if orientation == 1 else PIL.Image.fromarray(upright(np.asarray(picture), orientation))

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.classes import count_classes
-from segnext.data.doctor.findings import Finding, Severity, counted, readable
+from segnext.data.doctor.findings import Finding, Severity
+from segnext.words import counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,8 +42,8 @@ def _print_finding(finding: Finding, console: "Console") -> None:
             console.print(Padding(line, (0, 0, 0, 8)))
         else:
             console.print(Text(" " * 8) + line, soft_wrap=True)
-    # Never wrapped, so that commands can be copied.
-    console.print(Text(" " * 8) + Text(f"-> {finding.fix}", "green"), soft_wrap=True)
+    for advice in finding.fix.splitlines():  # never wrapped, so that commands can be copied
+        console.print(Text(" " * 8) + Text(f"-> {advice}", "green"), soft_wrap=True)
 
 
 def overview(report: Report) -> list[str]:
@@ -50,7 +51,8 @@ def overview(report: Report) -> list[str]:
     survey = report.case.survey
     splits = ", ".join(f"{name or 'in no split'} {len(indices):,}" for name, indices in survey.splits().items())
     lines = [
-        f"{readable(str(survey.root))}: {counted(len(survey.items), 'pair')}" + (f" ({splits})" if survey.items else "")
+        f"{printable(str(survey.root))}: {counted(len(survey.items), 'pair')}"
+        + (f" ({splits})" if survey.items else "")
     ]
     labels = survey.labels
     if labels:
@@ -87,7 +89,7 @@ def to_dict(report: Report) -> dict[str, Any]:
     """Plain data for JSON."""
     survey = report.case.survey
     content: dict[str, Any] = {
-        "folder": readable(str(survey.root)),
+        "folder": printable(str(survey.root)),
         "pairs": len(survey.items),
         "splits": {name: len(indices) for name, indices in survey.splits().items()},
         "ready": survey.in_place or (survey.ready and survey.labels is not None),

@@ -1,40 +1,39 @@
 """The contact sheet: masks over pictures, how often classes occur, sizes and shapes; a PNG or one HTML page."""
 
-import base64
-import html
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
 from segnext.bands import view_file
-from segnext.data.doctor.charts import class_chart, size_chart
+from segnext.data.doctor.charts import chart_height, draw_classes, draw_sizes
 from segnext.data.doctor.check import Report
 from segnext.data.doctor.encoding import is_color
-from segnext.data.doctor.findings import EXAMPLES, Severity, readable
+from segnext.data.doctor.findings import Severity
 from segnext.data.doctor.records import Record
 from segnext.data.doctor.report import overview, verdict
 from segnext.data.doctor.survey import Item
 from segnext.data.known import labels_for_count
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
-from segnext.files import replacing
-from segnext.imageio import read_image, unbound_pillow
-from segnext.labels import Color
+from segnext.figures import drawing
+from segnext.imageio import open_picture, read_image
+from segnext.pages import data_uri, jpeg, write_page
+from segnext.words import printable
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
 THUMB = (300, 225)  # width and height that a thumbnail fits in
 COLUMNS = 4
-INK: Color = (40, 40, 40)
-COLORS: dict[Severity, Color] = {
-    Severity.ERROR: (190, 30, 30),
-    Severity.WARNING: (176, 106, 0),
-    Severity.NOTE: (20, 100, 170),
-}
+DPI = 100
+WIDTH = 6.4  # inches of a chart; a sheet is two wide
+INKS = {Severity.ERROR: "#be1e1e", Severity.WARNING: "#b06a00", Severity.NOTE: "#1464aa"}
 
 Picture = NDArray[np.uint8]
 _SPREAD_COLORS = np.array(labels_for_count(256).colors, np.uint8)
@@ -58,11 +57,7 @@ def write_sheet(report: Report, path: Path) -> None:
     """
     thumbs = [thumb for index, remark in _chosen(report) if (thumb := _thumb(report, index, remark))]
     try:
-        with replacing(path) as temporary:
-            if path.suffix.lower() == ".html":
-                temporary.write_text(_page(report, thumbs), encoding="utf-8")
-            else:
-                _picture(report, thumbs).save(temporary, format="PNG")
+        (_page if path.suffix.lower() == ".html" else _picture)(report, thumbs, path)
     except OSError as error:
         raise SegNextError(f"{path}: cannot be written ({error.strerror}); choose another --sheet") from error
 
@@ -70,7 +65,7 @@ def write_sheet(report: Report, path: Path) -> None:
 def _chosen(report: Report) -> list[tuple[int, str]]:
     """Pairs to show: examples of findings first, then some of every split."""
     items = report.case.survey.items
-    index_of = {str(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
+    index_of = {printable(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
     remarks: dict[int, str] = {}
     for finding in report.findings:
         if finding.count == len(items):  # true of every pair, so of those chosen evenly too
@@ -103,7 +98,7 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     else:
         colors = _painted(report, item, record, picture.size)
     overlay = plain if colors is None else (0.5 * plain + 0.5 * colors).astype(np.uint8)
-    return Thumb(plain, overlay, readable(str(item.image)), remark)
+    return Thumb(plain, overlay, printable(item.image), remark)
 
 
 def _planes_painted(report: Report, folder: Path, picture: Picture) -> Picture:
@@ -128,7 +123,7 @@ def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) 
     if item.coding is not None:
         labels = PIL.Image.fromarray(item.coding.decode(path)).resize(size, PIL.Image.Resampling.NEAREST)
         return np.asarray(_palette(report)[np.asarray(labels)])
-    with unbound_pillow, PIL.Image.open(path) as mask:
+    with open_picture(path) as mask:
         if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
             return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))
         plain = mask.convert("L") if mask.mode not in ("L", "P", "1", "F") and not mask.mode.startswith("I") else mask
@@ -149,107 +144,50 @@ def _palette(report: Report) -> Picture:
     return palette
 
 
-def _picture(report: Report, thumbs: list[Thumb]) -> PIL.Image.Image:
+def _page(report: Report, thumbs: list[Thumb], path: Path) -> None:
+    """One page that needs no other file."""
+
+    def chart(draw: Callable[[FigureBase, Report], None], height: float) -> str:
+        buffer = io.BytesIO()
+        with drawing(buffer, (WIDTH, height), DPI) as figure:
+            draw(figure, report)
+        return data_uri(buffer.getvalue(), "png")
+
+    write_page(
+        path,
+        "sheet.html",
+        {"jpeg": jpeg},
+        title=printable(f"{report.case.survey.root.resolve().name}: data check"),
+        overview=overview(report),
+        verdict=verdict(report),
+        findings=report.findings,
+        charts=[chart(draw_classes, chart_height(report)), chart(draw_sizes, 3.6)],
+        thumbs=thumbs,
+    )
+
+
+def _picture(report: Report, thumbs: list[Thumb], path: Path) -> None:
     """What was found, charts, and thumbnails below, as one picture."""
-    charts = [PIL.Image.open(io.BytesIO(chart)) for chart in (class_chart(report), size_chart(report))]
-    rows = [thumbs[start : start + COLUMNS] for start in range(0, len(thumbs), COLUMNS)]
-    heights = [max(thumb.overlay.shape[0] for thumb in row) + 44 for row in rows]
-    lines = _lines(report)
-    text, top = 20 * len(lines) + 24, max(chart.height for chart in charts)
-    width = max(COLUMNS * (THUMB[0] + 16), sum(chart.width for chart in charts))
-    page = PIL.Image.new("RGB", (width, text + top + sum(heights) + 8), "white")
-    for index, (line, color) in enumerate(lines):
-        _write(page, (12, 12 + 20 * index), line, color, 15)
-    across = 0
-    for chart in charts:
-        page.paste(chart.convert("RGB"), (across, text))
-        across += chart.width
-    y = text + top
-    for row, height in zip(rows, heights, strict=True):
-        for index, thumb in enumerate(row):
-            x = 8 + index * (THUMB[0] + 16)
-            _write(page, (x, y + 2), _short(thumb.name, 44), INK, 13)
-            _write(page, (x, y + 16), _short(thumb.remark, 44), COLORS[Severity.ERROR], 13)
-            page.paste(PIL.Image.fromarray(thumb.overlay), (x, y + 32))
-        y += height
-    return page
-
-
-def _lines(report: Report) -> list[tuple[str, Color]]:
-    """The folder, the findings and the verdict, with their colours."""
-    lines = [(line, INK) for line in (*overview(report), verdict(report))]
-    for finding in report.findings:
-        lines.append((f"{finding.severity.name.lower()}: {readable(finding.title)}", COLORS[finding.severity]))
-    return [(_short(line, 160), color) for line, color in lines]
+    lines = [(line, "#282828") for line in (*overview(report), verdict(report))]
+    lines += [(f"{found.severity.name.lower()}: {found.title}", INKS[found.severity]) for found in report.findings]
+    rows = max(1, -(-len(thumbs) // COLUMNS))
+    heights = (0.2 * len(lines) + 0.2, chart_height(report), 2.7 * rows)
+    with drawing(path, (2 * WIDTH, sum(heights)), DPI) as figure:
+        parts = figure.add_gridspec(3, 2, height_ratios=heights)
+        top, bottom = figure.add_subfigure(parts[0, :]), figure.add_subfigure(parts[2, :])
+        for place, (line, ink) in enumerate(lines):
+            top.text(0.01, 1 - (place + 0.7) / (len(lines) + 0.4), _short(line, 160), color=ink, fontsize=10)
+        draw_classes(figure.add_subfigure(parts[1, 0]), report)
+        draw_sizes(figure.add_subfigure(parts[1, 1]), report)
+        for axes, thumb in zip_longest(bottom.subplots(rows, COLUMNS, squeeze=False).flat, thumbs):
+            axes.axis("off")
+            if thumb is not None:
+                axes.imshow(thumb.overlay)
+                axes.set_title(_short(thumb.name, 44), fontsize=8, loc="left", y=1.08)
+                axes.text(0, -4, _short(thumb.remark, 50), fontsize=8, color=INKS[Severity.ERROR])
 
 
 def _short(text: str, length: int) -> str:
     """A text that is too long without its middle; the ends of names tell most."""
     half = (length - 3) // 2
     return text if len(text) <= length else f"{text[:half]}...{text[-half:]}"
-
-
-def _write(page: PIL.Image.Image, corner: tuple[int, int], text: str, color: Color, size: int) -> None:
-    from PIL import ImageDraw, ImageFont
-
-    ImageDraw.Draw(page).text(corner, text, fill=color, font=ImageFont.load_default(size))
-
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1280px; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.4em } h2 { font-size: 1.15em; margin-top: 2em } code { background: #f2f2f2; padding: .1em .3em }
-.finding { border-left: 5px solid #999; margin: .9em 0; padding: .1em 0 .1em .9em; overflow-wrap: anywhere }
-.error { border-color: #c62828 } .warning { border-color: #ef9a00 } .note { border-color: #1e88e5 }
-.finding p { margin: .15em 0 } .finding small { color: #666 } .charts img { max-width: 100% }
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 1em }
-figure { margin: 0 } figure img { display: block } figcaption { font-size: .8em; overflow-wrap: anywhere }
-figure .remark { color: #b71c1c } figure .plain { display: none } figure:hover .plain { display: block }
-figure:hover .overlay { display: none }
-"""
-
-
-def _page(report: Report, thumbs: list[Thumb]) -> str:
-    """One page that needs no other file."""
-    title = html.escape(readable(f"{report.case.survey.root.resolve().name}: data check"))
-    parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",
-        *(f"<p>{html.escape(line)}</p>" for line in overview(report)),
-        f"<p><b>{html.escape(verdict(report))}</b></p>",
-        *(_finding(finding.to_dict()) for finding in report.findings),
-        '<h2>Classes and sizes</h2><div class="charts">',
-        *(f'<img alt="chart" src="{_data(chart, "png")}">' for chart in (class_chart(report), size_chart(report))),
-        "</div><h2>Masks over pictures</h2><p>Point at one to see the picture alone.</p><div class='pairs'>",
-        *map(_figure, thumbs),
-        "</div></body></html>\n",
-    ]
-    return "\n".join(parts)
-
-
-def _finding(finding: dict[str, object]) -> str:
-    files = finding["files"]
-    assert isinstance(files, list)
-    shown = f"<p><small>{html.escape(', '.join(files[:EXAMPLES]))}</small></p>" if files else ""
-    return (
-        f'<div class="finding {finding["severity"]}"><p><b>{html.escape(str(finding["title"]))}</b></p>'
-        f"<p>{html.escape(str(finding['why']))}</p><p><code>{html.escape(str(finding['fix']))}</code></p>{shown}</div>"
-    )
-
-
-def _figure(thumb: Thumb) -> str:
-    pictures = "".join(
-        f'<img class="{name}" alt="" src="{_data(_jpeg(pixels), "jpeg")}">'
-        for name, pixels in (("overlay", thumb.overlay), ("plain", thumb.picture))
-    )
-    remark = f'<br><span class="remark">{html.escape(thumb.remark)}</span>' if thumb.remark else ""
-    return f"<figure>{pictures}<figcaption>{html.escape(thumb.name)}{remark}</figcaption></figure>"
-
-
-def _jpeg(pixels: Picture) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, format="JPEG", quality=85)
-    return buffer.getvalue()
-
-
-def _data(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

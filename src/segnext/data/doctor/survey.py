@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segnext.data.coding import Coding
 from segnext.data.doctor.planes import pair_planes
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
+from segnext.data.formats.public.layout import Layout
 from segnext.data.names import split_of, stem_of
-from segnext.data.pairing import Pairing, pair
-from segnext.data.readers.layout import Layout
+from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
 from segnext.data.split_lists import find_lists
 from segnext.errors import SegNextError
 from segnext.labels import Labels
@@ -46,6 +46,8 @@ class Survey:
         bands: those that dataset.yaml names, or None.
         lists: each list of names that gives a split: the split, its file and the names that no picture has.
         in_place: whether it is a public data set in its original layout, which training reads too.
+        images: where the pictures were said to be, or None.
+        masks: where the masks were said to be, or None.
     """
 
     root: Path
@@ -58,6 +60,18 @@ class Survey:
     bands: Bands | None = None
     lists: list[tuple[str, Path, list[str]]] = field(default_factory=list)
     in_place: bool = False
+    images: str | None = None
+    masks: str | None = None
+
+    @property
+    def chosen_masks(self) -> str | None:
+        """What `--masks` has to say so that these masks are taken; None where it need not be said."""
+        choices = self.pairing.choices
+        return self.masks or (choices[0][0].rstrip("/") if choices else None)
+
+    def pictures(self) -> list[PurePosixPath]:
+        """The pictures, relative to images/ where they are there."""
+        return [PurePosixPath(*item.image.parts[self.ready :]) for item in self.items]
 
     def splits(self) -> dict[str, list[int]]:
         """The positions in `items` of every split's pairs, train first; "" for pairs in none."""
@@ -69,8 +83,12 @@ class Survey:
         return dict(sorted(found.items(), key=lambda entry: (_rank(entry[0], order), entry[0])))
 
 
-def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
+def survey(
+    root: Path, splits: Iterable[str] | None = None, images: str | None = None, masks: str | None = None
+) -> Survey:
     """Look through `root` and pair what it holds, or only images/SPLIT and masks/SPLIT of `splits`.
+
+    `images` and `masks` say where these are, where names do not tell.
 
     Raises:
         SegNextError: when there is no such folder.
@@ -85,10 +103,11 @@ def survey(root: Path, splits: Iterable[str] | None = None) -> Survey:
         files = [file for file in files if len(file.parts) > 2 and file.parts[1] in set(splits)]
     elif not any(file.parts[0] == "images" for file in files):
         files = tree.pictures
+    require_some(root, files, images, masks)
     multi_label = labels is not None and labels.multi_label
-    pairing = pair_planes(root, files) if multi_label else pair(files)
+    pairing = pair_planes(root, files) if multi_label else pair(files, images, masks, mask_likeness(root))
     ready = _is_ready(pairing)
-    result = Survey(root, labels, problem, ready, [], tree, pairing, bands)
+    result = Survey(root, labels, problem, ready, [], tree, pairing, bands, images=images, masks=masks)
     lists = {} if ready or any(_split_by_folder(image, ready) for image, _ in pairing.pairs) else _by_lists(result)
     for image, mask in pairing.pairs:
         by_folder = _split_by_folder(image, ready)
@@ -106,7 +125,7 @@ def survey_layout(data: Layout, splits: Iterable[str] | None = None) -> Survey:
     """
     items: dict[Path, Item] = {}
     for split in data.splits() if splits is None else splits:
-        for entry in data.pairs(split):
+        for entry in data.whole(split):
             image, mask = entry.image.relative_to(data.path), entry.mask.relative_to(data.path)
             items.setdefault(image, Item(image, mask, (split,), entry.coding))
     return Survey(data.path, data.labels, None, False, list(items.values()), Tree(data.path), Pairing(), in_place=True)

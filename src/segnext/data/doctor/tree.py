@@ -1,15 +1,14 @@
 """The files below a folder, sorted into pictures, other files and rubbish."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segnext import files
 from segnext.imageio import SUFFIXES
 
-PICTURES = SUFFIXES | {".jng", ".pnm", ".ras", ".sr", ".heic", ".heif", ".exr", ".hdr"}
+PICTURES = SUFFIXES | {".jng", ".ras", ".sr", ".heic", ".heif", ".exr", ".hdr"}
 ARRAYS = frozenset((".npy", ".npz", ".mat", ".h5", ".hdf5", ".nii", ".gz", ".dcm", ".nc", ".tfrecord"))
-_RUBBISH = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", ".ds_store", "icon\r"))
-_RUBBISH_FOLDERS = frozenset((".ipynb_checkpoints", "__macosx", "@eadir", ".trash", "$recycle.bin"))
+_RUBBISH = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", ".ds_store", "icon\r", ".ipynb_checkpoints"))
 _NOT_DATA = frozenset(("__pycache__", "node_modules", "site-packages", "venv"))
 
 
@@ -39,46 +38,18 @@ class Tree:
 def walk(root: Path) -> Tree:
     """List what lies below `root`; links to folders are followed, unless in a circle."""
     tree = Tree(root)
-    _visit(tree, Path(), frozenset([_identity(root)]), rubbish=False)
-    for files in (tree.pictures, tree.others, tree.rubbish):
-        files.sort()
+    told = {"loop": tree.loops, "broken": tree.broken, "empty": tree.empty, "hidden": []}
+    for file in files.walk(root, lambda what, path: told[what].append(path.relative_to(root))):
+        path = file.relative_to(root)
+        if _NOT_DATA.isdisjoint(path.parts):
+            rubbish = path.name.lower() in _RUBBISH
+            kind = tree.rubbish if rubbish else tree.pictures if path.suffix.lower() in PICTURES else tree.others
+            kind.append(path)
+    tree.rubbish += [path for path in told["hidden"] if _is_rubbish(path.name.lower())]
+    for paths in (tree.pictures, tree.others, tree.rubbish):
+        paths.sort()
     return tree
 
 
-def _visit(tree: Tree, folder: Path, above: frozenset[tuple[int, int]], *, rubbish: bool) -> None:
-    try:
-        entries = sorted(os.scandir(tree.root / folder), key=lambda entry: entry.name)
-    except OSError:
-        tree.broken.append(folder)
-        return
-    if not entries:
-        tree.empty.append(folder)
-    for entry in entries:
-        path = folder / entry.name
-        if entry.is_dir():
-            _visit_folder(tree, path, entry, above, rubbish)
-        elif not entry.is_file():
-            tree.broken.append(path)
-        elif rubbish or entry.name.startswith("._") or entry.name.lower() in _RUBBISH:
-            tree.rubbish.append(path)
-        elif not entry.name.startswith("."):
-            (tree.pictures if path.suffix.lower() in PICTURES else tree.others).append(path)
-
-
-def _visit_folder(
-    tree: Tree, path: Path, entry: os.DirEntry[str], above: frozenset[tuple[int, int]], rubbish: bool
-) -> None:
-    name = entry.name.lower()
-    is_rubbish = name in _RUBBISH_FOLDERS
-    if name in _NOT_DATA or (name.startswith(".") and not is_rubbish):
-        return
-    identity = _identity(tree.root / path)
-    if identity in above:
-        tree.loops.append(path)
-    else:
-        _visit(tree, path, above | {identity}, rubbish=rubbish or is_rubbish)
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
+def _is_rubbish(name: str) -> bool:
+    return name.startswith("._") or name in _RUBBISH or name in files.RUBBISH

@@ -4,9 +4,11 @@ import ctypes
 import platform
 from importlib.util import find_spec
 
+import numpy as np
+
+from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
-from segnext.inference.engines.source import Source
 
 ENGINES = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
@@ -17,12 +19,12 @@ INSTALL = {
 
 
 def start(
-    source: Source, engine: str = "auto", device: str = "auto", precision: str = "auto", streams: int = 1
+    weights: Weights, engine: str = "auto", device: str = "auto", precision: str = "auto", streams: int = 1
 ) -> Engine:
-    """An engine that runs the network of `source`.
+    """An engine that runs the network of `weights`.
 
     Args:
-        source: the weights.
+        weights: the network.
         engine: "torch", "openvino" or "onnxruntime"; "auto" takes torch on a CUDA device, and on a processor OpenVINO
             where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
         device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
@@ -40,13 +42,21 @@ def start(
     if engine == "auto":
         engine = _best_engine(device)
     if engine == "torch":
-        return _torch(source, device, precision)
+        return _used_first(_torch(weights, device, precision), weights)
     if device != "cpu":
         raise SegNextError(f"engine {engine} runs on processors, not on {device}; use --device cpu or --engine torch")
     if not all(map(find_spec, INSTALL[engine])):
         extra = "fast" if engine == "openvino" else engine
         raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
-    return _openvino(source, precision, streams) if engine == "openvino" else _onnxruntime(source, precision)
+    started = _openvino(weights, precision, streams) if engine == "openvino" else _onnxruntime(weights, precision)
+    return _used_first(started, weights)
+
+
+def _used_first(engine: Engine, weights: Weights) -> Engine:
+    """The engine after its first use, on the smallest picture, which no other thread may share: see `first_use`."""
+    stride = weights.config.strides[-1]
+    engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
+    return engine
 
 
 def _device(name: str) -> str:
@@ -72,25 +82,25 @@ def _best_engine(device: str) -> str:
     return "openvino" if device == "cpu" and x86 and find_spec("openvino") else "torch"
 
 
-def _torch(source: Source, device: str, precision: str) -> Engine:
+def _torch(weights: Weights, device: str, precision: str) -> Engine:
     from segnext.inference.engines.torch_engine import TorchEngine, has_bf16
 
     if precision == "auto":
         precision = "bf16" if device == "cpu" and has_bf16(device) else "fp32"
-    return TorchEngine(source.load().model(), device, precision)
+    return TorchEngine(weights.model(), device, precision)
 
 
-def _openvino(source: Source, precision: str, streams: int) -> Engine:
+def _openvino(weights: Weights, precision: str, streams: int) -> Engine:
     from segnext.inference.engines.openvino_engine import OpenVINOEngine, computes_bf16
 
     if precision == "auto":
         precision = "bf16" if computes_bf16() else "fp32"
-    return OpenVINOEngine(source, precision, streams)
+    return OpenVINOEngine(weights, precision, streams)
 
 
-def _onnxruntime(source: Source, precision: str) -> Engine:
+def _onnxruntime(weights: Weights, precision: str) -> Engine:
     from segnext.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
 
     if precision == "bf16":
         raise SegNextError("engine onnxruntime computes in fp32 on processors; use --precision fp32, or another engine")
-    return OnnxRuntimeEngine(source)
+    return OnnxRuntimeEngine(weights)

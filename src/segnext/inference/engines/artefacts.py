@@ -15,7 +15,7 @@ from pathlib import Path
 
 import segnext
 from segnext.checkpoint.cache import cache_folder
-from segnext.inference.kernel import load_kernel
+from segnext.progress import is_terminal, say
 
 LENGTH = 16  # of a hexadecimal digest: enough to tell the weights of one machine apart
 
@@ -36,8 +36,8 @@ def artefact(digest: str, engine: str, make: Callable[[Path], None]) -> Path:
     target = root / name / engine
     if target.is_dir():
         return target
-    if sys.stderr.isatty():
-        print(f"preparing the network for {engine}, once for these weights", file=sys.stderr)
+    if is_terminal(sys.stderr):
+        say(f"preparing the network for {engine}, once for these weights")
     try:
         root.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
@@ -45,7 +45,6 @@ def artefact(digest: str, engine: str, make: Callable[[Path], None]) -> Path:
         return _temporary(make)
     try:
         (work / engine).mkdir()
-        load_kernel()  # else numba, in another thread, puts the warning filters back while `make` has them changed
         make(work / engine)
         target.parent.mkdir(exist_ok=True)
         _move(work / engine, target)

@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of 32
-Logits = NDArray[np.float32]  # (H / 8, W / 8, classes), or a quarter of both where the decoder takes in stage 1
+Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of the network's last stride
+Logits = NDArray[np.float32]  # (H / s, W / s, classes), s the network's `logits_stride`
 
 
 class Engine(Protocol):
@@ -25,5 +25,5 @@ class Engine(Protocol):
     streams: int
 
     def __call__(self, x: Batch) -> Logits:
-        """Scores of all classes at an eighth or a quarter of the resolution; the caller may keep the array."""
+        """Scores of all classes at the resolution of `Logits`; the caller may keep the array."""
         ...

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import onnxruntime
 
+from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import Batch, Logits
-from segnext.inference.engines.source import Source
 
 OPSET = 18
-LARGEST = 2048  # height and width that the export reasons with, in units of 32 pixels; not a limit when running
+LARGEST = 2048  # height and width that the export reasons with, in units of the last stride; not a limit when running
 
 
 class OnnxRuntimeEngine:
@@ -22,8 +22,8 @@ class OnnxRuntimeEngine:
     precision = "fp32"
     streams = 1
 
-    def __init__(self, source: Source) -> None:
-        folder = artefact(source.digest, "onnxruntime", lambda folder: _export(source, folder / "network.onnx"))
+    def __init__(self, weights: Weights) -> None:
+        folder = artefact(weights.digest, "onnxruntime", lambda folder: _export(weights, folder / "network.onnx"))
         self.session = onnxruntime.InferenceSession(folder / "network.onnx", providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
 
@@ -32,12 +32,13 @@ class OnnxRuntimeEngine:
         return logits
 
 
-def _export(source: Source, file: Path) -> None:
+def _export(weights: Weights, file: Path) -> None:
     """The folded network as ONNX, height and width left open."""
     import torch
 
     from segnext.model.fold import fold
 
+    stride = weights.config.strides[-1]
     rows, columns = (torch.export.Dim(name, min=2, max=LARGEST) for name in ("rows", "columns"))
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -46,12 +47,12 @@ def _export(source: Source, file: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
             torch.onnx.export(
-                fold(source.load().model()),
-                (torch.zeros(1, 64, 96, source.config.in_channels),),
+                fold(weights.model()),
+                (torch.zeros(1, 2 * stride, 3 * stride, weights.config.in_channels),),
                 file,
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=({1: 32 * rows, 2: 32 * columns},),
+                dynamic_shapes=({1: stride * rows, 2: stride * columns},),
                 external_data=False,
                 verbose=False,
             )

@@ -7,9 +7,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import Batch, Logits
-from segnext.inference.engines.source import Source
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
 import openvino  # noqa: E402
@@ -24,10 +24,10 @@ class OpenVINOEngine:
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, source: Source, precision: str, streams: int = 1) -> None:
+    def __init__(self, weights: Weights, precision: str, streams: int = 1) -> None:
         self.precision = precision
         self.streams = streams
-        network = compiled(exported(source), precision, streams)
+        network = compiled(exported(weights), precision, streams)
         self.free: SimpleQueue[Any] = SimpleQueue()  # requests, each with its own memory
         for _ in range(streams):
             self.free.put(network.create_infer_request())
@@ -41,9 +41,9 @@ class OpenVINOEngine:
         return logits
 
 
-def exported(source: Source) -> Path:
-    """The network of `source` in OpenVINO's format, from the cache or made now."""
-    return artefact(source.digest, "openvino", lambda folder: _export(source, folder / FILE)) / FILE
+def exported(weights: Weights) -> Path:
+    """The network of `weights` in OpenVINO's format, from the cache or made now."""
+    return artefact(weights.digest, "openvino", lambda folder: _export(weights, folder / FILE)) / FILE
 
 
 def compiled(file: Path, precision: str, streams: int = 1, **options: str) -> Any:
@@ -70,15 +70,16 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def _export(source: Source, file: Path) -> None:
+def _export(weights: Weights, file: Path) -> None:
     """The folded network as OpenVINO's files, height and width left open."""
     import torch
 
     from segnext.model.fold import fold
 
-    config = source.config
-    network = fold(source.load().model())
-    example = torch.zeros(1, 64, 96, config.in_channels)
+    config = weights.config
+    network = fold(weights.model())
+    stride = config.strides[-1]
+    example = torch.zeros(1, 2 * stride, 3 * stride, config.in_channels)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
         model = openvino.convert_model(network, example_input=example, input=[1, -1, -1, config.in_channels])

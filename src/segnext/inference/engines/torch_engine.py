@@ -7,7 +7,7 @@ import torch
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch, Logits
 from segnext.model.fold import fold
-from segnext.model.network import SegNeXt
+from segnext.model.network import Network
 
 
 class TorchEngine:
@@ -16,7 +16,7 @@ class TorchEngine:
     name = "torch"
     streams = 1
 
-    def __init__(self, model: SegNeXt, device: str, precision: str) -> None:
+    def __init__(self, model: Network, device: str, precision: str) -> None:
         self.device = device
         self.turn = Lock()  # each call takes all cores
         self.precision = precision

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from segnext.model.context import attend
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm, without_autocast
+from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit, without_autocast
 
 
 class PositionAttention(nn.Module):
@@ -53,6 +53,7 @@ class DANetDecoder(nn.Module):
         encoder_channels: widths of the four stage maps; only the last map is used.
         channels: width of the head.
         num_classes: classes to tell apart.
+        unit: convolution and norm; `plain_conv_bn` for the original's.
         dropout: probability of dropping a channel before the classifier, in training.
 
     Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2), found at stage 4's
@@ -60,16 +61,22 @@ class DANetDecoder(nn.Module):
     """
 
     def __init__(
-        self, *, encoder_channels: Sequence[int], channels: int, num_classes: int, dropout: float = 0.1
+        self,
+        *,
+        encoder_channels: Sequence[int],
+        channels: int,
+        num_classes: int,
+        unit: ConvUnit = ConvNorm,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         width = encoder_channels[-1]
-        self.position_in = ConvNorm(width, channels, 3)
+        self.position_in = unit(width, channels, 3)
         self.position = PositionAttention(channels)
-        self.position_out = ConvNorm(channels, channels, 3)
-        self.channel_in = ConvNorm(width, channels, 3)
+        self.position_out = unit(channels, channels, 3)
+        self.channel_in = unit(width, channels, 3)
         self.channel = ChannelAttention()
-        self.channel_out = ConvNorm(channels, channels, 3)
+        self.channel_out = unit(channels, channels, 3)
         self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)

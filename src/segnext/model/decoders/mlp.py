@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
 
 
 class MLPDecoder(nn.Module):
@@ -20,16 +20,23 @@ class MLPDecoder(nn.Module):
         channels: width of the head; 256 for SegFormer's small models.
         num_classes: classes to tell apart.
         dropout: probability of dropping a channel before the classifier, in training.
+        unit: what fuses them: a convolution and a norm.
 
     Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_1, W_1).
     """
 
     def __init__(
-        self, *, encoder_channels: Sequence[int], channels: int, num_classes: int, dropout: float = 0.1
+        self,
+        *,
+        encoder_channels: Sequence[int],
+        channels: int,
+        num_classes: int,
+        dropout: float = 0.1,
+        unit: ConvUnit = ConvNorm,
     ) -> None:
         super().__init__()
         self.unify = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in encoder_channels)
-        self.fuse = ConvNorm(len(encoder_channels) * channels, channels)
+        self.fuse = unit(len(encoder_channels) * channels, channels)
         self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm
+from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
 
 BINS = (1, 2, 3, 6)
 
@@ -20,6 +20,7 @@ class PSPDecoder(nn.Module):
         channels: width of the head and of each pyramid level.
         num_classes: classes to tell apart.
         bins: regions along each side, level by level.
+        unit: convolution and norm; `plain_conv_bn` for the original's.
         dropout: probability of dropping a channel before the classifier, in training.
 
     Forward: four maps (B, C_i, H_i, W_i) -> logits (B, num_classes, H_2, W_2), found at stage 4's
@@ -33,13 +34,14 @@ class PSPDecoder(nn.Module):
         channels: int,
         num_classes: int,
         bins: Sequence[int] = BINS,
+        unit: ConvUnit = ConvNorm,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         width = encoder_channels[-1]
         self.bins = tuple(bins)
-        self.levels = nn.ModuleList(ConvNorm(width, channels) for _ in bins)
-        self.fuse = ConvNorm(width + len(bins) * channels, channels, 3)
+        self.levels = nn.ModuleList(unit(width, channels) for _ in bins)
+        self.fuse = unit(width + len(bins) * channels, channels, 3)
         self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         init_decoder(self, self.classifier)

@@ -1,0 +1,39 @@
+"""A whole benchmark: every way, the machine's limits, and what the network has to do."""
+
+from functools import partial
+
+from segnext.bench.measure import Progress, measure
+from segnext.bench.profile import Profile
+from segnext.bench.report import Report
+from segnext.bench.task import Task
+from segnext.bench.ways import OURS, Way
+from segnext.bench.work import operations
+from segnext.bench.worker import Worker
+from segnext.checkpoint.weights import load_weights
+
+
+def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Progress) -> Report:
+    """Measure all `ways`.
+
+    Args:
+        name: of the model or weights, for the report.
+        ways: the plain one first.
+        task: what they do.
+        rounds: how many rounds count.
+        progress: is told about every step.
+
+    Raises:
+        SegNextError: when a way cannot be had or its process ends.
+    """
+    measured, limits = measure(ways, task, rounds, progress)
+    config = load_weights(task.weights).config
+    size = task.input_size()
+    own = [way for way in ways if way.network == OURS]
+    work = {
+        precision: operations(config, *size, precision) for precision in dict.fromkeys(way.precision for way in own)
+    }
+    profile = None
+    if found := [way.precision for way in own if way.engine == "openvino"]:
+        with Worker("profile", partial(Profile, task, found[-1])) as worker:
+            profile = found[-1], worker.call("kinds")
+    return Report(name, task.size(), config.num_classes, limits, measured, work, profile)

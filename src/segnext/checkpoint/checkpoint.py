@@ -1,0 +1,57 @@
+"""Any file of weights, ours or official, whole or encoder only: its tensors, and what it says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from segnext.checkpoint.names import layout_of
+from segnext.checkpoint.pickles import read_pickle
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.tensors import read_metadata, read_tensors
+from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, parse_header
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file of weights holds.
+
+    Attributes:
+        path: of the file.
+        state: its tensors, by the names that they have there.
+        provenance: where they come from.
+        classes: of the network, in order; None where the file does not name them as ours do.
+        meta: what official tools put beside the tensors.
+    """
+
+    path: Path
+    state: Mapping[str, Tensor]
+    provenance: Provenance
+    classes: tuple[str, ...] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> str:
+        """Of the tensors, in words."""
+        return layout_of(self.state)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The weights in a .safetensors file or an official .pth file; nothing in it is executed.
+
+    Raises:
+        SegNextError: when the file is missing or damaged or holds no tensors by name.
+    """
+    foreign = Provenance(converted_from=path.name)
+    if path.suffix != ".safetensors":
+        state, meta = read_pickle(path)
+        return Checkpoint(path, state, foreign, meta=meta)
+    metadata = read_metadata(path)
+    if metadata.get("format") == FORMAT:
+        weights = parse_header(metadata, path)
+        return Checkpoint(path, weights.state, weights.provenance, weights.labels.classes)
+    encoder = metadata.get("format") == ENCODER_FORMAT
+    provenance = encoder_provenance(metadata, path) if encoder else foreign
+    return Checkpoint(path, read_tensors(path), provenance)

@@ -1,0 +1,205 @@
+"""Our weights: a network with all that is needed to rebuild and use it, in memory or in a file of which only the
+header has been read. The header is read without torch.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segnext.checkpoint.provenance import Provenance
+from segnext.checkpoint.tensors import read_metadata, read_tensors, save_tensors
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+from segnext.model.config import NetworkConfig
+from segnext.model.families import FAMILIES, build, family_name
+from segnext.plain import with_tuples
+from segnext.preprocess import Bands, Preprocess
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from segnext.model.network import Network
+
+FORMAT = "segnext 1"
+ENCODER_FORMAT = "segnext encoder 1"
+USUAL = "segnext"  # family of a header that names none
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's weights, and what is needed to use them.
+
+    Attributes:
+        config: what determines the network's shape.
+        labels: what its labels mean.
+        preprocess: how pictures are prepared.
+        state: tensors by name; those of a file are read, and checked, when the first of them is asked for.
+        provenance: where they come from.
+    """
+
+    config: NetworkConfig
+    labels: Labels
+    preprocess: Preprocess
+    state: "Mapping[str, Tensor]"
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def model(self) -> "Network":
+        """The network with these weights, in evaluation mode, float32.
+
+        Raises:
+            SegNextError: when the tensors of the file are not those of the network.
+        """
+        import torch
+
+        state = {name: tensor.clone() for name, tensor in self.state.items()}  # of a file, first of all checked
+        with torch.device("meta"):  # no random start, which would take time and disturb the caller's random numbers
+            model = build(self.config)
+        model.load_state_dict(state, assign=True)
+        return model.eval()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of the file, or in memory of the configuration and the tensors."""
+        if isinstance(self.state, _Stored):
+            return hashlib.sha256(self.state.path.read_bytes()).hexdigest()
+        import torch
+
+        digest = hashlib.sha256(repr(self.config).encode())
+        for name, tensor in self.state.items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+class _Stored(Mapping[str, "Tensor"]):
+    """The tensors of the network that `config` describes, in the file `path`."""
+
+    def __init__(self, path: Path, config: NetworkConfig) -> None:
+        self.path = path
+        self.config = config
+
+    @cached_property
+    def _tensors(self) -> "dict[str, Tensor]":
+        import torch
+
+        from segnext.checkpoint.coverage import compare
+
+        found = read_tensors(self.path)
+        try:
+            with torch.device("meta"):
+                wanted = build(self.config).state_dict()
+        except (TypeError, ValueError, RuntimeError, SegNextError) as error:
+            raise SegNextError(f"{self.path}: its header does not fit this version of segnext ({error})") from error
+        compare(wanted, found).require(str(self.path), hint="the file is damaged, save or convert it again")
+        return found
+
+    def __getitem__(self, name: str) -> "Tensor":
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def load_weights(path: Path) -> Weights:
+    """The weights in a file, of which the header is read now and the tensors when they are needed; nothing in it is
+    executed.
+
+    Raises:
+        SegNextError: when the file is missing, damaged or not one of ours.
+    """
+    return parse_header(read_metadata(path), path)
+
+
+def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
+    """Write `weights` to `path`, through a temporary file.
+
+    With `half`, convolution weights are stored as float16, everything else stays float32.
+    """
+    save_tensors(weights.state, metadata_of(weights), path, half=half)
+
+
+def save_encoder(state: "Mapping[str, Tensor]", provenance: Provenance, path: Path, *, half: bool = False) -> None:
+    """Write a file that `--encoder_weights` takes.
+
+    Args:
+        state: tensors of an encoder, `encoder.*` in our names, and an ImageNet classifier `head.*` if there is one.
+        provenance: where they come from.
+        path: to write, through a temporary file.
+        half: see `save_weights`.
+    """
+    metadata = {"format": ENCODER_FORMAT, "segnext": json.dumps({"provenance": provenance.to_dict()})}
+    save_tensors(state, metadata, path, half=half)
+
+
+def description(weights: Weights) -> dict[str, Any]:
+    """Everything but the tensors, as JSON has it."""
+    family = family_name(weights.config)
+    named = {} if family == USUAL else {"family": family}
+    return named | {
+        "model": dataclasses.asdict(weights.config),
+        "labels": weights.labels.to_dict(),
+        "preprocess": dataclasses.asdict(weights.preprocess),
+        "provenance": weights.provenance.to_dict(),
+    }
+
+
+def metadata_of(weights: Weights) -> dict[str, str]:
+    """The metadata of our file, as `parse_header` reads it."""
+    return {"format": FORMAT, "segnext": json.dumps(description(weights))}
+
+
+def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
+    """What the metadata of the weights file `path` say, with the tensors that are in it.
+
+    Raises:
+        SegNextError: when it is not a weights file of ours.
+    """
+    if metadata.get("format") == ENCODER_FORMAT:
+        raise SegNextError(
+            f"{path}: holds an encoder alone, which segments nothing; start a training run from it with "
+            "--encoder_weights"
+        )
+    if metadata.get("format") != FORMAT:
+        raise SegNextError(
+            f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
+        )
+    try:
+        content = json.loads(metadata["segnext"])
+        config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
+        preprocess = _preprocess(content["preprocess"])
+        class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
+        config.check()
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, SegNextError) as error:
+        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
+    labels = Labels.from_dict(class_list, str(path))
+    if len(labels) != config.num_classes:
+        raise SegNextError(
+            f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
+            "save or convert it again"
+        )
+    return Weights(config, labels, preprocess, _Stored(path, config), provenance)
+
+
+def encoder_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
+    """Where the encoder in a file that `save_encoder` wrote comes from.
+
+    Raises:
+        SegNextError: when the metadata are damaged.
+    """
+    try:
+        return Provenance.from_dict(json.loads(metadata["segnext"])["provenance"])
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
+
+
+def _preprocess(fields: dict[str, Any]) -> Preprocess:
+    bands = fields.get("bands")
+    return Preprocess(**with_tuples(fields | {"bands": bands and Bands(**with_tuples(bands))}))

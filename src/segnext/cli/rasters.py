@@ -1,0 +1,101 @@
+"""Rasters of any size in `segnext predict`: `--out labels.tif`."""
+
+import argparse
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segnext.cli.options import load_segmenter
+from segnext.cli.outputs import require_writable, show, write_results
+from segnext.errors import SegNextError
+from segnext.progress import progress
+from segnext.words import percent
+
+if TYPE_CHECKING:
+    from segnext.rasters.run import Summary
+
+SUFFIXES = (".tif", ".tiff")
+OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "share")
+
+
+def add_rasters(parser: argparse.ArgumentParser) -> None:
+    """Declare the options for rasters."""
+    group = parser.add_argument_group(
+        "rasters", "with --out labels.tif: one raster of any size, in tiles that fade into each other"
+    )
+    group.add_argument("--polygons", type=Path, metavar="F", help="areas, as .gpkg, .geojson (in WGS 84) or .fgb")
+    group.add_argument("--simplify", type=float, metavar="PIXELS", help="how far the polygons' edges may move")
+    group.add_argument("--confidence", type=Path, metavar="F.tif", help="the probability of each label")
+    group.add_argument("--probabilities", type=Path, metavar="F.tif", help="those of all classes, a band for each")
+    group.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: 512)")
+    group.add_argument("--overlap", type=int, metavar="N", help="of neighbouring tiles in pixels (default: 128)")
+    group.add_argument(
+        "--share",
+        type=_share,
+        metavar="I/N",
+        help="make the I-th of N parts, so that N processes or machines share the work (default: torchrun's, or 1/1)",
+    )
+
+
+def wants_raster(args: argparse.Namespace) -> bool:
+    """Whether the options ask for a raster of labels.
+
+    Raises:
+        SegNextError: when they contradict each other.
+    """
+    if args.out.suffix.lower() in SUFFIXES:
+        if len(args.paths) != 1:
+            raise SegNextError(f"--out {args.out} takes one raster; give one PATH, or a folder as --out")
+        return True
+    given = [f"--{name}" for name in OPTIONS if getattr(args, name) is not None]
+    if given:
+        raise SegNextError(f"{given[0]} is for rasters; say where the labels go with --out labels.tif")
+    return False
+
+
+def run_raster(args: argparse.Namespace, streams: int) -> int:
+    """Segment one raster, say what was found and where it is."""
+    from segnext.rasters.run import Outputs, segment_raster
+
+    if args.json:
+        require_writable(args.json, "--json")
+    outputs = Outputs(args.out, args.polygons, args.confidence, args.probabilities, args.simplify or 0)
+    chosen = {name: getattr(args, name) for name in ("tile", "overlap") if getattr(args, name) is not None}
+    with progress("strips") as watch:
+        summary = segment_raster(
+            load_segmenter(args, streams=streams),
+            args.paths[0],
+            outputs,
+            share=args.share or (int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))),
+            progress=lambda done, total: watch("predict", done, total),
+            **chosen,
+        )
+    if summary is not None:
+        _print(summary)
+    elif args.out.exists():
+        show(f"labels: {args.out}, finished already")
+    else:
+        show(f"this part is done; the process that ends last writes {args.out}")
+    if args.json:
+        write_results(None if summary is None else asdict(summary), args.json)
+    return 0
+
+
+def _print(summary: "Summary") -> None:
+    missing = "" if summary.measured == 1 else f", {percent(summary.measured)} of it measured"
+    show(f"{summary.file}  {summary.width} x {summary.height}{missing}  {summary.seconds:.0f} s")
+    for name, share in sorted(summary.shares.items(), key=lambda item: -item[1]):
+        area = "" if summary.square_metres is None else f"  {summary.square_metres[name]:,.0f} m2"
+        if share:
+            show(f"  {name}  {percent(share)}{area}")
+    for kind, file in summary.files.items():
+        show(f"{kind}: {file}")
+
+
+def _share(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not I/N, such as 1/4 for the first of four")
+    return int(found[1]) - 1, int(found[2])

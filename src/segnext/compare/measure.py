@@ -1,0 +1,127 @@
+"""What trained networks reach on val, picture by picture, and what they cost."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from segnext.bench.energy import joules_between, read_joules
+from segnext.bench.measure import Progress, take_turns
+from segnext.bench.worker import Worker
+from segnext.checkpoint.weights import load_weights
+from segnext.compare.apart import PEAK
+from segnext.compare.significance import Counts
+from segnext.data.folder import DataSet, Pair
+from segnext.errors import SegNextError
+from segnext.evaluation.evaluate import confusions, predictor, source_of
+from segnext.evaluation.metrics import Metrics
+from segnext.files import replacing
+from segnext.inference.load import load
+from segnext.training.config import TrainConfig
+
+COUNTS = "counts.npz"  # in a run's folder
+LAST = "last.safetensors"
+
+
+def counts_on(run: Path, config: TrainConfig, data: DataSet) -> Counts:
+    """Pixels of each picture of val and class, with the weights of the run's last step; kept in its folder.
+
+    Measured as in training: by torch in fp32, with the settings' `testing`.
+    """
+    file = run / COUNTS
+    weights = run / LAST
+    digest = load_weights(weights).digest
+    if file.exists():
+        with np.load(file) as kept:
+            if str(kept["weights"]) == digest:
+                return np.asarray(kept["counts"])
+    segmenter = load(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
+    assert config.val_split is not None
+    found = []
+    for confusion in confusions(predictor(segmenter), data.pairs(config.val_split), data.labels):
+        one = Metrics(confusion, data.labels.classes, 1)
+        found.append(np.stack([one.hits, one.true, one.predicted], axis=1))
+    counts = np.stack(found)
+    with replacing(file) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, counts=counts, weights=digest)
+    return counts
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network takes to segment a picture of val.
+
+    Attributes:
+        engine: what ran it.
+        seconds: of one picture in memory to its mask, the median over the rounds.
+        joules: of all the processor's packages meanwhile, the median; None where the system does not tell.
+        peak_rss: the most memory that its process held, in bytes; None where the system does not tell.
+    """
+
+    engine: str
+    seconds: float
+    joules: float | None
+    peak_rss: int | None
+
+
+class Timed:
+    """A network and a picture; made in a process of its own."""
+
+    def __init__(self, weights: Path, pair: Pair, device: str) -> None:
+        try:
+            self.segmenter = load(weights, device)
+        except SegNextError:
+            raise
+        except Exception:  # an engine that cannot compile this network
+            self.segmenter = load(weights, device, engine="torch")
+        self.image = self.segmenter.read(source_of(pair))
+
+    def engine(self) -> str:
+        """Its name."""
+        engine = self.segmenter.engine
+        return f"{engine.name} {engine.precision}"
+
+    def round(self) -> dict[str, float]:
+        """Segment the picture once; seconds, and joules where they can be read."""
+        before, start = read_joules(), perf_counter()
+        _ = self.segmenter.segment(self.image).mask
+        found = {"seconds": perf_counter() - start}
+        joules = joules_between(before, read_joules())
+        return found if joules is None else found | {"joules": joules}
+
+
+def costs(weights: Mapping[str, Path], pair: Pair, device: str, rounds: int, progress: Progress) -> dict[str, Cost]:
+    """What each network takes for a picture, all taking turns round by round.
+
+    Raises:
+        SegNextError: when one cannot be run.
+    """
+    with ExitStack() as stack:
+        workers = []
+        for number, (name, file) in enumerate(weights.items()):
+            progress("preparing", number, len(weights))
+            workers.append(stack.enter_context(Worker(name, partial(Timed, file, pair, device))))
+        progress("preparing", len(weights), len(weights))
+        times = take_turns(workers, rounds, progress)
+        return {
+            name: Cost(worker.call("engine"), *_medians(found), worker.peak_rss())
+            for name, worker, found in zip(weights, workers, times, strict=True)
+        }
+
+
+def _medians(rounds: Sequence[Mapping[str, float]]) -> tuple[float, float | None]:
+    joules = [found["joules"] for found in rounds if "joules" in found]
+    return median(found["seconds"] for found in rounds), median(joules) if joules else None
+
+
+def training_peak(runs: Sequence[Path]) -> int | None:
+    """The most memory that a process held while it trained, in bytes."""
+    found: list[Any] = [json.loads((run / PEAK).read_text()) for run in runs if (run / PEAK).exists()]
+    return max((int(peak) for peak in found if peak is not None), default=None)

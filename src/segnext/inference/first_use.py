@@ -1,0 +1,30 @@
+"""Whatever is set up at its first use is used first by the thread that loads a segmenter, before others may use it.
+
+Bindings to C++, compilers and registries of plugins set themselves up when they are first used. Several threads that
+come to that point together may wait for each other for ever: one holds Python's lock and waits for a C++ guard, whose
+holder waits for Python's lock.
+"""
+
+import os
+from threading import RLock
+
+import numpy as np
+import PIL.Image
+
+from segnext.kernels.average import Look, vote
+from segnext.kernels.classify import classify
+
+# One segmenter is loaded at a time, and the process does not fork meanwhile: a child would find every lock that the
+# loading thread holds taken for ever.
+loading = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
+
+
+def use_first() -> None:
+    """Load what turns files into pictures and logits into labels."""
+    PIL.Image.init()
+    logits = np.zeros((2, 1, 1), np.float32)
+    for confidence in (False, True):
+        classify(logits, (2, 1), (2, 1), confidence=confidence)
+    vote([Look(logits, (2, 1))], (2, 1))

@@ -1,0 +1,126 @@
+"""The families of networks: what determines one, the published ones, and how it is built."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig, preset
+
+if TYPE_CHECKING:  # torch is imported when a network is built
+    from segnext.model.encoders import Encoder
+    from segnext.model.network import Network
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of networks.
+
+    Attributes:
+        title: as its authors write it.
+        paper: who described it, where.
+        config: what determines one of its networks.
+        presets: the published ones by name.
+        encoder: the encoder of a configuration, with random weights.
+        network: the whole network, with random weights.
+    """
+
+    title: str
+    paper: str
+    config: type[Any]
+    presets: Mapping[str, NetworkConfig]
+    encoder: "Callable[[Any], Encoder]"
+    network: "Callable[[Any], Network]"
+
+
+def _mscan(config: ModelConfig) -> "Encoder":
+    from segnext.model.segnext import mscan
+
+    return mscan(config)
+
+
+def _segnext(config: ModelConfig) -> "Network":
+    from segnext.model.network import SegNeXt
+    from segnext.model.segnext import decoder, mscan
+
+    return SegNeXt(mscan(config), decoder(config), config)
+
+
+def _mit(config: SegFormerConfig) -> "Encoder":
+    from segnext.model.encoders import MiT
+
+    return MiT(
+        in_channels=config.in_channels,
+        channels=config.channels,
+        depths=config.depths,
+        heads=config.heads,
+        reductions=config.reductions,
+        expansions=config.expansions,
+        drop_path=config.drop_path,
+    )
+
+
+def _segformer(config: SegFormerConfig) -> "Network":
+    from segnext.model.decoders import MLPDecoder
+    from segnext.model.layers import plain_conv_bn
+    from segnext.model.network import SegFormer
+
+    decoder = MLPDecoder(
+        encoder_channels=config.channels,
+        channels=config.decoder_channels,
+        num_classes=config.num_classes,
+        dropout=config.dropout,
+        unit=plain_conv_bn,
+    )
+    return SegFormer(_mit(config), decoder, config)
+
+
+# By the name that weights files have of them; those without one are of the first.
+FAMILIES: dict[str, Family] = {
+    "segnext": Family("SegNeXt", "Guo et al., NeurIPS 2022, arXiv 2209.08575", ModelConfig, SEGNEXT, _mscan, _segnext),
+    "segformer": Family(
+        "SegFormer", "Xie et al., NeurIPS 2021, arXiv 2105.15203", SegFormerConfig, SEGFORMER, _mit, _segformer
+    ),
+}
+
+
+def family_name(config: NetworkConfig) -> str:
+    """The name of the family that a configuration is of."""
+    return next(name for name, family in FAMILIES.items() if family.config is type(config))
+
+
+def family_of(config: NetworkConfig) -> Family:
+    """The family that a configuration is of."""
+    return FAMILIES[family_name(config)]
+
+
+def build(config: NetworkConfig) -> "Network":
+    """The network that `config` describes, with random weights.
+
+    Raises:
+        SegNextError: for an unknown name, an impossible value, or a field that would have no effect.
+    """
+    config.check()
+    return family_of(config).network(config)
+
+
+def create_model(
+    name: str, *, num_classes: int = 150, in_channels: int = 3, decoder: str | None = None, **changes: Any
+) -> "Network":
+    """A network with random weights.
+
+    Args:
+        name: segnext_t, segnext_s, segnext_b or segnext_l (table 2 of the paper), or segformer_b0 to segformer_b5.
+        num_classes: channels of the logits.
+        in_channels: bands of the image.
+        decoder: of a SegNeXt "ham", the Hamburger head, or "mlp", "aspp", "psp", "danet"; None for the published one.
+        changes: any other field of `ModelConfig`, such as strips=(7, 11) or context="vq", or of `SegFormerConfig`.
+
+    Returns:
+        A module with `.encoder` and `.decoder`; see `Network`.
+
+    Raises:
+        SegNextError: for an unknown name, an impossible value, or a change that would have no effect.
+    """
+    if decoder is not None:
+        changes["decoder"] = decoder
+    return build(preset(name, num_classes=num_classes, in_channels=in_channels, **changes))

@@ -1,0 +1,63 @@
+"""Overlapping tiles' logits, averaged by their weights, in a window of rows that moves down the raster."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.float32]  # (rows, columns, classes)
+
+
+class Blend:
+    """Sums of weighted logits for the rows that are not finished; memory for about two rows of tiles.
+
+    Args:
+        width: positions of logits in a row of the raster.
+        classes: how many there are.
+        top: the first row of positions that is wanted; what tiles say above it is dropped.
+    """
+
+    def __init__(self, width: int, classes: int, top: int = 0) -> None:
+        self.top = top
+        self.total = np.zeros((0, width, classes), np.float32)
+        self.weight = np.zeros((0, width, 1), np.float32)
+
+    def add(self, top: int, left: int, logits: Logits, down: NDArray[np.float32], across: NDArray[np.float32]) -> None:
+        """Add a tile.
+
+        Args:
+            top: the row of its first position in the raster.
+            left: the column of its first position.
+            logits: the tile's.
+            down: weights of its rows.
+            across: weights of its columns.
+        """
+        height, width, _ = logits.shape
+        self._reach(top + height)
+        dropped = max(self.top - top, 0)
+        weights = (down[:, None, None] * across[None, :, None])[dropped:]
+        rows = slice(top + dropped - self.top, top + height - self.top)
+        columns = slice(left, left + width)
+        self.total[rows, columns] += logits[dropped:] * weights
+        self.weight[rows, columns] += weights
+
+    def take(self, bottom: int, keep: int) -> Logits:
+        """The means of all rows above `bottom`; the rows above `bottom - keep` are forgotten.
+
+        Where no tile was added they are 0.
+        """
+        self._reach(bottom)
+        count = bottom - self.top
+        weight = self.weight[:count]
+        mean = np.divide(self.total[:count], weight, out=np.zeros_like(self.total[:count]), where=weight > 0)
+        gone = max(count - keep, 0)
+        self.total, self.weight = self.total[gone:].copy(), self.weight[gone:].copy()
+        self.top += gone
+        return mean
+
+    def _reach(self, bottom: int) -> None:
+        """Make room for the rows above `bottom`."""
+        more = bottom - self.top - len(self.total)
+        if more > 0:
+            self.total, self.weight = (
+                np.concatenate([part, np.zeros((more, *part.shape[1:]), np.float32)])
+                for part in (self.total, self.weight)
+            )

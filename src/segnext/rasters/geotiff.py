@@ -1,0 +1,112 @@
+"""Strips as a Cloud Optimized GeoTIFF: internal tiles, overviews, colour table, class names, where it lies on Earth."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+from segnext.rasters.source import ENVIRONMENT, Raster
+from segnext.rasters.strips import LEVELS
+
+BLOCK = 512  # pixels
+RUN = "SEGNEXT_RUN"
+
+
+def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, labels: Labels, run: str) -> None:
+    """One band of labels, coloured as the classes are; its nodata value is the ignore label.
+
+    Args:
+        file: to write; a neighbour of it holds an intermediate form meanwhile.
+        strips: (H, W) from the top to the bottom.
+        raster: on whose grid they are.
+        labels: what they mean.
+        run: stands for all that the labels depend on; see `run_of`.
+
+    Raises:
+        SegNextError: when there is no room.
+    """
+    table = {label: (*color, 255) for label, color in enumerate(labels.colors)}
+    tags = {RUN: run, **{f"CLASS_{label}": name for label, name in enumerate(labels.classes)}}
+    _write(file, strips, raster, ["labels"], labels.ignore, "MODE", tags, table)
+
+
+def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, names: list[str]) -> None:
+    """Probabilities, a band for each of `names`, as bytes with the scale that makes them 0..1; nodata is 255.
+
+    `strips` are (H, W) or (bands, H, W).
+    """
+    _write(file, strips, raster, names, LEVELS + 1, "AVERAGE", {}, None)
+
+
+def run_of(file: Path) -> str | None:
+    """What `write_labels` was told of the run; None of a file that it has not written."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(file, driver="GTiff") as raster:
+                return raster.tags().get(RUN)  # type: ignore[no-any-return]
+    except (RasterioError, OSError):
+        return None
+
+
+def _write(
+    file: Path,
+    strips: Iterable[NDArray[np.uint8]],
+    raster: Raster,
+    names: list[str],
+    nodata: int,
+    overviews: str,
+    tags: dict[str, str],
+    table: dict[int, tuple[int, int, int, int]] | None,
+) -> None:
+    flat = file.with_name(f"{file.stem}.flat.tif")
+    shape: dict[str, Any] = {"height": raster.height, "width": raster.width, "count": len(names), "dtype": "uint8"}
+    if raster.crs is not None:
+        shape["crs"] = raster.crs
+    if not raster.transform.is_identity:
+        shape["transform"] = raster.transform
+    blocks = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1}
+    try:
+        with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(flat, "w", driver="GTiff", nodata=nodata, bigtiff="if_safer", **shape, **blocks) as out:
+                if raster.gcps[0]:
+                    out.gcps = raster.gcps
+                out.update_tags(**tags)
+                if table is not None:
+                    out.write_colormap(1, table)
+                    out.colorinterp = [ColorInterp.palette]
+                else:
+                    out.scales = [1 / LEVELS] * len(names)
+                for band, name in enumerate(names, 1):
+                    out.set_band_description(band, name)
+                top = 0
+                for strip in strips:
+                    layers = strip if strip.ndim == 3 else strip[None]
+                    out.write(layers, window=Window(0, top, raster.width, layers.shape[1]))
+                    top += layers.shape[1]
+            options = {
+                "blocksize": BLOCK,
+                "compress": "deflate",
+                "overview_resampling": overviews,
+                "bigtiff": "if_safer",
+            }
+            rasterio.shutil.copy(flat, file, driver="COG", **options)
+    except (RasterioError, OSError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise SegNextError(
+            f"{file}: cannot be written ({reason}); make room and run the command again: it goes on from "
+            "the finished strips"
+        ) from error
+    finally:
+        flat.unlink(missing_ok=True)

@@ -1,0 +1,149 @@
+"""The finished strips of a raster, kept in a folder beside the result until it is whole.
+
+A run that was killed goes on from there; several processes, on as many machines as see the folder, each make some of
+the strips, and whoever makes the last one writes the result.
+"""
+
+import io
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.rasters.strips import Strip
+
+SETTINGS = "settings.json"
+
+
+class DamagedStripError(Exception):
+    """A strip's file is not as it was written; it was removed."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The folder.
+
+    Attributes:
+        folder: where it is.
+        count: of strips.
+    """
+
+    folder: Path
+    count: int
+
+    @classmethod
+    def open(cls, out: Path, count: int, settings: dict[str, Any]) -> "Parts":
+        """The parts of the result `out`, new or of a run before.
+
+        Raises:
+            SegNextError: when those that are there were made with other settings, or none can be written.
+        """
+        folder = out.with_name(f".{out.name}.parts")
+        file = folder / SETTINGS
+        text = json.dumps(settings, sort_keys=True, indent=1)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                with replacing(file) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+            before = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SegNextError(
+                f"{folder}: cannot be written ({error.strerror or error}); choose another place with --out"
+            ) from error
+        if before != text:
+            raise SegNextError(
+                f"{folder}: holds parts of a run with another input or other settings "
+                f"({_difference(before, settings)}); repeat it as it was, or delete the folder"
+            )
+        return cls(folder, count)
+
+    @contextmanager
+    def alone(self, share: tuple[int, int]) -> Iterator[None]:
+        """Hold the lock of a share of the work, which ends with the process.
+
+        Raises:
+            SegNextError: when another process holds it.
+        """
+        lock = filelock.FileLock(self.folder / f"share-{share[0]}-{share[1]}.lock", blocking=False)
+        try:
+            with lock:
+                yield
+        except filelock.Timeout as error:
+            raise SegNextError(
+                f"{self.folder}: another process makes this part; wait for it, or give each process its own --share"
+            ) from error
+
+    def missing(self) -> list[int]:
+        """The strips that are not there."""
+        there = {path.name for path in self.folder.iterdir()}
+        return [number for number in range(self.count) if self._file(number).name not in there]
+
+    def write(self, strip: Strip) -> None:
+        """Keep a strip.
+
+        Raises:
+            SegNextError: when there is no room; the strips before it stay.
+        """
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, layer in strip.layers.items():
+                array = io.BytesIO()
+                np.save(array, layer, allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getbuffer(), zipfile.ZIP_DEFLATED)
+        try:
+            with replacing(self._file(strip.number)) as temporary:
+                temporary.write_bytes(content.getbuffer())
+        except OSError as error:
+            raise SegNextError(
+                f"{self.folder}: cannot write strip {strip.number} of {self.count} ({error.strerror or error}); "
+                "make room and run the command again: it goes on from there"
+            ) from error
+
+    def read(self, number: int) -> dict[str, NDArray[np.uint8]] | None:
+        """A strip's layers; None, and it is missing again, when its file is damaged."""
+        try:
+            with np.load(self._file(number), allow_pickle=False) as layers:
+                return {name: layers[name] for name in layers.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            self._file(number).unlink(missing_ok=True)
+            return None
+
+    def layers(self, name: str) -> Iterator[NDArray[np.uint8]]:
+        """One layer of all strips, from the top.
+
+        Raises:
+            DamagedStripError: when one is damaged.
+        """
+        for number in range(self.count):
+            layers = self.read(number)
+            if layers is None or name not in layers:
+                raise DamagedStripError(f"{self.folder}: strip {number} is damaged")
+            yield layers[name]
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"strip-{number:06d}.npz"
+
+
+def _difference(before: str, settings: dict[str, Any]) -> str:
+    """The names of the settings that differ."""
+    try:
+        old = json.loads(before)
+        return ", ".join(sorted(key for key in {*old, *settings} if old.get(key) != settings.get(key)))
+    except (ValueError, AttributeError, TypeError):
+        return "unreadable"

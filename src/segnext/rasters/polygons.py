@@ -1,0 +1,173 @@
+"""Labels as polygons, strip by strip; what strips cut is joined again."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio.features
+import rasterio.warp
+import shapely
+from numpy.typing import NDArray
+from rasterio.transform import Affine
+
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
+WGS84 = "EPSG:4326"
+Edge = tuple[float, float]  # columns between which a polygon touches a strip's border
+
+
+@dataclass
+class Piece:
+    """Part of an area, in pixels of the raster; `joined` leads to the piece that stands for all of the same area."""
+
+    label: int
+    shape: Any
+    parts: list[Any] = field(default_factory=list)
+    joined: "Piece | None" = None
+
+    def head(self) -> "Piece":
+        """The piece that stands for this one's area."""
+        piece = self
+        while piece.joined is not None:
+            piece = piece.joined
+        return piece
+
+
+def areas(strips: Iterable[NDArray[np.uint8]], ignore: int) -> Iterator[tuple[int, Any]]:
+    """Each connected area of one label (over edges, not corners) and its polygon, in pixels of the raster.
+
+    Args:
+        strips: labels (H, W) from the top to the bottom.
+        ignore: the label that makes no area.
+
+    Yields:
+        The label and a shapely polygon, areas that end higher first.
+    """
+    open_pieces: list[Piece] = []  # that reach the bottom of the strip before
+    top = 0
+    for strip in strips:
+        bottom = top + len(strip)
+        pieces = [
+            Piece(int(label), shapely.geometry.shape(shape))
+            for shape, label in rasterio.features.shapes(strip, strip != ignore, 4, Affine.translation(0, top))
+        ]
+        for piece in pieces:
+            piece.parts.append(piece.shape)
+        _join(open_pieces, pieces, top)
+        reaching = [piece for piece in pieces if piece.shape.bounds[3] == bottom]
+        heads = {id(piece.head()) for piece in reaching}
+        ended = {id(piece.head()): piece.head() for piece in [*open_pieces, *pieces]}
+        yield from (_whole(piece) for key, piece in ended.items() if key not in heads)
+        open_pieces, top = reaching, bottom
+    yield from (_whole(piece) for piece in {id(piece.head()): piece.head() for piece in open_pieces}.values())
+
+
+def _join(above: list[Piece], below: list[Piece], border: int) -> None:
+    """Join pieces of a label that share an edge along the row `border`."""
+    upper = sorted((*edge, number) for number, piece in enumerate(above) for edge in _edges(piece.shape, border))
+    lower = sorted((*edge, number) for number, piece in enumerate(below) for edge in _edges(piece.shape, border))
+    i = j = 0
+    while i < len(upper) and j < len(lower):
+        one, other = above[upper[i][2]], below[lower[j][2]]
+        if min(upper[i][1], lower[j][1]) > max(upper[i][0], lower[j][0]) and one.label == other.label:
+            head, rest = one.head(), other.head()
+            if head is not rest:
+                rest.joined = head
+                head.parts += rest.parts
+                rest.parts = []
+        if upper[i][1] <= lower[j][1]:
+            i += 1
+        else:
+            j += 1
+
+
+def _edges(polygon: Any, border: int) -> Iterator[Edge]:
+    """Where a polygon's outer ring runs along the row `border`."""
+    points = shapely.get_coordinates(polygon.exterior)
+    along = (points[:-1, 1] == border) & (points[1:, 1] == border)
+    for start, end in zip(points[:-1, 0][along], points[1:, 0][along], strict=True):
+        yield min(start, end), max(start, end)
+
+
+def _whole(piece: Piece) -> tuple[int, Any]:
+    shape = piece.parts[0] if len(piece.parts) == 1 else shapely.union_all(piece.parts)
+    return piece.label, shapely.normalize(shapely.simplify(shape, 0))  # without the points that strips left on edges
+
+
+def write_polygons(
+    file: Path, found: Iterable[tuple[int, Any]], transform: Affine, crs: Any, labels: Labels, simplify: float = 0
+) -> int:
+    """Write a GeoPackage, GeoJSON or FlatGeobuf, by the suffix of `file`; how many areas.
+
+    Args:
+        file: to write.
+        found: what `areas` gives.
+        transform: from pixels to the raster's coordinates.
+        crs: of these, or None. GeoJSON is in WGS 84, if there is one.
+        labels: what the labels mean.
+        simplify: pixels by which edges may move; those that areas share stay shared.
+
+    Raises:
+        SegNextError: when the suffix is unknown or it cannot be written.
+    """
+    import pyogrio
+
+    driver = driver_of(file)
+    numbers, shapes = [], []
+    for label, shape in found:
+        numbers.append(label)
+        shapes.append(shape)
+    geometries = np.array(shapes, object)
+    if simplify and len(geometries):
+        corners = shapely.segmentize(geometries, 1)  # neighbours share edges where both have all their corners
+        geometries = shapely.coverage_simplify(corners, simplify)
+    if len(geometries):
+        a, b, c, d, e, f = transform[:6]
+
+        def to_ground(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
+
+        geometries = shapely.transform(geometries, to_ground)
+    target = crs
+    if driver == "GeoJSON" and crs is not None and len(geometries):
+        target = WGS84
+
+        def to_degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.column_stack(rasterio.warp.transform(crs, WGS84, xy[:, 0], xy[:, 1]))
+
+        geometries = shapely.transform(geometries, to_degrees)
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"})  # equal content, equal bytes
+    label_numbers = np.array(numbers, np.int32)
+    names = np.array([labels.classes[label] for label in numbers], object)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'crs' was not provided")
+            pyogrio.raw.write(
+                file,
+                geometry=np.array(shapely.to_wkb(geometries), object),
+                field_data=[label_numbers, names],
+                fields=["label", "class"],
+                geometry_type="Polygon",
+                crs=None if target is None else target if isinstance(target, str) else target.to_wkt(),
+                driver=driver,
+            )
+    except (pyogrio.errors.DataSourceError, OSError, RuntimeError) as error:
+        raise SegNextError(f"{file}: cannot be written ({error}); make room or choose another place") from error
+    return len(numbers)
+
+
+def driver_of(file: Path) -> str:
+    """GDAL's name for the kind of file.
+
+    Raises:
+        SegNextError: when it is none of DRIVERS.
+    """
+    driver = DRIVERS.get(file.suffix.lower())
+    if driver is None:
+        raise SegNextError(f"{file}: polygons are written as {', '.join(DRIVERS)}; give one of these suffixes")
+    return driver

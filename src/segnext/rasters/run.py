@@ -1,0 +1,261 @@
+"""A raster from its file to labels, polygons and probabilities."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segnext.errors import SegNextError
+from segnext.inference.segmenter import Segmenter
+from segnext.rasters.areas import pixel_areas
+from segnext.rasters.geotiff import run_of, write_labels, write_shares
+from segnext.rasters.grid import OVERLAP, TILE, Grid
+from segnext.rasters.parts import DamagedStripError, Parts
+from segnext.rasters.polygons import areas, driver_of, write_polygons
+from segnext.rasters.source import ADDRESS, Raster
+from segnext.rasters.strips import Wanted, strips
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write; all but the labels are optional.
+
+    Attributes:
+        labels: a Cloud Optimized GeoTIFF with a label per pixel.
+        polygons: areas as .gpkg, .geojson or .fgb.
+        confidence: a GeoTIFF with the probability of each label.
+        probabilities: a GeoTIFF with the probabilities of all classes, a band for each.
+        simplify: pixels by which the polygons' edges may move.
+    """
+
+    labels: Path
+    polygons: Path | None = None
+    confidence: Path | None = None
+    probabilities: Path | None = None
+    simplify: float = 0
+
+    def files(self) -> dict[str, Path]:
+        """What is to be written, by kind."""
+        named = {"labels": self.labels, "polygons": self.polygons, "confidence": self.confidence}
+        return {kind: file for kind, file in {**named, "probabilities": self.probabilities}.items() if file}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was found.
+
+    Attributes:
+        file: the raster.
+        width: in pixels.
+        height: in pixels.
+        measured: the share of its pixels that are not nodata, 0..1.
+        shares: each class's share of these, 0..1.
+        square_metres: each class's area; None where the raster does not say where it lies.
+        seconds: of this process.
+        files: written, by kind.
+    """
+
+    file: str
+    width: int
+    height: int
+    measured: float
+    shares: dict[str, float]
+    square_metres: dict[str, float] | None
+    seconds: float
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def segment_raster(
+    segmenter: Segmenter,
+    name: str | Path,
+    outputs: Outputs,
+    *,
+    tile: int = TILE,
+    overlap: int = OVERLAP,
+    share: tuple[int, int] = (0, 1),
+    progress: Progress = lambda done, total: None,
+) -> Summary | None:
+    """Segment a raster of any size in tiles that fade into each other, in its own resolution.
+
+    What is finished is kept beside the result, so that a run that was broken off goes on when it is repeated, and gives
+    the same bytes. Scales and mirror images are those of `segmenter.views`.
+
+    Args:
+        segmenter: does the work.
+        name: a path, or an address that GDAL reads (https://, s3://, ...).
+        outputs: where to write what.
+        tile: side in pixels, a multiple of 32; not smaller than the crops of the training is best.
+        overlap: of neighbouring tiles in pixels.
+        share: which part of the strips this process makes, and of how many: (0, 1) makes all. The results do not depend
+            on it. Whoever finishes the last strip writes the outputs.
+        progress: called with the strips that are done, and how many there are.
+
+    Returns:
+        What was found; None when other processes still work on their strips, or all outputs are there already.
+
+    Raises:
+        SegNextError: when the raster cannot be read, has other bands than the weights take, or there is no room.
+    """
+    started = time.perf_counter()
+    if segmenter.labels.multi_label:
+        raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
+    if outputs.polygons:
+        driver_of(outputs.polygons)
+    wanted = _wanted(segmenter, outputs)
+    with Raster(name, segmenter.preprocess.bands) as raster:
+        _require_apart(raster, outputs)
+        config = segmenter.config
+        grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
+        settings = _settings(segmenter, raster, grid, wanted)
+        if _finished(outputs, settings):
+            return None
+        parts = Parts.open(outputs.labels, len(grid.rows), settings)
+        first, last = (parts.count * (share[0] + end) // share[1] for end in (0, 1))
+        with parts.alone(share):
+            while True:
+                for numbers in _runs([number for number in parts.missing() if first <= number < last]):
+                    for strip in strips(segmenter, raster, grid, numbers, wanted):
+                        parts.write(strip)
+                        progress(parts.count - len(parts.missing()), parts.count)
+                if parts.missing():
+                    return None
+                with suppress(DamagedStripError):  # it is missing now
+                    summary = _write(parts, raster, outputs, segmenter, settings, started)
+                    break
+    parts.remove()
+    return summary
+
+
+def _write(
+    parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
+) -> Summary:
+    """The outputs from all strips: each written beside the strips, then moved to its place."""
+    labels = segmenter.labels
+    ground = pixel_areas(raster.crs, raster.transform, raster.height)
+    counts, metres = np.zeros(256, np.int64), np.zeros(256)
+
+    def counted() -> Iterator[NDArray[np.uint8]]:
+        top = 0
+        for strip in parts.layers("labels"):
+            for row, line in enumerate(strip, top):
+                found = np.bincount(line, minlength=256)
+                counts[:] += found
+                if ground is not None:
+                    metres[:] += found * ground[row]
+            top += len(strip)
+            yield strip
+
+    made: list[tuple[Path, Path]] = []
+    for kind, file in outputs.files().items():
+        part = parts.folder / f"{kind}{file.suffix}"
+        part.unlink(missing_ok=True)
+        if kind == "labels":
+            write_labels(part, counted(), raster, labels, _digest(settings))
+        elif kind == "polygons":
+            found = areas(parts.layers("labels"), labels.ignore)
+            write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify)
+        else:
+            names = list(labels.classes) if kind == "probabilities" else ["confidence"]
+            write_shares(part, parts.layers(kind), raster, names)
+        made.append((part, file))
+    for part, file in made:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _move(part, file)
+    counts[labels.ignore] = 0
+    measured = int(counts.sum())
+    return Summary(
+        raster.name,
+        raster.width,
+        raster.height,
+        measured / (raster.height * raster.width),
+        {name: int(counts[label]) / max(measured, 1) for label, name in enumerate(labels.classes)},
+        None if ground is None else {name: float(metres[label]) for label, name in enumerate(labels.classes)},
+        time.perf_counter() - started,
+        {kind: str(file) for kind, file in outputs.files().items()},
+    )
+
+
+def _move(part: Path, file: Path) -> None:
+    """Rename, or copy where `file` is on another disk."""
+    from segnext.files import replacing
+
+    try:
+        part.replace(file)
+    except OSError:
+        import shutil
+
+        with replacing(file) as temporary:
+            shutil.copyfile(part, temporary)
+
+
+def _wanted(segmenter: Segmenter, outputs: Outputs) -> Wanted:
+    testing = segmenter.testing
+    if testing.slide is not None:
+        raise SegNextError("a raster is looked at in tiles already; leave out --slide, and see --tile and --overlap")
+    return Wanted(
+        outputs.confidence is not None,
+        outputs.probabilities is not None,
+        testing.scales,
+        (0, 4) if testing.flip else (0,),
+    )
+
+
+def _require_apart(raster: Raster, outputs: Outputs) -> None:
+    """Refuse to write over the raster itself, or two outputs into one file."""
+    files = [file.resolve() for file in outputs.files().values()]
+    if len(set(files)) < len(files):
+        raise SegNextError("two outputs have the same name; give each its own")
+    if not ADDRESS.match(raster.name) and Path(raster.name).resolve() in files:
+        raise SegNextError(f"{raster.name}: is the raster itself; choose another --out")
+
+
+def _settings(segmenter: Segmenter, raster: Raster, grid: Grid, wanted: Wanted) -> dict[str, Any]:
+    """All that the strips depend on."""
+    source: dict[str, Any] = {"size": [raster.height, raster.width]}
+    if not ADDRESS.match(raster.name):
+        status = os.stat(raster.name)  # noqa: PTH116 - it may be a path or a text
+        source |= {"bytes": status.st_size, "modified": status.st_mtime_ns}
+    engine = segmenter.engine
+    return {
+        "raster": hashlib.sha256(repr((Path(raster.name).name, source)).encode()).hexdigest(),
+        "weights": segmenter.weights().digest,
+        "engine": [engine.name, engine.precision, engine.streams],
+        "tile": grid.tile,
+        "overlap": grid.overlap,
+        "outputs": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(wanted).items()},
+    }
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _finished(outputs: Outputs, settings: dict[str, Any]) -> bool:
+    """Whether the outputs are there, made with these settings.
+
+    Raises:
+        SegNextError: when there is something else, which is never written over.
+    """
+    there = [file for file in outputs.files().values() if file.exists()]
+    if there and run_of(outputs.labels) != _digest(settings):
+        raise SegNextError(f"{there[0]}: is there already, from another run; delete it or choose another place")
+    return len(there) == len(outputs.files())
+
+
+def _runs(numbers: list[int]) -> Iterator[range]:
+    """Ascending numbers as ranges without gaps."""
+    start = 0
+    for end in range(1, len(numbers) + 1):
+        if end == len(numbers) or numbers[end] != numbers[end - 1] + 1:
+            yield range(numbers[start], numbers[end - 1] + 1)
+            start = end

@@ -1,0 +1,168 @@
+"""A raster file or address, read window by window."""
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from segnext.bands import require_bands
+from segnext.errors import SegNextError
+from segnext.preprocess import Bands
+
+# Pixels alone: some other drivers open what a file refers to, or run what it says.
+DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
+SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg")
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, ...; GDAL's own file systems read them
+ENVIRONMENT = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # of a folder on the network, one file is of interest
+    "GDAL_CACHEMAX": 128,  # MB
+    "GDAL_HTTP_TIMEOUT": 60,
+    "GDAL_HTTP_LOW_SPEED_TIME": 60,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 100,
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+}
+
+logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
+
+
+class Raster:
+    """An open raster, as the network's preprocessing wants it.
+
+    Args:
+        name: a path or an address.
+        bands: what its bands are; None for RGB pictures of 8 bits.
+
+    Attributes:
+        name: as given.
+        height: in pixels.
+        width: in pixels.
+        profile: what a raster of labels on the same grid has in common with it: crs, transform, gcps.
+
+    Raises:
+        SegNextError: when it cannot be opened or has other bands than the weights take.
+    """
+
+    def __init__(self, name: str | Path, bands: Bands | None) -> None:
+        self.name, self.bands = str(name), bands
+        if not ADDRESS.match(self.name) and not Path(name).is_file():
+            raise SegNextError(f"{name}: no such file; check the path")
+        with _reading(self.name):
+            self.file = rasterio.DatasetReader(self.name, driver=list(DRIVERS))
+        try:
+            self.height, self.width = self.file.shape
+            self.crs, self.transform = self.file.crs, self.file.transform
+            self.gcps = self.file.gcps
+            self._chosen = self._bands_to_read()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    def __enter__(self) -> "Raster":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether it says where on Earth it lies."""
+        return self.crs is not None
+
+    def read(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A window of it, as far as it lies inside the raster.
+
+        Returns:
+            (H, W, bands), uint8 for RGB, float32 with NaN where not measured for named bands; and (H, W), where
+            anything was measured.
+
+        Raises:
+            SegNextError: when the file is damaged there, or cannot be reached.
+        """
+        window = Window.from_slices(
+            (rows.start, min(rows.stop, self.height)), (columns.start, min(columns.stop, self.width))
+        )
+        with _reading(self.name):
+            values: NDArray[Any] = self.file.read(self._chosen, window=window)
+            valid = self._valid(values, window)
+        if self.bands is not None:
+            values = values.astype(np.float32)
+            valid &= np.isfinite(values)
+            values[~valid] = np.nan
+        elif self._palette is not None:
+            values = self._palette[values[0]].transpose(2, 0, 1)
+        elif len(values) == 1:
+            values = values.repeat(3, axis=0)
+        anything: NDArray[np.bool_] = np.logical_or.reduce(valid, axis=0)
+        return np.ascontiguousarray(values.transpose(1, 2, 0)), anything
+
+    def _valid(self, values: NDArray[Any], window: Window) -> NDArray[np.bool_]:
+        """Where each band was measured, by the file's nodata value, mask or transparency, and the weights' nodata."""
+        flags = self.file.mask_flag_enums[self._chosen[0] - 1]
+        if MaskFlags.all_valid in flags:
+            valid = np.ones(values.shape, np.bool_)
+        elif MaskFlags.nodata in flags:
+            valid = self.file.read_masks(self._chosen, window=window) > 0
+            if (
+                self.bands is None
+            ):  # a picture's pixel of that colour; one channel of that value is a colour like others
+                valid = np.broadcast_to(valid.any(0), values.shape).copy()
+        else:
+            valid = np.broadcast_to(self.file.read_masks(self._chosen[0], window=window) > 0, values.shape).copy()
+        if self.bands is not None and self.bands.nodata is not None:
+            valid &= values != self.bands.nodata
+        return valid
+
+    def _bands_to_read(self) -> list[int]:
+        """The numbers, from 1, of the bands that the network takes.
+
+        Raises:
+            SegNextError: when they are others than the weights'.
+        """
+        dtype = np.dtype(self.file.dtypes[0])
+        colors = self.file.colorinterp
+        self._palette: NDArray[np.uint8] | None = None
+        if dtype.kind not in "uif":
+            raise SegNextError(f"{self.name}: holds values of type {dtype}; save real numbers")
+        if self.bands is not None:
+            count = self.file.count - (colors[-1] == ColorInterp.alpha and self.file.count == len(self.bands.names) + 1)
+            require_bands(count, dtype, self.bands, self.name)
+            return [position + 1 for position in self.bands.positions]
+        count = self.file.count - (self.file.count in (2, 4) and colors[-1] == ColorInterp.alpha)
+        if dtype != np.uint8 or count not in (1, 3):
+            raise SegNextError(
+                f"{self.name}: has {self.file.count} bands of type {dtype}, but these weights take pictures, RGB of 8 "
+                "bits; use weights trained on such bands (bands: in dataset.yaml), or convert it with gdal_translate "
+                "-b 1 -b 2 -b 3 -ot Byte -scale"
+            )
+        if count == 1 and colors[0] == ColorInterp.palette:
+            table = self.file.colormap(1)
+            self._palette = np.array([table.get(value, (0, 0, 0, 0))[:3] for value in range(256)], np.uint8)
+        return [1] if count == 1 else [1, 2, 3]
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Turn GDAL's errors into a sentence."""
+    try:
+        with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            yield
+    except (RasterioError, OSError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        where = "check the address and the network" if ADDRESS.match(name) else "copy it again or check its kind"
+        raise SegNextError(f"{name}: cannot be read as a raster ({reason}); {where}") from error

@@ -1,0 +1,190 @@
+"""The tiles of a raster through the network, and out come finished strips of labels, from the top to the bottom."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segnext.inference.prepare import prepare
+from segnext.inference.segmenter import Segmenter
+from segnext.kernels.average import Look, mean_probabilities
+from segnext.kernels.classify import classify
+from segnext.rasters.blend import Blend, Logits
+from segnext.rasters.grid import Grid
+from segnext.rasters.source import Raster
+from segnext.rasters.views import looks, mean_logits
+
+S = TypeVar("S")
+T = TypeVar("T")
+PATIENCE = 2.0  # seconds for tiles at hand after Ctrl-C
+LEVELS = 254  # a probability of 1; 255 stands for nodata
+PIECE = 64  # rows whose probabilities are found at a time
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is made of a raster, besides labels.
+
+    Attributes:
+        confidence: whether the probability of each label.
+        probabilities: whether those of all classes.
+        scales: at which tiles are looked at.
+        views: the symmetries of the square in which tiles are looked at, of 0..7; see `views.turned`.
+    """
+
+    confidence: bool = False
+    probabilities: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    views: tuple[int, ...] = (0,)
+
+
+class Strip(NamedTuple):
+    """Rows of a raster that are finished.
+
+    Attributes:
+        number: which strip, from 0.
+        rows: of the raster.
+        layers: "labels" (H, W), the ignore label where nothing was measured; "confidence" (H, W) and "probabilities"
+            (classes, H, W), where wanted, in steps of 1/254, 255 where nothing was measured; all uint8.
+    """
+
+    number: int
+    rows: slice
+    layers: dict[str, NDArray[np.uint8]]
+
+
+class Tile(NamedTuple):
+    """A tile as it was read, and what the network says; `logits` is None where nothing was measured."""
+
+    row: int
+    column: int
+    valid: NDArray[np.bool_]
+    x: NDArray[np.float32] | None = None
+    logits: Logits | None = None
+
+
+def strips(segmenter: Segmenter, raster: Raster, grid: Grid, numbers: range, wanted: Wanted) -> Iterator[Strip]:
+    """The strips `numbers`, in order; each is the same whichever others are asked for.
+
+    One thread reads tiles ahead, as many as the engine has streams run the network; sums are made in the tiles' order.
+    """
+    if not numbers:
+        return
+    first = grid.first_row(numbers[0])
+    places = ((row, column) for row in range(first, numbers[-1] + 1) for column in range(len(grid.columns)))
+    ready, lasting = grid.rows[numbers[0]].start // grid.step - 1, len(segmenter.labels)
+    blend = Blend((grid.columns[-1].stop) // grid.step, lasting, max(ready, 0))
+    above = np.zeros((0, grid.width), np.bool_)
+    with _threads(1) as reading, _threads(segmenter.engine.streams) as working:
+        tiles = _ahead(reading, partial(_read, segmenter, raster, grid), places, 2 * segmenter.engine.streams)
+        done = _ahead(working, partial(_look, segmenter, wanted), tiles, segmenter.engine.streams + 1)
+        for row in range(first, numbers[-1] + 1):
+            span = grid.rows[row]
+            valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
+            for _ in grid.columns:
+                tile = next(done)
+                _add(blend, valid, tile, grid)
+            if row in numbers:
+                yield _finish(blend, np.concatenate([above, valid]), row, grid, segmenter.labels.ignore, wanted)
+            last = row == len(grid.rows) - 1
+            above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
+
+
+def _read(segmenter: Segmenter, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
+    row, column = place
+    rows, columns = grid.rows[row], grid.columns[column]
+    image, valid = raster.read(rows, columns)
+    if not valid.any():
+        return Tile(row, column, valid)
+    x = prepare(image, segmenter.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
+    height, width = valid.shape
+    x[0, :height, :width][~valid] = 0
+    return Tile(row, column, valid, x)
+
+
+def _look(segmenter: Segmenter, wanted: Wanted, tile: Tile) -> Tile:
+    if tile.x is None:
+        return tile
+    stride = segmenter.config.strides[-1]
+    seen = [back(segmenter.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views, stride)]
+    return tile._replace(x=None, logits=mean_logits(seen))
+
+
+def _add(blend: Blend, valid: NDArray[np.bool_], tile: Tile, grid: Grid) -> None:
+    rows, columns = grid.rows[tile.row], grid.columns[tile.column]
+    height, width = tile.valid.shape
+    valid[:height, columns.start : columns.start + width] = tile.valid
+    if tile.logits is not None:
+        down, across = grid.fade(rows, grid.rows), grid.fade(columns, grid.columns)
+        blend.add(rows.start // grid.step, columns.start // grid.step, tile.logits, down, across)
+
+
+def _finish(blend: Blend, valid: NDArray[np.bool_], number: int, grid: Grid, ignore: int, wanted: Wanted) -> Strip:
+    """The strip that is finished with row `number` of tiles; `valid` begins with the strip."""
+    rows = grid.strip(number)
+    last = number == len(grid.rows) - 1
+    bottom = grid.rows[number].stop if last else grid.rows[number + 1].start
+    top = blend.top
+    logits = blend.take(bottom // grid.step, keep=1)
+    height = rows.stop - rows.start
+    layers = {"labels": np.empty((height, grid.width), np.uint8)}
+    if wanted.confidence:
+        layers["confidence"] = np.empty((height, grid.width), np.uint8)
+    if wanted.probabilities:
+        layers["probabilities"] = np.empty((logits.shape[2], height, grid.width), np.uint8)
+    for start in range(rows.start, rows.stop, PIECE):
+        piece = slice(start, min(start + PIECE, rows.stop))
+        place = slice(start - rows.start, piece.stop - rows.start)
+        _decide(*_around(logits, top, piece, grid), {name: layer[..., place, :] for name, layer in layers.items()})
+    missing = ~valid[:height]
+    for name, layer in layers.items():
+        layer[..., missing] = ignore if name == "labels" else LEVELS + 1
+    return Strip(number, rows, layers)
+
+
+def _around(logits: Logits, top: int, rows: slice, grid: Grid) -> tuple[Look, int, tuple[int, int]]:
+    """The logits that pixels `rows` lie between, rows of pixels above these, and the size with them."""
+    half, step = grid.step // 2, grid.step
+    first = max((rows.start - half) // step, 0)
+    last = min((rows.stop - 1 - half) // step + 1, top + len(logits) - 1)
+    part = logits[first - top : last + 1 - top]
+    covered = float(len(part) * step), float(part.shape[1] * step)
+    return Look(part, covered), rows.start - first * step, (rows.stop - first * step, grid.width)
+
+
+def _decide(look: Look, skip: int, size: tuple[int, int], layers: dict[str, NDArray[np.uint8]]) -> None:
+    """Fill `layers` with what `look` says, but for its first `skip` rows."""
+    labels, confidence = classify(look.logits, look.covered, size, confidence="confidence" in layers)
+    layers["labels"][:] = labels[skip:]
+    if confidence is not None:
+        layers["confidence"][:] = np.rint(confidence[skip:] * LEVELS)
+    if "probabilities" in layers:
+        layers["probabilities"][:] = np.rint(mean_probabilities([look], size)[:, skip:] * LEVELS)
+
+
+def _ahead(pool: Executor, work: Callable[[S], T], items: Iterable[S], ahead: int) -> Iterator[T]:
+    """The results of `work`, in the order of the items; as many as `ahead` are being worked on."""
+    waiting: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        wait(waiting, PATIENCE)
+
+
+class _threads(ThreadPoolExecutor):  # noqa: N801 - a context manager
+    """Threads that are not waited for when the work is broken off."""
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown(wait=False, cancel_futures=True)

@@ -1,1 +1,0 @@
-"""The ablation table: each network trained with one budget, then measured, tabulated and drawn."""

@@ -1,0 +1,209 @@
+"""Training a segmentation network: its data, its loss, what is measured, saved and drawn."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
+from segnext.data.crops import Crops
+from segnext.data.folder import Pair
+from segnext.data.formats.public.open import open_data
+from segnext.data.sampling import ClassSampler
+from segnext.evaluation.evaluate import evaluate, no_counts, predictor
+from segnext.evaluation.examine import examine
+from segnext.evaluation.gather import gather
+from segnext.evaluation.metrics import Metrics
+from segnext.evaluation.page import write_page
+from segnext.files import walk
+from segnext.inference.segmenter import Segmenter
+from segnext.labels import Labels
+from segnext.model.config import Architecture, NetworkConfig, preset
+from segnext.model.families import build
+from segnext.model.network import Network
+from segnext.preprocess import Preprocess
+from segnext.training.config import TrainConfig
+from segnext.training.curves import draw_curves
+from segnext.training.data import check_data, class_counts, prepare
+from segnext.training.examples import Item, draw_examples, strip
+from segnext.training.log import Log
+from segnext.training.losses.total import training_loss
+from segnext.training.optim import lr_factor
+from segnext.training.processes import Processes
+from segnext.training.report import log_charts
+from segnext.training.run import carry_out
+from segnext.training.start import about
+from segnext.training.start_weights import start_weights
+from segnext.training.state import State
+from segnext.training.task import Forward, Plan, Task, Watch, provenance
+
+DEFAULT_CROP = 512
+LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
+EXAMPLES = 6  # val pictures in examples.png
+SHOWN = 3  # of them in TensorBoard, at every measurement
+METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
+
+
+def train(config: TrainConfig, *, resume: bool = False) -> Path:
+    """Train `config`, or go on with the run in its folder `out`, as if it had never stopped; see `carry_out`.
+
+    Returns:
+        The run's folder: config.yaml, best.safetensors and last.safetensors (averaged weights), state.pt
+        (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png, examples.png and report.html.
+    """
+    return carry_out(config, Segmentation, resume=resume)
+
+
+class Segmentation(Task[TrainConfig]):
+    """A network learns to segment the pictures of a data set."""
+
+    score = ("miou", "mIoU")
+    samples: Crops
+    model: Network
+
+    def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
+        folder = open_data(Path(config.data), config.format)
+        pairs = tuple(folder.pairs(config.train_split))
+        self.val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
+        self.labels, self.processes = folder.labels, processes
+        crop = config.crop or _crop(pairs, self.labels, Preprocess(short_side=config.short_side))
+        self.config = config = replace(config, crop=crop)
+        counts = class_counts(config, pairs, self.labels)
+        sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
+        if processes.main and config.check_data and not resume:
+            check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
+        preprocess = prepare(config, folder, pairs, processes, resume=resume)
+        self.samples = Crops(pairs, self.labels, preprocess, crop, config.augment, config.seed, sampler)
+        self.shape = _shape(config, len(self.labels), len(preprocess.mean))
+        self.model = build(self.shape).train()
+        freeze(self.model, config.freeze)
+        self.criterion = training_loss(config, self.labels, counts)
+        self.plan = self._plan(crop)
+
+    def _plan(self, crop: tuple[int, int]) -> Plan:
+        config, pictures = self.config, (len(self.samples.pairs), len(self.val_pairs))
+        return Plan(
+            config.iterations,
+            None if config.val_split is None else config.eval_every,
+            about(config, self.labels.name, pictures, len(self.labels), config.iterations, crop),
+            f"a --crop smaller than [{crop[0]},{crop[1]}]",
+            f"from its weights: segnext train --from {config.out} --out ANOTHER ...",
+            config.patience,
+        )
+
+    def start(self) -> dict[str, Any]:
+        """Load the weights that the recipe names."""
+        return start_weights(self.model, self.config, self.labels, loud=self.processes.main)
+
+    def files(self) -> list[str]:
+        """Pictures and masks to train and to measure on."""
+        found: dict[str, None] = {}
+        for pair in (*self.samples.pairs, *self.val_pairs):
+            masks = walk(pair.mask) if self.labels.multi_label else (pair.mask,)
+            found.update(dict.fromkeys(map(str, (pair.image, *masks))))
+        return list(found)
+
+    def factor(self, step: int) -> float:
+        """Warm-up, then polynomial decay."""
+        return lr_factor(step, self.config.iterations, self.config.schedule)
+
+    def loss(self, forward: Forward, images: Tensor, targets: Tensor) -> Tensor:
+        """The loss of pictures (B, bands, H, W) and masks (B, H, W), or of multi-label ones (B, classes, H, W).
+
+        Losses of processes are weighed such that one process with all their pictures would have the same; parts of a
+        process weigh alike.
+        """
+        logits = forward(images, enlarge=False)
+        return self.criterion(logits, targets.to(self.config.device, non_blocking=True), self.processes.mean)
+
+    def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
+        """The confusion matrix."""
+        part = self.processes.part(self.val_pairs)
+        predict = predictor(self._segmenter(self._weights(weights)))
+        counts = no_counts(self.labels)
+        if part:
+            counts = evaluate(predict, part, self.labels, lambda done: watch(done, len(part))).confusion
+        return torch.from_numpy(counts)
+
+    def metrics(self, counts: Tensor) -> dict[str, Any]:
+        """MIoU and accuracies, exact over all processes' parts."""
+        summary = Metrics(counts.cpu().numpy(), self.labels.classes, len(self.val_pairs)).to_dict()
+        return {key: summary[key] for key in METRICS}
+
+    def save(self, state: State, path: Path) -> None:
+        """Write the averaged weights as a weights file of ours."""
+        config = self.config
+        data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.samples.pairs)}
+        told = provenance(config, state, data)
+        if state.metrics:
+            told = replace(told, metrics={"split": config.val_split, **state.metrics})
+        save_weights(replace(self._weights(state.average.state), provenance=told), path)
+
+    def show(self, state: State, log: Log) -> None:
+        """A few val pictures beside truth and prediction."""
+        segmenter = self._segmenter(self._weights(state.average.state))
+        for number, pair in enumerate(self._chosen(SHOWN), 1):
+            log.show(f"val/example_{number}", state.step, strip(self._item(segmenter, pair), self.labels))
+
+    def draw(self) -> None:
+        """curves.png; and of the best weights, examples.png and report.html. Not again for a run that has them."""
+        config, out = self.config, Path(self.config.out)
+        log, report = out / "log.jsonl", out / "report.html"
+        saved = (out / "state.pt").stat().st_mtime_ns
+        drawn = [out / "curves.png", out / "examples.png", report]
+        if all(file.exists() and file.stat().st_mtime_ns > saved for file in drawn):
+            return
+        draw_curves(log, out / "curves.png")
+        if not self.val_pairs or config.val_split is None:
+            return
+        segmenter = self._segmenter(load_weights(out / "best.safetensors"))
+        draw_examples(
+            [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, out / "examples.png"
+        )
+        data = open_data(Path(config.data), config.format)
+        title = f"{out.resolve().name}: {config.model} on {self.labels.name}"
+        measured = examine(predictor(segmenter), self.val_pairs, self.labels)
+        write_page(gather(segmenter, data, config.val_split, title, measured, log_charts(log)), report)
+
+    def _chosen(self, count: int) -> list[Pair]:
+        """Val pictures, evenly spread."""
+        places = np.linspace(0, len(self.val_pairs) - 1, min(count, len(self.val_pairs))).round().astype(int)
+        return [self.val_pairs[place] for place in places]
+
+    def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
+        result = segmenter.segment(pair.read_image(self.samples.preprocess.bands))
+        return result.image, pair.read_mask(self.labels), result.mask
+
+    def _segmenter(self, weights: Weights) -> Segmenter:
+        config = self.config
+        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
+
+    def _weights(self, state: dict[str, Tensor]) -> Weights:
+        return Weights(self.shape, self.labels, self.samples.preprocess, state)
+
+
+def _shape(config: TrainConfig, num_classes: int, in_channels: int) -> NetworkConfig:
+    published = asdict(Architecture())
+    changes = {name: value for name, value in asdict(config.architecture).items() if value != published[name]}
+    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
+    return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
+
+
+def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
+    """512 x 512, or the pictures' median size where that is smaller, down to a multiple of the last stage's 32."""
+    sizes = []
+    for pair in pairs[:: max(1, len(pairs) // LOOKED_AT)]:
+        sizes.append(preprocess.size(*pair.read_mask(labels).shape[-2:]))
+    height, width = (int(statistics.median_low(side)) for side in zip(*sizes, strict=True))
+    return tuple(max(32, min(DEFAULT_CROP, side) // 32 * 32) for side in (height, width))  # type: ignore[return-value]
+
+
+def freeze(model: Network, stages: int) -> None:
+    """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
+    for stage in model.encoder.stages[:stages]:
+        stage.requires_grad_(False).eval()

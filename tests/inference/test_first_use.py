@@ -1,0 +1,44 @@
+"""Cold starts: what is used for the first time is used by one thread, and new processes do not hang.
+
+`benchmarks/faults/starts.py` is the long form of this.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segnext.inference.load import load
+
+CODE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import segnext
+segmenter = segnext.load(sys.argv[1], device="cpu", engine=sys.argv[2], streams=2)
+before = set(sys.modules)
+def work(file):
+    result = segmenter(file)
+    return result.mean_confidence, result.overlay()
+with ThreadPoolExecutor(6) as pool:
+    results = list(pool.map(work, sorted(Path(sys.argv[3]).glob("*.png")) * 4))
+print(len(results), sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize(("engine", "starts"), [("openvino", 4), ("onnxruntime", 2), ("torch", 2)])
+def test_many_threads_use_a_new_segmenter(engine: str, starts: int, weights_file: Path, pictures: Path) -> None:
+    if engine != "torch":
+        pytest.importorskip(engine)
+    load(weights_file, "cpu", engine=engine)  # fills the cache
+    command = [sys.executable, "-c", CODE, str(weights_file), engine, str(pictures)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(starts)]
+    try:
+        for process in processes:
+            output, errors = process.communicate(timeout=120)
+            assert (process.returncode, errors) == (0, b"")
+            assert output == b"12 []\n", "a module was imported at its first use"
+    finally:
+        for process in processes:
+            process.kill()

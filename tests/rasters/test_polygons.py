@@ -1,0 +1,111 @@
+"""Areas are those of the labels, wherever strips cut."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rasterio.features
+import shapely
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.transform import Affine
+
+from segnext.errors import SegNextError
+from segnext.labels import Labels
+from segnext.rasters.areas import pixel_areas
+from segnext.rasters.polygons import areas, write_polygons
+
+LABELS = Labels("toy", ("a", "b", "c"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
+IGNORE = 255
+
+
+def blobs(seed: int, height: int = 60, width: int = 45) -> NDArray[np.uint8]:
+    """Smooth regions of three labels, with holes, and some that are ignored."""
+    noise = np.random.default_rng(seed).random((height, width, 3)).astype(np.float32)
+    labels: NDArray[np.uint8] = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.5)).argmax(2).astype(np.uint8)
+    labels[10:20, 5:9] = IGNORE
+    return labels
+
+
+def cut(labels: NDArray[np.uint8], *rows: int) -> Iterator[NDArray[np.uint8]]:
+    return iter(np.split(labels, rows))
+
+
+@pytest.mark.parametrize("rows", [(), (1,), (15, 30), tuple(range(1, 60))])
+@pytest.mark.parametrize("seed", range(4))
+def test_areas_do_not_depend_on_the_strips(seed: int, rows: tuple[int, ...]) -> None:
+    labels = blobs(seed)
+    found = list(areas(cut(labels, *rows), IGNORE))
+    whole = list(areas(cut(labels), IGNORE))
+    assert {(label, shape.wkt) for label, shape in found} == {(label, shape.wkt) for label, shape in whole}
+    assert all(shape.is_valid and shape.geom_type == "Polygon" for _, shape in found)
+    back = rasterio.features.rasterize([(shape, label) for label, shape in found], labels.shape, fill=IGNORE)
+    np.testing.assert_array_equal(back, labels)
+    expected = sum(
+        cv2.connectedComponents((labels == label).astype(np.uint8), connectivity=4)[0] - 1 for label in range(3)
+    )
+    assert len(found) == expected
+
+
+def test_areas_that_touch_at_a_corner_stay_apart() -> None:
+    labels = np.array([[0, 1], [1, 0]], np.uint8)
+    assert len(list(areas(cut(labels, 1), IGNORE))) == 4
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".fgb"])
+def test_files_hold_the_areas_on_the_ground(tmp_path: Path, suffix: str) -> None:
+    import pyogrio
+
+    file = tmp_path / f"areas{suffix}"
+    labels, transform = blobs(1), Affine(10, 0, 500_000, 0, -10, 5_000_000)
+    count = write_polygons(file, areas(cut(labels, 20), IGNORE), transform, CRS.from_epsg(32631), LABELS)
+    meta, _, geometry, fields = pyogrio.raw.read(file)
+    assert len(geometry) == count == len(list(areas(cut(labels), IGNORE)))
+    assert set(fields[1]) == {"a", "b", "c"}
+    shapes = shapely.from_wkb(geometry)
+    if suffix == ".geojson":
+        assert shapely.total_bounds(shapes)[0] == pytest.approx(3, abs=0.01)  # degrees east
+    else:
+        assert meta["crs"] == "EPSG:32631"
+        assert shapely.area(shapes).sum() == pytest.approx(100 * (labels != IGNORE).sum())
+    again = tmp_path / "again" / file.name
+    again.parent.mkdir()
+    write_polygons(again, areas(cut(labels, 20), IGNORE), transform, CRS.from_epsg(32631), LABELS)
+    assert again.read_bytes() == file.read_bytes()
+
+
+def test_simplified_areas_still_share_their_edges(tmp_path: Path) -> None:
+    import pyogrio
+
+    labels = blobs(2)
+    labels[labels == IGNORE] = 0
+    write_polygons(tmp_path / "a.gpkg", areas(cut(labels), IGNORE), Affine.identity(), None, LABELS, simplify=2)
+    shapes = shapely.from_wkb(pyogrio.raw.read(tmp_path / "a.gpkg")[2])
+    assert shapely.coverage_is_valid(shapes)
+    assert shapely.area(shapes).sum() == pytest.approx(labels.size)
+    assert shapely.get_num_coordinates(shapes).sum() < sum(
+        shapely.get_num_coordinates(shape) for _, shape in areas(cut(labels), IGNORE)
+    )
+
+
+def test_no_areas_are_an_empty_file(tmp_path: Path) -> None:
+    nothing = np.full((4, 4), IGNORE, np.uint8)
+    assert write_polygons(tmp_path / "a.gpkg", areas(cut(nothing), IGNORE), Affine.identity(), None, LABELS) == 0
+    assert (tmp_path / "a.gpkg").exists()
+
+
+def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SegNextError, match=r"areas\.shp: polygons are written as \.gpkg, \.geojson, \.fgb"):
+        write_polygons(tmp_path / "areas.shp", iter(()), Affine.identity(), None, LABELS)
+
+
+def test_areas_of_pixels() -> None:
+    assert pixel_areas(None, Affine.identity(), 3) is None
+    feet = pixel_areas(CRS.from_epsg(2263), Affine(1, 0, 0, 0, -1, 0), 2)  # a survey foot
+    assert feet == pytest.approx([0.3048006096**2] * 2)
+    degree = pixel_areas(CRS.from_epsg(4326), Affine(1, 0, 0, 0, -1, 90), 180)
+    assert degree is not None
+    assert degree.sum() * 360 == pytest.approx(510_065_621_724_000, rel=1e-6)  # the ellipsoid's surface
+    assert degree[90] == pytest.approx(1.2308e10, rel=1e-3)
