@@ -1,6 +1,8 @@
 """Whether a layer's forward pass is one that the training kernels are for, and how a kernel runs in several threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,9 @@ from segnext.kernels.threads import share
 PARTS = 16  # of a sample's positions, each a task of `affine_numba`
 FORMATS = (torch.float32, torch.bfloat16)
 CHANNELS = 32  # of which a map's channels must be a multiple: what kernels take at once
+
+
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
 
 
 def fused(layer: nn.Module, x: Tensor) -> bool:
@@ -35,13 +40,28 @@ def fused(layer: nn.Module, x: Tensor) -> bool:
         and x.shape[1] % CHANNELS == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
-        and available()
+        and usable()
     )
 
 
 def working_type(x: Tensor) -> torch.dtype:
     """The number format in which convolutions of x are computed."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+
+
+def usable() -> bool:
+    """Whether kernels may be taken: they compile here, and `definitions` has not ruled them out."""
+    return not _plain.get() and available()
+
+
+@contextmanager
+def definitions() -> Iterator[None]:
+    """Within, every layer takes its plain definition: what kernels are compared with."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
 
 
 @cache

@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from segnext.kernels.enlarge import places
-from segnext.kernels.launch import available, launch
+from segnext.kernels.launch import launch, usable
+
+IGNORED = -1  # label of ignored pixels, for the kernels
 
 
 def pixel_cross_entropy(
@@ -26,7 +28,7 @@ def pixel_cross_entropy(
     Returns:
         (B, H, W) float32.
     """
-    fits = logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16) and available()
+    fits = logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16) and usable()
     if fits and logits.requires_grad and logits.numel() and logits.shape[2] < target.shape[1]:
         return _CrossEntropy.apply(logits, target, class_weights, ignore, smoothing)  # type: ignore[no-any-return, no-untyped-call]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -45,8 +47,8 @@ class _CrossEntropy(torch.autograd.Function):
         from segnext.kernels.loss_numba import forward
 
         batch, classes = logits.shape[:2]
-        labels = target.masked_fill(target == ignore, classes).numpy()
-        if labels.min() < 0 or labels.max() > classes:
+        labels = target.masked_fill(target == ignore, IGNORED).numpy()
+        if labels.min() < IGNORED or labels.max() >= classes:
             raise IndexError(f"a target is outside of 0..{classes - 1}")
         weights = np.ones(classes, np.float32) if class_weights is None else class_weights.float().numpy()
         low = _padded(logits)

@@ -6,7 +6,7 @@ resolution for one pixel. Low maps are (B, h, w, classes) float32, classes fille
 for each of the W columns. A task is a sample.
 
 The loss of a pixel is of_true[label] * -log p(label) + the sum over all classes of of_all * -log p, without ignored
-pixels, which have a label from `classes` on.
+pixels, which have a negative label.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def forward(
             _blend(logits, row[y], min(row[y] + 1, h - 1), down[y], between)
             for x in range(column.size):
                 label = target[sample, y, x]
-                if label >= of_true.size:
+                if label < 0:
                     losses[sample, y, x] = 0
                     continue
                 left, right = column[x] * classes, min(column[x] + 1, w - 1) * classes
@@ -99,7 +99,7 @@ def backward(
             slopes[:] = 0
             for x in range(column.size):
                 label, grad = target[sample, y, x], grads[sample, y, x]
-                if label >= of_true.size or grad == 0:
+                if label < 0 or grad == 0:
                     continue
                 left, right = column[x] * classes, min(column[x] + 1, w - 1) * classes
                 a, b = splat(np.float32(1 - across[x])), splat(np.float32(across[x]))
