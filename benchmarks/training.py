@@ -5,8 +5,8 @@
 
 Each way takes one step in turn, so that noise falls on all alike. Given are the median of the seconds on the clock, and
 the least processor time of a step, which other programs of a busy machine disturb less. "waiting for data" is how long
-a step waited for its pictures, which threads prepare meanwhile. --memory tells each way's peak in a process of its own; --peers adds
-SegFormer-B0 and DeepLabV3+ with MobileNetV2, in their plain way.
+a step waited for its pictures, which threads prepare meanwhile. --memory tells each way's peak in a process of its own;
+--peers adds SegFormer-B0 and DeepLabV3+ with MobileNetV2, in their plain way.
 """
 
 import argparse
