@@ -33,6 +33,9 @@ from segnext.data.folder import Folder
 from segnext.kernels import depthwise
 from segnext.kernels.launch import definitions
 from segnext.labels import Labels
+from segnext.model.compose import compose
+from segnext.model.composed import PRESETS as COMPOSED
+from segnext.model.composed import composed_preset
 from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
@@ -40,6 +43,7 @@ from segnext.training.losses.total import TrainLoss
 from segnext.training.optim import lr_factor
 from segnext.training.step import Batch, Step
 
+IGNORE = 255
 WARM_UP = 3
 MEMORY_STEPS = 4
 
@@ -82,11 +86,14 @@ class Way:
         chosen = TrainConfig(
             config.data, config.out, precision=self.precision, device="cpu", batch_size=config.batch_size
         )
-        model = create_model(self.model, num_classes=classes)
+        if self.model in COMPOSED:
+            model = compose(composed_preset(self.model, num_classes=classes))
+        else:
+            model = create_model(self.model, num_classes=classes)
         self.format = torch.channels_last if self.last else torch.contiguous_format
         model.to(memory_format=self.format)  # type: ignore[call-overload]
         names = tuple(map(str, range(classes)))
-        criterion = TrainLoss(chosen.loss, Labels("any", names, ((0, 0, 0),) * classes), None)
+        criterion = TrainLoss(chosen.loss, Labels("any", names, ((0, 0, 0),) * classes, IGNORE), None)
 
         def loss(forward: Callable[..., Tensor], images: Tensor, masks: Tensor) -> Tensor:
             if not self.last:
@@ -130,7 +137,7 @@ def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], classes: 
     opened = Folder.open(folder)
     crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), size, config.augment, config.seed)
     for images, masks in batches(crops, range(steps * config.batch_size), config.batch_size, config.workers):
-        yield images, torch.where(masks == opened.labels.ignore, masks, masks * (classes // len(opened.labels)))
+        yield images, torch.where(masks == opened.labels.ignore, IGNORE, masks * (classes // len(opened.labels)))
 
 
 def peak(way: Way, folder: str, args: argparse.Namespace, sender: Any) -> None:
@@ -153,6 +160,7 @@ def peaks(found: list[Way], folder: str, args: argparse.Namespace) -> list[int]:
         receiver, sender = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=peak, args=(way, folder, args, sender))
         process.start()
+        sender.close()  # so that a process that fails is not waited for
         sizes.append(receiver.recv())
         process.join()
     return sizes
