@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from segnext.model.families import create_model
     from segnext.model.network import SegNeXt
     from segnext.training.config import TrainConfig
-    from segnext.training.segmentation import train
+    from segnext.training.train import train
 
 _HOMES = {
     "Labels": "labels",
@@ -32,7 +32,7 @@ _HOMES = {
     "TrainConfig": "training.config",
     "create_model": "model.families",
     "load": "inference.load",
-    "train": "training.segmentation",
+    "train": "training.train",
 }
 
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them

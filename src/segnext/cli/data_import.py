@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other class names of annotations, as 'Car:car,auto:car'",
     )
     add("--invert", type=_names, metavar="A,B,...", help="exchange the two classes in the masks of these names")
+    add("--merge", choices=("union", "order", "vote", "multi-label"), help=_MERGE_HELP)
     add("--background", metavar="CLASS", help="class of pixels in no shape, or 'ignore' (background)")
 
 
@@ -70,6 +71,10 @@ _CLASSES_HELP = (
     "class list: a dataset.yaml, Roboflow's _classes.csv, a class_dict.csv of names and colours, CVAT's labelmap.txt "
     "or a text file of names (for colors, a name may be repeated for each further colour); or 'derive' to make one of "
     "the masks"
+)
+_MERGE_HELP = (
+    "several masks of a picture: union of all; classes in the order of --names, later ones on top (order where masks "
+    "name classes); vote of people; or multi-label"
 )
 _MAP_HELP = "source label:label; * for all others, 255 for the ignore label"
 _COLOR_HELP = "ignore this colour; may be repeated"

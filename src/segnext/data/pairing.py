@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from segnext.data.file_sets import ALONE, BARE, CORE, EQUAL, MOST, FileSet, Key, file_sets, fits, role_of_all
-from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, stem_of
+from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, split_of, stem_of
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
@@ -72,7 +72,8 @@ class Pairing:
         same_stem: pictures that share one name but for the suffix; one of them is paired.
         same_mask: masks that share one name but for the suffix; one of them is paired.
         many_masks: further masks of a picture that has one already.
-        several: pictures that have a mask for each object or class: all of these, with what names them.
+        groups: all masks of each picture that has any, with what names them beside it.
+        several: those of them that have several: a mask for each object or class.
         choices: sets of masks that fit the pictures equally well, and how many each fits; the first is in `pairs`.
         tries: the ways to pair that were tried, the best first.
     """
@@ -84,6 +85,7 @@ class Pairing:
     same_stem: list[tuple[Path, ...]] = field(default_factory=list)
     same_mask: list[tuple[Path, ...]] = field(default_factory=list)
     many_masks: list[Path] = field(default_factory=list)
+    groups: Groups = field(default_factory=dict)
     several: Groups = field(default_factory=dict)
     choices: list[tuple[str, int]] = field(default_factory=list)
     tries: list[Try] = field(default_factory=list)
@@ -267,6 +269,7 @@ def _take(result: Pairing, files: list[Path]) -> None:
             _note_equal(result, entry, new)
     _go_on(masks_of, used, files)
     result.pairs = sorted((image, parts[0][1]) for image, parts in masks_of.items())
+    result.groups = masks_of
     result.several = {image: parts for image, parts in masks_of.items() if len(parts) > 1}
     result.many_masks = sorted([*more, *(mask for parts in result.several.values() for _, mask in parts[1:])])
 
@@ -308,17 +311,24 @@ def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> N
     first = result.tries[0] if result.tries else None
     for file in [file for file in files if file not in done]:
         role = given.get(file) or role_of_all([file])
-        role = role_word(stem_of(file))[1] if role is Role.UNKNOWN else role
+        role = _role_of_name(file) if role is Role.UNKNOWN else role
         in_masks = first is not None and file in first.masks.places
         in_images = first is not None and file in first.images.places
         if role is Role.MASK or (in_masks and role is Role.UNKNOWN):
             result.masks.append(file)
-        elif role is Role.IMAGE or (in_images and role is Role.UNKNOWN):
+        elif role is Role.IMAGE or (role is Role.UNKNOWN and (in_images or split_of(file.parent.name))):
             result.images.append(file)
         else:
             result.aside.append(file)
     for rest in (result.images, result.masks, result.aside):
         rest.sort()
+
+
+def _role_of_name(file: Path) -> Role:
+    """What a file's own name says at its ends."""
+    stem = stem_of(file)
+    words = {role_of(word) for word in (stem.rpartition("_")[2], stem.partition("_")[0])} if "_" in stem else set()
+    return Role.OTHER if Role.OTHER in words else role_word(stem)[1]
 
 
 def mask_likeness(root: Path) -> Looks:

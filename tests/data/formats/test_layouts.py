@@ -132,7 +132,7 @@ def test_tiles_cover_a_picture_and_end_with_it(tmp_path: Path) -> None:
     found = tiles([Pair(tmp_path / "a.png", tmp_path / "m.png")], side=10, stride=10)
     assert [tile.window for tile in found] == [Window(top, 0, 10, 10) for top in (0, 10, 13)]
     (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(SegNextError, match=r"a\.png: cannot be read as a picture"):
+    with pytest.raises(SegNextError, match=r"a\.png: not an image that can be read"):
         tiles(found, side=10, stride=6)
 
 

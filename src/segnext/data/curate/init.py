@@ -72,6 +72,7 @@ def to_yaml(labels: Labels, bands: Bands | None = None) -> str:
     lines = [f"name: {_flow(content['name'])}", "classes:"]
     lines += [f"  - {_flow(entry)}" for entry in content["classes"]]
     lines.append(f"ignore: {content['ignore']}")
+    lines += ["multi_label: true"] if labels.multi_label else []
     if bands is not None:
         lines.append(f"bands: {_flow(list(bands.names))}")
         lines += [f"nodata: {bands.nodata:g}"] if bands.nodata is not None else []

@@ -54,6 +54,8 @@ def full_import(case: Case, found: Encoding) -> str:
         return "exchange the names of the pictures' and the masks' folders, and check again"
     if survey.pairing.several and "objects" in FORMATS:
         return import_command(case, "objects")
+    if public := public_layout(survey):
+        return import_command(case, public)
     if found.kind == "binary":
         names = ("--names", ",".join(labels.classes)) if labels and len(labels) == 2 else ()
         return import_command(case, "binary", *names)
@@ -73,8 +75,7 @@ def full_import(case: Case, found: Encoding) -> str:
         others = ("--others", "ignore") if is_blurred(found) else ()
         return import_command(case, "labels", *mapping_option(levels), *others)
     listed = class_list(case, found.solid)
-    public = None if listed else public_layout(survey)
-    return import_command(case, public or "labels", *listed, *(() if public else from_one(case, found)))
+    return import_command(case, "labels", *listed, *from_one(case, found))
 
 
 def from_one(case: Case, found: Encoding) -> tuple[str, ...]:
@@ -115,6 +116,8 @@ def public_layout(survey: Survey) -> str | None:
         return "cityscapes"
     if "SegmentationClass" in folders and "JPEGImages" in images:
         return "voc"
+    if "semantic" in folders and {"training", "image_2"} <= images:
+        return "kitti"
     if {"annotations", "training"} <= folders and {"images", "training"} <= images:
         return "ade20k"
     return None

@@ -59,7 +59,9 @@ class Case:
         counts = Counter(record.image.bands for record in self.records if record.image.multiband)
         if not counts or self.survey.bands is not None:
             return []
-        return [f"band{number}" for number in range(1, counts.most_common(1)[0][0] + 1)]
+        number = counts.most_common(1)[0][0]
+        usual = {2: ["grey", "other"], 4: ["red", "green", "blue", "nir"]}
+        return usual.get(number) or [f"band{place}" for place in range(1, number + 1)]
 
     @cached_property
     def exact(self) -> list[Copy]:

@@ -109,7 +109,7 @@ def _findings(case: Case, encoding: Encoding) -> Iterator[Finding]:
         yield from judge_occurrence(case, case.labels)
     yield from judge_images(case, encoding)
     if ours:
-        yield from judge_bands(case)
+        yield from judge_bands(case, encoding)
     yield from judge_leakage(case)
 
 

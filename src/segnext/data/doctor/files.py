@@ -154,9 +154,9 @@ def _suffixes(files: list[Path]) -> str:
 def _lists(case: Case) -> Iterator[Finding]:
     """Lists that name what is not there, and pairs that no list names."""
     lists = case.survey.lists
-    for split, file, unknown in lists:
-        if unknown:
-            yield found("list-names-missing", unknown, file=file, split=split)
+    for entry in lists:
+        if entry.missing:
+            yield found("list-names-missing", sorted(entry.missing), file=entry.file, split=entry.split)
     unlisted = [item.image for item in case.survey.items if not item.splits] if lists else []
     if unlisted:
-        yield found("unlisted", unlisted, lists=listed((file for _, file, _ in lists), 3))
+        yield found("unlisted", unlisted, lists=listed(dict.fromkeys(entry.file for entry in lists), 3))

@@ -166,10 +166,10 @@ def _sizes(case: Case) -> Iterator[Finding]:
         yield found("tiny-images", tiny, small=SMALL, share=share(len(tiny), len(sides)))
 
 
-def judge_bands(case: Case) -> Iterator[Finding]:
+def judge_bands(case: Case, encoding: Encoding) -> Iterator[Finding]:
     """Everything about the number of bands and their depth."""
     if case.survey.bands is None:
-        yield from _unnamed(case)
+        yield from _unnamed(case, encoding)
     else:
         yield from _named(case, case.survey.bands)
 
@@ -178,12 +178,12 @@ def _said(image: Image) -> str:
     return f"{counted(image.bands, 'band')} of {image.bits} bits"
 
 
-def _unnamed(case: Case) -> Iterator[Finding]:
+def _unnamed(case: Case, encoding: Encoding) -> Iterator[Finding]:
     pictures = [(item.image, record.image) for item, record in case.pairs()]
     if many := [named(file, _said(image)) for file, image in pictures if image.multiband]:
         names = ", ".join(case.band_names())
-        fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order"
-        yield found("unnamed-bands", many, fix=fix)
+        fix = f"add 'bands: [{names}]' to dataset.yaml, with their names in the files' order; or as the import does it:"
+        yield found("unnamed-bands", many, fix=f"{fix}\n{full_import(case, encoding)}")
     if deep := [named(file, _said(image)) for file, image in pictures if image.bits >= 16 and not image.multiband]:
         yield found("deep-images", deep)
 

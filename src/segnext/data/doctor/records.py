@@ -53,9 +53,8 @@ class Header:
     @property
     def multiband(self) -> bool:
         """Whether it holds more than a picture and its transparency, which reading it as RGB would lose."""
-        return self.bands > 4 or (
-            self.bands == 4 and self.format == "TIFF" and (self.bits > 8 or self.mode in ("bands", "RGBX"))
-        )
+        deep = self.bands == 4 and self.bits > 8
+        return self.bands > 4 or (self.format == "TIFF" and (deep or self.mode in ("bands", "RGBX")) and self.bands > 1)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,10 @@ def read_image_record(path: Path, *, pixels: bool = True) -> Image:
         if not pixels:
             return record
         picture.load()
-        require_transparency(picture, str(path))
+        try:
+            require_transparency(picture, str(path))
+        except SegNextError:  # the last band means something else
+            record = replace(record, mode="bands")
         deep = picture.mode.startswith("I") or picture.mode == "F"
         upright = _upright(picture if deep else picture.convert("RGB"), header.orientation)
         digest = hashlib.blake2b(upright.tobytes(), digest_size=16)

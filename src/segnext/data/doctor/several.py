@@ -1,14 +1,15 @@
 """Findings about pictures that have several masks: of objects, of classes, or of several people."""
 
-import re
-from collections import Counter
 from collections.abc import Iterator
 
-from segnext.data.doctor.advice import command, full_import
+from segnext.data.doctor.advice import command, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, found
+from segnext.data.formats.objects import class_names, folder_names
 from segnext.words import counted, listed
+
+MOST_CLASSES = 20  # folders beyond are rather scenes
 
 
 def judge_several(case: Case, encoding: Encoding) -> Iterator[Finding]:
@@ -19,10 +20,14 @@ def judge_several(case: Case, encoding: Encoding) -> Iterator[Finding]:
         yield _choice(case, encoding)
         return
     if pairing.several:
-        names = class_names(case)
+        names = class_names(pairing.groups)
         kind, fix = "mask-per-class" if names else "mask-per-object", full_import(case, encoding)
         pictures = counted(len(pairing.several), "picture")
         yield found(kind, sorted(known), pictures=pictures, classes=listed(names), fix=fix)
+    names = folder_names(pairing.groups) if encoding.kind == "binary" and not pairing.several else []
+    if 1 < len(names) <= MOST_CLASSES:
+        fix = import_command(case, "objects")
+        yield found("class-per-folder", [], len(names), folders=listed(names), fix=fix)
     if more := [mask for mask in pairing.many_masks if mask not in known]:
         yield found("several-masks", more)
 
@@ -43,10 +48,3 @@ def _choice(case: Case, encoding: Encoding) -> Finding:
         others="\n".join(checks),
         fix=full_import(case, encoding),
     )
-
-
-def class_names(case: Case) -> list[str]:
-    """What the masks of each picture are named after, if that is a class and not a number: crack, hole."""
-    parts = [part for several in case.survey.pairing.several.values() for part in several]
-    names = Counter(re.sub(r"[ _\-.]*\d+$", "", what) for what, _ in parts)
-    return sorted(names) if len(names) > 1 and "" not in names and len(parts) > 1.5 * len(names) else []

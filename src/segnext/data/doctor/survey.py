@@ -10,9 +10,9 @@ from segnext.data.doctor.planes import pair_planes
 from segnext.data.doctor.tree import Tree, walk
 from segnext.data.folder import Folder
 from segnext.data.formats.public.layout import Layout
-from segnext.data.names import split_of, stem_of
+from segnext.data.names import split_of
 from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
-from segnext.data.split_lists import find_lists
+from segnext.data.split_lists import SplitList, find_lists
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands
@@ -44,7 +44,7 @@ class Survey:
         tree: all its files.
         pairing: how the pictures were paired, and those that were not.
         bands: those that dataset.yaml names, or None.
-        lists: each list of names that gives a split: the split, its file and the names that no picture has.
+        lists: each list of names that gives a split.
         in_place: whether it is a public data set in its original layout, which training reads too.
         images: where the pictures were said to be, or None.
         masks: where the masks were said to be, or None.
@@ -58,7 +58,7 @@ class Survey:
     tree: Tree
     pairing: Pairing
     bands: Bands | None = None
-    lists: list[tuple[str, Path, list[str]]] = field(default_factory=list)
+    lists: list[SplitList] = field(default_factory=list)
     in_place: bool = False
     images: str | None = None
     masks: str | None = None
@@ -145,6 +145,8 @@ def _is_ready(pairing: Pairing) -> bool:
     images = [image for image, _ in pairing.pairs] + pairing.images
     if not images or not all(len(image.parts) > 2 and image.parts[0] == "images" for image in images):
         return False
+    if not any(split_of(image.parts[1]) for image in images):  # folders of classes, scenes, ...
+        return False
     return all(mask.parts[0] == "masks" and len(mask.parts) > 2 for _, mask in pairing.pairs)
 
 
@@ -163,31 +165,15 @@ def _by_lists(result: Survey) -> dict[Path, list[str]]:
     """The splits of each picture that lists such as ImageSets/Segmentation/train.txt name."""
     pictures = [image for image, _ in result.pairing.pairs] + result.pairing.images
     found: dict[Path, list[str]] = defaultdict(list)
-    for folder, lists in find_lists(result.root, result.tree.others, pictures).items():
-        below = {stem_of(picture): picture for picture in pictures if picture.is_relative_to(folder)}
-        for split, file in lists.items():
-            names = _names(result.root / file)
-            known = [name for name in dict.fromkeys(names) if name in below]
-            if len(known) >= max(1, len(names) // 2):
-                result.lists.append((split, file, sorted(set(names) - below.keys())))
-                for name in known:
-                    found[below[name]].append(split)
-        if found and "train" not in lists:  # what is in no list is meant for training
-            for picture in below.values():
-                found[picture] = found[picture] or ["train"]
+    result.lists = lists = find_lists(result.root, result.tree.others, pictures)
+    for entry in lists:
+        for picture in entry.found:
+            found[picture].append(entry.split)
+    trained = {entry.folder for entry in lists if entry.split == "train"}
+    for folder in {entry.folder for entry in lists} - trained:  # what is in no list is meant for training
+        for picture in [picture for picture in pictures if picture.is_relative_to(folder)]:
+            found[picture] = found[picture] or ["train"]
     return found
-
-
-def _names(file: Path) -> list[str]:
-    """The stem that begins each line."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    words = [line.replace(",", " ").split() for line in lines]
-    return [_stem_of_word(line[0]) for line in words if line]
-
-
-def _stem_of_word(word: str) -> str:
-    name = word.replace("\\", "/").rsplit("/", 1)[-1]
-    return stem_of(Path(name)) if "." in name else name.casefold()
 
 
 def _rank(name: str, order: tuple[str, ...]) -> int:

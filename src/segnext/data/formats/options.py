@@ -25,6 +25,13 @@ FORMATS: dict[str, Format] = {
         (*_FOLDERS, *_CLASSES, "ignore_colors", "tolerance", "others"),
     ),
     "binary": Format("masks of 0 and 255", (*_FOLDERS, "names", "threshold", "tolerance", "others", "invert")),
+    "objects": Format(
+        "several masks of a picture: of objects, classes or people", (*_FOLDERS, "names", "merge", "background")
+    ),
+    "text": Format(
+        "matrices of labels: text files or numpy's",
+        (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "offset_in", "others", "invert"),
+    ),
     "labels": Format(
         "masks of labels, to be shifted or mapped",
         (*_FOLDERS, *_CLASSES, "names", "mapping", "offset", "offset_in", "others", "invert"),
@@ -74,6 +81,8 @@ class Options:
         offset_in: names of the masks, with or without folders and suffix, that `offset` is for; () for all.
         background: class of the pixels in no annotation; "ignore" to ignore them.
         rename: name of annotations -> name of their class.
+        merge: what becomes of several masks of a picture: "union" of all, "order" in which classes lie on each other,
+            "vote" of people, "multi-label"; None for "order" where masks name classes, else "union".
         invert: names of masks, with or without folders and suffix, in which the two classes are exchanged.
     """
 
@@ -98,4 +107,5 @@ class Options:
     offset_in: tuple[str, ...] = ()
     background: str = "background"
     rename: tuple[tuple[str, str], ...] = ()
+    merge: str | None = None
     invert: tuple[str, ...] = ()

@@ -25,14 +25,12 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
     """
     source = options.source
     files = [file.relative_to(source) for file in files_of(source)]
-    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
-    require_some(source, pictures, options.images, options.masks)
-    found = pair(pictures, options.images, options.masks, mask_likeness(source))
+    found = paired(options)
     problems = [Problem(source / file, *reason, expected=True) for file, reason in _others(files, found)]
     clashes, refused = _clashes(source, found)
     problems += refused
     items = [
-        Item(_name(image, mask, options.images), source / image, source / mask)
+        Item(name_of(image, mask, options.images), source / image, source / mask)
         for image, mask in found.pairs
         if not clashes & {image, mask}
     ]
@@ -47,6 +45,19 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
     return sorted(items, key=lambda item: item.name), problems
 
 
+def paired(options: Options) -> Pairing:
+    """How the files below `options.source` are paired; paths are relative to it.
+
+    Raises:
+        SegNextError: when there is no folder, or nothing where the pictures or masks should be.
+    """
+    wanted = SUFFIXES | {Path(options.masks or "").suffix.lower()}  # masks may be matrices: *.txt
+    files = [file.relative_to(options.source) for file in files_of(options.source)]
+    pictures = [file for file in files if file.suffix.lower() in wanted and file.suffix]
+    require_some(options.source, pictures, options.images, options.masks)
+    return pair(pictures, options.images, options.masks, mask_likeness(options.source))
+
+
 def files_of(folder: Path) -> list[Path]:
     """The files below a folder, see `walk`.
 
@@ -58,7 +69,7 @@ def files_of(folder: Path) -> list[Path]:
     return list(walk(folder))
 
 
-def _name(image: Path, mask: Path, folder: str | None) -> str:
+def name_of(image: Path, mask: Path, folder: str | None) -> str:
     """The picture's path below `folder` or without the words of its role, without suffix."""
     stem = image.stem if stem_of(image) == stem_of(mask) else bare_stem(image.stem)
     below = folder is not None and image.is_relative_to(folder)
@@ -68,8 +79,9 @@ def _name(image: Path, mask: Path, folder: str | None) -> str:
 
 def _others(files: list[Path], found: Pairing) -> Iterator[tuple[Path, tuple[str, str]]]:
     """Files that are no pictures but lie among those of the pairs, and pictures that are in no pair's folders."""
-    folders = {file.parent for both in found.pairs for file in both}
-    for file in files:
+    done = {file for both in found.pairs for file in both}
+    folders = {file.parent for file in done}
+    for file in [file for file in files if file not in done]:
         if file.suffix.lower() not in SUFFIXES and file.parent in folders:
             yield file, ("other files", "its name is not that of a picture")
     yield from ((file, ("other pictures", "taken for neither a picture nor a mask")) for file in found.aside)

@@ -107,16 +107,18 @@ class _Writer:
         """Import a pair, unless it is there."""
         record = Record(self._name(item.image), self._name(item.mask), target, stamp=_stamp(item))
         image = self.destination / "images" / target
-        mask = (self.destination / "masks" / target).with_suffix(".png")
+        mask = (self.destination / "masks" / target).with_suffix("" if self.source.labels.multi_label else ".png")
         known = self.earlier.get((record.source, record.mask))
-        if known and (known.target, known.stamp) == (target, record.stamp) and image.is_file() and mask.is_file():
+        if known and (known.target, known.stamp) == (target, record.stamp) and image.is_file() and mask.exists():
             return known
         try:
             picture = item.embedded() if item.embedded else item.image
             extent = extent_of(picture)
             reading = self.source.read(item, extent)
             resize = self.options.resize_masks == "nearest"
-            labels, changes = laid_on(reading.mask, extent, self._drawn_on(item), resize)
+            planes = reading.mask if self.source.labels.multi_label else reading.mask[None]
+            laid = [laid_on(plane, extent, self._drawn_on(item), resize) for plane in planes]
+            changes = laid[0][1]
         except SegNextError as error:
             kind = error.kind if isinstance(error, PairError) else "unreadable"
             return replace(record, target="", kind=kind, reason=str(error))
@@ -124,9 +126,12 @@ class _Writer:
             reason = f"{item.mask}: cannot be read ({type(error).__name__}: {error})"
             return replace(record, target="", kind="unreadable", reason=reason)
         notes = {**reading.notes, **dict.fromkeys(changes, 1)}
-        if (labels == self.source.labels.ignore).all():
+        if all((plane == self.source.labels.ignore).all() for plane, _ in laid):
             notes[ALL_IGNORED] = 1
-        self._write_mask(labels, mask)
+        if self.source.labels.multi_label:
+            self._write_planes([plane for plane, _ in laid], mask)
+        else:
+            self._write_mask(laid[0][0], mask)
         self._write_image(picture, image)
         return replace(record, notes=notes)
 
@@ -152,6 +157,14 @@ class _Writer:
         picture.putpalette(self.palette)
         with replacing(path) as temporary:
             picture.save(temporary)
+
+    def _write_planes(self, planes: list[Mask], folder: Path) -> None:
+        """A file of 0 and 255 for each class in the picture."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, plane in zip(self.source.labels.classes, planes, strict=True):
+            if plane.any():
+                with replacing(folder / f"{name}.png") as temporary:
+                    Image.fromarray(plane * np.uint8(255)).save(temporary)
 
     def _write_image(self, picture: Path | bytes, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +215,7 @@ def _palette(labels: Labels) -> list[int]:
 
 
 def _stamp(item: Item) -> tuple[int, ...]:
-    files = (item.mask,) if item.embedded else (item.image, item.mask)
+    files = (item.mask, *item.more) if item.embedded else (item.image, item.mask, *item.more)
     found = [file.stat() for file in files if file.exists()]  # one that vanished is told of when it is read
     return tuple(value for stat in found for value in (stat.st_size, stat.st_mtime_ns))
 

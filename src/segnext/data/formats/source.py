@@ -38,6 +38,7 @@ class Item:
         image: the picture's file.
         mask: the mask, or the file with its annotations.
         split: its split in the source, "" when there is none.
+        more: further masks of the picture.
         embedded: gives the picture's bytes where the annotations hold them; `image` then only names it.
     """
 
@@ -45,12 +46,16 @@ class Item:
     image: Path
     mask: Path
     split: str = ""
+    more: tuple[Path, ...] = ()
     embedded: Callable[[], bytes] | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A mask in the labels of the data set, and notes: what was done to it, and to how many pixels or shapes."""
+    """A mask in the labels of the data set, and notes: what was done to it, and to how many pixels or shapes.
+
+    The mask is H x W; of multi-label classes x H x W, of 0 and 1.
+    """
 
     mask: Mask
     notes: dict[str, int] = field(default_factory=dict)

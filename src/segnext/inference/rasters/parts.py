@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.rasters.strips import Strip
+from segnext.inference.rasters.strips import Strip
 
 SETTINGS = "settings.json"
 

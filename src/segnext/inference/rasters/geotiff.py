@@ -14,9 +14,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from segnext.errors import SegNextError
+from segnext.inference.rasters.source import ENVIRONMENT, Raster
+from segnext.inference.rasters.strips import LEVELS
 from segnext.labels import Labels
-from segnext.rasters.source import ENVIRONMENT, Raster
-from segnext.rasters.strips import LEVELS
 
 BLOCK = 512  # pixels
 RUN = "SEGNEXT_RUN"

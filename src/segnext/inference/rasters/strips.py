@@ -5,25 +5,39 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.errors import SegNextError
+from segnext.inference.engines.engine import Engine
 from segnext.inference.prepare import prepare
-from segnext.inference.segmenter import Segmenter
+from segnext.inference.rasters.blend import Blend, Logits
+from segnext.inference.rasters.grid import Grid
+from segnext.inference.rasters.source import Raster
+from segnext.inference.rasters.views import looks, mean_logits
+from segnext.inference.testing import Testing
 from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.classify import classify
-from segnext.rasters.blend import Blend, Logits
-from segnext.rasters.grid import Grid
-from segnext.rasters.source import Raster
-from segnext.rasters.views import looks, mean_logits
+from segnext.labels import Labels
+from segnext.model.config import NetworkConfig
+from segnext.preprocess import Preprocess
 
 S = TypeVar("S")
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds for tiles at hand after Ctrl-C
 LEVELS = 254  # a probability of 1; 255 stands for nodata
 PIECE = 64  # rows whose probabilities are found at a time
+
+
+class Pipeline(Protocol):
+    """What is needed of a segmenter: the network, what runs it, how pictures are prepared, what labels mean."""
+
+    engine: Engine
+    config: NetworkConfig
+    preprocess: Preprocess
+    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,19 @@ class Wanted:
     probabilities: bool = False
     scales: tuple[float, ...] = (1.0,)
     views: tuple[int, ...] = (0,)
+
+    @classmethod
+    def of(cls, testing: Testing, confidence: bool = False, probabilities: bool = False) -> "Wanted":
+        """What a way of testing asks for.
+
+        Raises:
+            SegNextError: when it slides windows, which tiles are already.
+        """
+        if testing.slide is not None:
+            raise SegNextError(
+                "a raster is looked at in tiles already; leave out --slide, and see --tile and --overlap"
+            )
+        return cls(confidence, probabilities, testing.scales, (0, 4) if testing.flip else (0,))
 
 
 class Strip(NamedTuple):
@@ -68,50 +95,53 @@ class Tile(NamedTuple):
     logits: Logits | None = None
 
 
-def strips(segmenter: Segmenter, raster: Raster, grid: Grid, numbers: range, wanted: Wanted) -> Iterator[Strip]:
+def strips(
+    pipeline: Pipeline, raster: Raster, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
+) -> Iterator[Strip]:
     """The strips `numbers`, in order; each is the same whichever others are asked for.
 
+    Only the `columns` of tiles are looked at, if they are given; what lies between them is right then.
     One thread reads tiles ahead, as many as the engine has streams run the network; sums are made in the tiles' order.
     """
     if not numbers:
         return
-    first = grid.first_row(numbers[0])
-    places = ((row, column) for row in range(first, numbers[-1] + 1) for column in range(len(grid.columns)))
-    ready, lasting = grid.rows[numbers[0]].start // grid.step - 1, len(segmenter.labels)
-    blend = Blend((grid.columns[-1].stop) // grid.step, lasting, max(ready, 0))
+    first, columns = grid.first_row(numbers[0]), columns or range(len(grid.columns))
+    places = ((row, column) for row in range(first, numbers[-1] + 1) for column in columns)
+    ready = grid.rows[numbers[0]].start // grid.step - 1
+    blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0))
     above = np.zeros((0, grid.width), np.bool_)
-    with _threads(1) as reading, _threads(segmenter.engine.streams) as working:
-        tiles = _ahead(reading, partial(_read, segmenter, raster, grid), places, 2 * segmenter.engine.streams)
-        done = _ahead(working, partial(_look, segmenter, wanted), tiles, segmenter.engine.streams + 1)
+    with _threads(1) as reading, _threads(pipeline.engine.streams) as working:
+        tiles = _ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
+        done = _ahead(working, partial(_look, pipeline, wanted), tiles, pipeline.engine.streams + 1)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
             valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
-            for _ in grid.columns:
+            for _ in columns:
                 tile = next(done)
                 _add(blend, valid, tile, grid)
             if row in numbers:
-                yield _finish(blend, np.concatenate([above, valid]), row, grid, segmenter.labels.ignore, wanted)
+                yield _finish(blend, np.concatenate([above, valid]), row, grid, pipeline.labels.ignore, wanted)
             last = row == len(grid.rows) - 1
             above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
 
 
-def _read(segmenter: Segmenter, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
+def _read(pipeline: Pipeline, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
     row, column = place
     rows, columns = grid.rows[row], grid.columns[column]
     image, valid = raster.read(rows, columns)
     if not valid.any():
         return Tile(row, column, valid)
-    x = prepare(image, segmenter.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
+    x = prepare(image, pipeline.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
     height, width = valid.shape
     x[0, :height, :width][~valid] = 0
     return Tile(row, column, valid, x)
 
 
-def _look(segmenter: Segmenter, wanted: Wanted, tile: Tile) -> Tile:
+def _look(pipeline: Pipeline, wanted: Wanted, tile: Tile) -> Tile:
     if tile.x is None:
         return tile
-    stride = segmenter.config.strides[-1]
-    seen = [back(segmenter.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views, stride)]
+    stride = pipeline.config.strides[-1]
+    seen = [back(pipeline.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views, stride)]
     return tile._replace(x=None, logits=mean_logits(seen))
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.inference.rasters.areas import pixel_areas
+from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
+from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
+from segnext.inference.rasters.parts import DamagedStripError, Parts
+from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
+from segnext.inference.rasters.source import ADDRESS, Raster
+from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
-from segnext.rasters.areas import pixel_areas
-from segnext.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.rasters.grid import OVERLAP, TILE, Grid
-from segnext.rasters.parts import DamagedStripError, Parts
-from segnext.rasters.polygons import areas, driver_of, write_polygons
-from segnext.rasters.source import ADDRESS, Raster
-from segnext.rasters.strips import Wanted, strips
 
 Progress = Callable[[int, int], None]
 
@@ -88,7 +88,7 @@ def segment_raster(
     """Segment a raster of any size in tiles that fade into each other, in its own resolution.
 
     What is finished is kept beside the result, so that a run that was broken off goes on when it is repeated, and gives
-    the same bytes. Scales and mirror images are those of `segmenter.views`.
+    the same bytes. Scales and mirror images are those of `segmenter.testing`.
 
     Args:
         segmenter: does the work.
@@ -111,7 +111,7 @@ def segment_raster(
         raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
     if outputs.polygons:
         driver_of(outputs.polygons)
-    wanted = _wanted(segmenter, outputs)
+    wanted = Wanted.of(segmenter.testing, outputs.confidence is not None, outputs.probabilities is not None)
     with Raster(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config
@@ -196,18 +196,6 @@ def _move(part: Path, file: Path) -> None:
 
         with replacing(file) as temporary:
             shutil.copyfile(part, temporary)
-
-
-def _wanted(segmenter: Segmenter, outputs: Outputs) -> Wanted:
-    testing = segmenter.testing
-    if testing.slide is not None:
-        raise SegNextError("a raster is looked at in tiles already; leave out --slide, and see --tile and --overlap")
-    return Wanted(
-        outputs.confidence is not None,
-        outputs.probabilities is not None,
-        testing.scales,
-        (0, 4) if testing.flip else (0,),
-    )
 
 
 def _require_apart(raster: Raster, outputs: Outputs) -> None:

@@ -20,10 +20,10 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
+from segnext.inference.rasters import views
+from segnext.inference.rasters.run import Outputs, segment_raster
+from segnext.inference.rasters.views import turned
 from segnext.inference.segmenter import Segmenter
-from segnext.rasters import views
-from segnext.rasters.run import Outputs, segment_raster
-from segnext.rasters.views import turned
 
 GROUND = {"crs": CRS.from_epsg(32631), "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
 SIZES = [(1, 1), (40, 61), (97, 211), (331, 70), (64, 128)]
@@ -131,7 +131,7 @@ def test_tiles_that_are_nodata_are_not_looked_at(
         seen.append(1)
         return real(*args)
 
-    monkeypatch.setattr("segnext.rasters.strips.looks", looks)
+    monkeypatch.setattr("segnext.inference.rasters.strips.looks", looks)
     segment_raster(segmenter, raster, Outputs(tmp_path / "labels.tif"), tile=64, overlap=0)
     assert len(seen) == 1
 

@@ -13,9 +13,9 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
+from segnext.inference.rasters.areas import pixel_areas
+from segnext.inference.rasters.polygons import areas, write_polygons
 from segnext.labels import Labels
-from segnext.rasters.areas import pixel_areas
-from segnext.rasters.polygons import areas, write_polygons
 
 LABELS = Labels("toy", ("a", "b", "c"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
 IGNORE = 255

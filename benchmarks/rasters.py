@@ -1,0 +1,199 @@
+"""Rasters: peak memory, throughput, seams and accuracy of `segnext predict big.tif --out labels.tif`.
+
+    python benchmarks/rasters.py memory --sides 10000 50000      # a small network, 19 classes: memory is not its own
+    python benchmarks/rasters.py speed --size 2048x8192          # beside the network alone, same tile, interleaved
+    python benchmarks/rasters.py seams PICTURE...                # natural pictures: two grids 32 pixels apart
+    python benchmarks/rasters.py accuracy --data CAMVID          # val in tiles, beside whole pictures
+
+Rasters are written below --work, which may become large: 50,000 x 50,000 pixels take 1 GB.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import rasterio
+import torch
+from numpy.typing import NDArray
+from rasterio.transform import Affine
+from rasterio.windows import Window
+from scenes import draw_scene
+
+from segnext.checkpoint.find import DEFAULT
+from segnext.checkpoint.weights import Weights, save_weights
+from segnext.cli.options import image_size
+from segnext.data.formats.public.open import open_data
+from segnext.data.known import known_labels
+from segnext.evaluation.metrics import Metrics, confusion_matrix
+from segnext.imageio import read_image
+from segnext.inference.load import load
+from segnext.inference.rasters.run import Outputs, segment_raster
+from segnext.inference.segmenter import Segmenter
+from segnext.model.config import ModelConfig
+from segnext.model.families import build
+from segnext.preprocess import Image, Preprocess
+
+STREAMS = 2  # as `segnext predict`
+
+
+def write_raster(file: Path, height: int, width: int) -> None:
+    """Drawn streets over and over, with a grid on the ground."""
+    block = np.concatenate([draw_scene(seed, 512, 512)[0] for seed in range(8)], axis=1).transpose(2, 0, 1)
+    profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "crs": "EPSG:32631", "bigtiff": "if_safer"}
+    tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "jpeg", "photometric": "ycbcr"}
+    ground = Affine(0.1, 0, 500_000, 0, -0.1, 5_000_000)
+    with rasterio.open(file, "w", height=height, width=width, transform=ground, **profile, **tiles) as raster:
+        for top in range(0, height, 512):
+            rows = min(512, height - top)
+            line = np.roll(block, top // 2, axis=2)
+            line = np.tile(line, (1, 1, -(-width // line.shape[2])))[:, :rows, :width]
+            raster.write(line, window=Window(0, top, width, rows))
+
+
+def memory(args: argparse.Namespace) -> None:
+    """Peak resident memory of the command, for each side."""
+    config = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=19)
+    weights = args.work / "small.safetensors"
+    torch.manual_seed(0)
+    save_weights(Weights(config, known_labels("cityscapes"), Preprocess(), build(config).state_dict()), weights)
+    for side in args.sides:
+        raster, out = args.work / f"{side}.tif", args.work / f"{side}.labels.tif"
+        if not raster.exists():
+            write_raster(raster, side, side)
+        out.unlink(missing_ok=True)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "segnext", "predict", raster, "--weights", weights, "--out", out]
+        process = subprocess.Popen([*command, "--precision", "fp32"], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        print(f"{side:,} x {side:,}: {usage.ru_maxrss / 1e6:.3f} GB, {seconds:.0f} s, exit {status}", flush=True)
+
+
+def speed(args: argparse.Namespace) -> None:
+    """Pixels a second from file to file, beside the network alone on tiles of the same size."""
+    segmenter = load(args.weights, streams=STREAMS)
+    height, width = args.size
+    raster = args.work / "speed.tif"
+    write_raster(raster, height, width)
+    tile = np.random.default_rng(0).standard_normal((1, args.tile, args.tile, 3)).astype(np.float32)
+    count = max(height * width // args.tile**2, 8)
+    for _ in range(args.repeats):
+        with ThreadPoolExecutor(STREAMS) as pool:
+            started = time.perf_counter()
+            list(pool.map(segmenter.engine, [tile] * count))
+            alone = count * args.tile**2 / (time.perf_counter() - started)
+        with scratch(args.work) as out:
+            started = time.perf_counter()
+            segment_raster(segmenter, raster, Outputs(out), tile=args.tile, overlap=args.overlap)
+            seconds = time.perf_counter() - started
+        tiles = -(-(height - args.overlap) // (args.tile - args.overlap)) * -(
+            -(width - args.overlap) // (args.tile - args.overlap)
+        )
+        looked = tiles * args.tile**2 / seconds  # pixels that went through the network, those of overlaps twice
+        print(
+            f"network alone {alone / 1e6:.2f} Mpx/s; raster {looked / 1e6:.2f} looked at ({looked / alone:.2f} of it), "
+            f"{height * width / seconds / 1e6:.2f} of the raster",
+            flush=True,
+        )
+
+
+def seams(args: argparse.Namespace) -> None:
+    """Share of pixels whose labels differ between two grids of tiles that lie 32 pixels apart."""
+    segmenter = load(args.weights, precision="fp32", streams=STREAMS)
+    for name in args.pictures:
+        picture = enlarged(read_image(name), args.tile + 256)
+        for overlap in (0, args.overlap // 2, args.overlap, 2 * args.overlap):
+            one, other = (tiled(segmenter, part, args, overlap) for part in (picture, picture[32:, 32:]))
+            differ = (one[32:, 32:] != other).mean()
+            print(f"{name} {picture.shape[1]} x {picture.shape[0]}, tile {args.tile}, overlap {overlap}: {differ:.2%}")
+
+
+def accuracy(args: argparse.Namespace) -> None:
+    """MIoU of val in tiles, for several tiles and overlaps, beside whole pictures."""
+    segmenter = load(args.weights, streams=STREAMS)
+    data = open_data(args.data, args.format)
+    labels = segmenter.labels
+    pairs = data.pairs("val")[: args.pictures]
+    totals: dict[str, NDArray[np.int64]] = {}
+    for pair in pairs:
+        image, truth = read_image(pair.image), pair.read_mask(labels)
+        masks = {"whole": segmenter(image).mask}
+        for tile, overlap in ((256, 64), (352, 64), (352, 128), (352, 0)):
+            masks[f"tile {tile}, overlap {overlap}"] = tiled(segmenter, image, args, overlap, tile)
+        for way, mask in masks.items():
+            matrix = confusion_matrix(truth, mask, len(labels), labels.ignore)
+            totals[way] = totals.get(way, 0) + matrix
+    for way, matrix in totals.items():
+        print(f"{way}: {100 * Metrics(matrix, labels.classes, len(pairs)).miou:.2f} % mIoU on {len(pairs)} pictures")
+
+
+def tiled(
+    segmenter: Segmenter, picture: Image, args: argparse.Namespace, overlap: int, tile: int | None = None
+) -> NDArray[np.uint8]:
+    """The labels of a picture in memory, made as those of a raster are."""
+    with scratch(args.work) as out, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a missing geotransform
+        raster = out.with_name("picture.tif")
+        shape = {"height": picture.shape[0], "width": picture.shape[1], "count": 3, "dtype": "uint8"}
+        with rasterio.open(raster, "w", driver="GTiff", **shape) as file:
+            file.write(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+        segment_raster(segmenter, raster, Outputs(out), tile=tile or args.tile, overlap=overlap)
+        with rasterio.open(out) as file:
+            labels: NDArray[np.uint8] = file.read(1)
+    return labels
+
+
+def enlarged(picture: Image, side: int) -> Image:
+    """The picture, enlarged until its short side has `side` pixels."""
+    scale = max(1, side / min(picture.shape[:2]))
+    size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    return np.asarray(PIL.Image.fromarray(picture).resize(size, PIL.Image.Resampling.BICUBIC))
+
+
+@contextmanager
+def scratch(work: Path) -> Iterator[Path]:
+    """A file that is gone afterwards."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        yield Path(folder) / "labels.tif"
+
+
+def main() -> None:
+    """Parse and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "segnext_rasters")
+    parser.add_argument("--weights", default=DEFAULT)
+    parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--overlap", type=int, default=128)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("memory")
+    command.add_argument("--sides", type=int, nargs="+", default=[10_000, 50_000])
+    command.set_defaults(run=memory)
+    command = commands.add_parser("speed")
+    command.add_argument("--size", type=image_size, default=(2048, 8192))
+    command.add_argument("--repeats", type=int, default=3)
+    command.set_defaults(run=speed)
+    command = commands.add_parser("seams")
+    command.add_argument("pictures", nargs="+")
+    command.set_defaults(run=seams)
+    command = commands.add_parser("accuracy")
+    command.add_argument("--data", type=Path, required=True)
+    command.add_argument("--format")
+    command.add_argument("--pictures", type=int)
+    command.set_defaults(run=accuracy)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
