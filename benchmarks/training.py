@@ -33,9 +33,6 @@ from segnext.data.folder import Folder
 from segnext.kernels import depthwise
 from segnext.kernels.launch import definitions
 from segnext.labels import Labels
-from segnext.model.compose import compose
-from segnext.model.composed import PRESETS as COMPOSED
-from segnext.model.composed import composed_preset
 from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
@@ -86,10 +83,7 @@ class Way:
         chosen = TrainConfig(
             config.data, config.out, precision=self.precision, device="cpu", batch_size=config.batch_size
         )
-        if self.model in COMPOSED:
-            model = compose(composed_preset(self.model, num_classes=classes))
-        else:
-            model = create_model(self.model, num_classes=classes)
+        model = create_model(self.model, num_classes=classes)
         self.format = torch.channels_last if self.last else torch.contiguous_format
         model.to(memory_format=self.format)  # type: ignore[call-overload]
         names = tuple(map(str, range(classes)))
