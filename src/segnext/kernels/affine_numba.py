@@ -8,7 +8,7 @@ have the same bits. Compiled with numba.
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, add, compiled, constant, fma, load, mul, store, sub
-from segnext.kernels.launch import PARTS
+from segnext.kernels.threads import PARTS
 
 
 @compiled

@@ -21,7 +21,8 @@ from segnext.kernels.branch import (
     weight_gradients,
 )
 from segnext.kernels.ffn import gathered
-from segnext.kernels.launch import CHANNELS, PARTS, channels_last, empty_map, flat, launch, over, table
+from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, over, table
+from segnext.kernels.threads import PARTS
 
 Layer = tuple[Tensor, Tensor]  # weight and bias
 

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segnext.kernels.threads import share
+from segnext.kernels.threads import PARTS, share
 
-PARTS = 16  # of a sample's positions, each a task of `affine_numba`
 FORMATS = (torch.float32, torch.bfloat16)
 CHANNELS = 32  # of which a map's channels must be a multiple: what kernels take at once
 

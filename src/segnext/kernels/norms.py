@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segnext.kernels.launch import PARTS, channels_last, empty_map, flat, over, rows, working_type
+from segnext.kernels.launch import channels_last, empty_map, flat, over, rows, working_type
+from segnext.kernels.threads import PARTS
 
 Table = NDArray[Any]
 
