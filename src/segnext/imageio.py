@@ -209,9 +209,15 @@ class _Unbound:
     """
 
     def __init__(self) -> None:
+        self.undo = ExitStack()
+        self.begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.begin)  # the threads that are inside are not in a child
+
+    def begin(self) -> None:
         self.lock = threading.Lock()
         self.inside = 0
-        self.undo = ExitStack()
+        self.undo.close()
 
     def __enter__(self) -> None:
         with self.lock:
