@@ -1,9 +1,10 @@
-# make demo: set up and segment a picture.  make test: set up and check everything.
+# make demo: set up and segment a picture.  make test: set up and check everything but the long tests.
+# make test-all: the long tests too.  make docs: the documentation, in site/.  make release: wheel and sdist, tried.
 PYTHON ?= python3
 IMAGE ?= docs/street.png
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test test-all docs release clean
 demo: .venv/installed
 	$(BIN)/segnext predict "$(IMAGE)" --out demo
 
@@ -12,6 +13,16 @@ test: .venv/checks
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-all: .venv/checks
+	$(BIN)/pytest -m "long or not long"
+
+docs: .venv/checks
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+release:
+	$(PYTHON) release.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; set PYTHON=...") if sys.version_info < (3, 10) else None'
@@ -26,4 +37,4 @@ test: .venv/checks
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo dist site
