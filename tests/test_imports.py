@@ -38,12 +38,13 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE | {"allocator", "figures", "interrupt", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
+    "tuning": BASE | {"figures", "pages", "training"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
     | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "bench", "compare"},
+    | {"pretraining", "bench", "compare", "tuning"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
