@@ -1,10 +1,13 @@
 """What the network says about one picture."""
 
+import base64
+import html
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
@@ -12,11 +15,14 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
 from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
 from segnext.words import percent
+
+MaskKind = Literal["palette", "grey"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,31 +73,106 @@ class Result:
         """The mean of `confidence`, 0..1."""
         return float(self.confidence.mean(dtype=np.float64))
 
-    def mask_image(self) -> PIL.Image.Image:
-        """The mask as an indexed image: pixel values are labels, the palette is the classes' colours."""
+    def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
+        """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
         picture = PIL.Image.fromarray(self.mask)
+        if mask == "grey":
+            return picture
         # All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
         colors = [channel for color in self.labels.colors for channel in color]
         picture.putpalette(colors + [0] * (768 - len(colors)))
         return picture
 
-    def mask_images(self) -> dict[str, PIL.Image.Image]:
+    def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
         """The pictures that `save` writes of the mask, by the end of their file's name."""
-        return {".mask.png": self.mask_image()}
+        return {".mask.png": self.mask_image(mask)}
+
+    def files(self, name: str) -> dict[str, Any]:
+        """What `save` writes, by kind, as paths below its folder."""
+        return {"mask": f"{name}.mask.png", "overlay": f"{name}.overlay.png"}
 
     def overlay(self) -> PIL.Image.Image:
         """The classes painted over the picture, with a legend beside or below it; RGB."""
         return draw_overlay(self.image, self.mask, self.labels, self.shares)
 
-    def save(self, out: Path | str, name: str | None = None) -> None:
+    def crop(self, name: str) -> PIL.Image.Image:
+        """The picture where a class is, cut to its extent, transparent elsewhere; RGBA.
+
+        Raises:
+            SegNextError: when there is no such class, or it is nowhere in the picture.
+        """
+        if name not in self.classes:
+            raise SegNextError(f"'{name}' is none of the classes: {', '.join(self.classes)}")
+        inside = self._where(self.classes.index(name))
+        rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+        if not len(rows):
+            raise SegNextError(f"{name} is nowhere in {self.name}")
+        window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        alpha = inside[window].astype(np.uint8) * 255
+        return PIL.Image.fromarray(np.dstack([self.image[window], alpha]))
+
+    def _where(self, label: int) -> NDArray[np.bool_]:
+        """The pixels of a class, (H, W)."""
+        where: NDArray[np.bool_] = self.mask == label
+        return where
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the overlay into matplotlib axes, new ones unless they are given; these axes."""
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.subplots(layout="constrained")[1]
+        axes.imshow(self.overlay())
+        axes.set_title(self.name)
+        axes.axis("off")
+        return axes
+
+    def to_polygons(self) -> list[Area]:
+        """The connected areas of every class, along the pixels' edges; see `areas.Area`.
+
+        Raises:
+            SegNextError: when rasterio or shapely are not installed: `pip install 'segnext[raster]'`.
+        """
+        return list(areas_of(self.mask, self.labels))
+
+    def to_geojson(self) -> dict[str, Any]:
+        """The same as a GeoJSON FeatureCollection, in the picture's pixels."""
+        return geojson_of(self.mask, self.labels)
+
+    def to_coco(self, file_name: str | None = None) -> dict[str, Any]:
+        """The same as a COCO data set of one picture, `file_name`, by default the result's name with .png."""
+        return coco_of(self.mask, self.labels, file_name or f"{self.name}.png")
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the overlay with its legend."""
+        return encode_png(np.asarray(self.overlay()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the overlay, and the classes' shares."""
+        picture = base64.b64encode(self._repr_png_()).decode()
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{percent(share)}</td></tr>"
+            for name, share in sorted(self.shares.items(), key=lambda item: -item[1])
+            if share > 0
+        )
+        title = html.escape(repr(self).strip("<>"))
+        return f'<p>{title}</p><img src="data:image/png;base64,{picture}"><table>{rows}</table>'
+
+    def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
         """Write `NAME.mask.png` and `NAME.overlay.png` into the folder `out`, made if it is missing.
+
+        Args:
+            out: the folder.
+            name: the result's own where it is None; it may have folders of its own.
+            mask: "palette" for an indexed picture in the classes' colours, "grey" for programs that would turn that
+                into colours, such as OpenCV's imread; the values are the labels in both.
 
         Raises:
             SegNextError: when they cannot be written.
         """
         folder = Path(out)
         name = self.name if name is None else name
-        files = {ending: _encoded(picture) for ending, picture in self.mask_images().items()}
+        files = {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()}
         files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
         try:
             for ending, content in files.items():
