@@ -314,7 +314,9 @@ def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> N
         role = _role_of_name(file) if role is Role.UNKNOWN else role
         in_masks = first is not None and file in first.masks.places
         in_images = first is not None and file in first.images.places
-        if role is Role.MASK or (in_masks and role is Role.UNKNOWN):
+        if role in given.values() and file not in given:  # other masks than those that were meant
+            result.aside.append(file)
+        elif role is Role.MASK or (in_masks and role is Role.UNKNOWN):
             result.masks.append(file)
         elif role is Role.IMAGE or (role is Role.UNKNOWN and (in_images or split_of(file.parent.name))):
             result.images.append(file)
