@@ -13,6 +13,7 @@ from segnext.errors import SegNextError
 from segnext.files import claimed, replacing
 from segnext.plain import to_yaml
 from segnext.training.config import TrainConfig
+from segnext.training.log import Record
 from segnext.training.train import Run, train
 from segnext.tuning.space import Space
 
@@ -116,15 +117,20 @@ def _trial(optuna: Any, study: "optuna.Study", make: Make, space: Space, out: Pa
     trial.set_user_attr("folder", folder.name)
     config = replace(make(settings), out=str(folder))
 
+    measured: set[int] = set()
+
     def report(step: int, metrics: dict[str, Any]) -> None:
-        trial.report(metrics["miou"] or 0.0, step)
+        if step not in measured:  # before the run was killed, and again since
+            measured.add(step)
+            trial.report(metrics["miou"] or 0.0, step)
         if trial.should_prune():
             raise optuna.TrialPruned
 
     resume = (folder / "config.yaml").is_file()
     try:
         if resume:
-            for line in Run(folder).log[1] if (folder / "log.jsonl").is_file() else ():
+            for line in _measured(Run(folder)):
+                measured.add(line["step"])
                 trial.report(line["miou"] or 0.0, line["step"])
         run = train(config, resume=resume, on_eval=report)
     except optuna.TrialPruned:
@@ -134,6 +140,14 @@ def _trial(optuna: Any, study: "optuna.Study", make: Make, space: Space, out: Pa
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
     else:
         study.tell(trial, run.best["miou"] if run.best else 0.0)
+
+
+def _measured(run: Run) -> list[Record]:
+    """The val lines of a run that may not have come so far."""
+    try:
+        return run.log[1]
+    except SegNextError:
+        return []
 
 
 def _folder(number: int) -> str:
