@@ -10,7 +10,10 @@ import yaml
 
 from segnext.cli import main
 from segnext.errors import SegNextError
+from segnext.training.config import TrainConfig
 from segnext.training.step import Step, Taken
+from segnext.training.task import OnEval
+from segnext.tuning import study
 from segnext.tuning.page import write
 from segnext.tuning.space import Choice, Range, Space, read_space
 from segnext.tuning.study import Trial, ranked
@@ -97,23 +100,30 @@ def test_a_search_that_is_interrupted_and_taken_further(
     assert "tune.yaml: its trials have other settings, or another space" in capsys.readouterr().err
 
 
+class Pretended:
+    """A run that trains nothing; each is worse on val than the one before."""
+
+    runs = 0
+
+    def __init__(self, config: TrainConfig, *, resume: bool, on_eval: OnEval) -> None:
+        folder = Path(config.out)
+        folder.mkdir()
+        (folder / "config.yaml").write_text("")
+        Pretended.runs += 1
+        for step in (1, 2):
+            self.best = {"miou": step / (10 * Pretended.runs)}
+            on_eval(step, self.best)
+
+
 def test_a_trial_that_is_worse_than_the_others_is_broken_off(
     command: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segnext.training.segmentation import Segmentation
-
-    measured = 0
-
-    def falling(self: Segmentation, counts: Any) -> dict[str, Any]:
-        nonlocal measured
-        measured += 1
-        return {"miou": 1 / measured, "pixel_accuracy": 0.5, "mean_accuracy": 0.5, "iou": {}}
-
-    monkeypatch.setattr(Segmentation, "metrics", falling)
+    monkeypatch.setattr(Pretended, "runs", 0)
+    monkeypatch.setattr(study, "train", Pretended)
     assert command(5) == 0
     found = {trial["number"]: trial for trial in json.loads((tmp_path / "out" / "tune.json").read_text())}
     assert [found[number]["state"] for number in range(5)] == ["complete"] * 4 + ["pruned"]
-    assert found[4]["step"] == 1
+    assert (found[4]["step"], found[4]["miou"]) == (1, pytest.approx(0.02))
 
 
 def test_settings_that_cannot_be_searched(
