@@ -144,7 +144,7 @@ def description(weights: Weights) -> dict[str, Any]:
     family = family_name(weights.config)
     named = {} if family == USUAL else {"family": family}
     return named | {
-        "model": dataclasses.asdict(weights.config),
+        "model": {k: v for k, v in dataclasses.asdict(weights.config).items() if (k, v) != ("align_corners", False)},
         "labels": weights.labels.to_dict(),
         "preprocess": dataclasses.asdict(weights.preprocess),
         "provenance": weights.provenance.to_dict(),

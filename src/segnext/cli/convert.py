@@ -19,11 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", metavar="NAME", help="label set of the classes; otherwise what the file says, or told by their number"
     )
-    parser.add_argument("--rank", type=int, help="rank of the matrix decomposition; otherwise the published model's")
+    parser.add_argument(
+        "--rank",
+        type=int,
+        help="rank of the matrix decomposition; otherwise what the file says, or the published model's",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
+    from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_from_official
     from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_metadata
@@ -37,13 +42,16 @@ def run(args: argparse.Namespace) -> int:
             return _from_ours(path, args)
     if args.target.suffix in PICKLES:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
-    weights = convert_from_official(args.source, args.target, like=args.like, rank=args.rank, half=args.half)
+    checkpoint = read_checkpoint(args.source)
+    weights = convert_from_official(checkpoint, args.target, like=args.like, rank=args.rank, half=args.half)
+    if checkpoint.remark:
+        show(checkpoint.remark)
     if not isinstance(weights, Weights):
         show(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
     config = weights.config
     rank = f", rank {config.rank}" if isinstance(config, ModelConfig) else ""
-    print(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
+    show(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
     return 0
 
 

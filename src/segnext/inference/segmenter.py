@@ -155,7 +155,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
-            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
+            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2], only.corners))
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
@@ -291,7 +291,7 @@ def _decide(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
     if len(looks) == 1:
-        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence)
+        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence, corners=looks[0].corners)
     return vote(looks, size, confidence=confidence)
 
 
