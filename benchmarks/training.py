@@ -21,11 +21,11 @@ from scenes import write_scenes
 from torch import Tensor
 
 from segnext.allocator import keep_pages
+from segnext.checkpoint.module import create_model
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.kernels import depthwise
-from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.losses.total import TrainLoss

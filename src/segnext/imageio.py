@@ -179,6 +179,16 @@ def open_picture(source: Path | str | bytes, name: str = "") -> Iterator[PIL.Ima
         yield picture
 
 
+def pages(source: Path | str) -> int:
+    """How many pictures the file holds: pages of a TIFF, frames of an animation. Of them the first is read.
+
+    Raises:
+        SegNextError: when it cannot be read.
+    """
+    with open_picture(source) as picture:
+        return int(getattr(picture, "n_frames", 1))
+
+
 class _Unbound:
     """Pillow's warnings silenced and its limit on pixels replaced by ours, while any thread is inside.
 

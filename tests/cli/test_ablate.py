@@ -14,7 +14,7 @@ from segnext.compare import contest as module
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 Capture = pytest.CaptureFixture[str]
@@ -37,7 +37,7 @@ def test_a_table_is_trained_broken_off_and_completed(
     def fail_on_mlp(config: TrainConfig, *, resume: bool = False) -> Path:
         if config.architecture.decoder == "mlp":
             raise SegNextError("the loss is nan at step 1")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", fail_on_mlp)
     assert main(command) == 1
@@ -49,7 +49,7 @@ def test_a_table_is_trained_broken_off_and_completed(
 
     def spy(config: TrainConfig, *, resume: bool = False) -> Path:
         trained.append(f"{Path(config.out).parent.name} {resume}")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train", spy)
     (out / "strip-7/seed-0/last.safetensors").unlink()  # as if it had been killed before its end

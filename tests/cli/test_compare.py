@@ -14,7 +14,7 @@ from segnext.compare import run as module
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 SETTINGS: dict[str, Any] = {"batch_size": 2, "crop": [32, 32], "log_every": 1, "iterations": 2, "ema": 0.0}
@@ -50,6 +50,7 @@ def test_networks_are_compared_and_what_is_done_is_kept(recipe: Path, capsys: Ca
     tiny, mlp = content["networks"]
     assert (tiny["name"], mlp["name"], mlp["model"]) == ("tiny", "mlp", "tiny")
     last = load_weights(Path("out/mlp/seed-1/last.safetensors"))
+    assert isinstance(last.config, ModelConfig)
     assert last.config.decoder == "mlp"
     assert mlp["miou_of_seeds"][1] == pytest.approx(last.provenance.miou, abs=1e-4)
     assert mlp["parameters"] != tiny["parameters"]
@@ -76,7 +77,7 @@ def test_a_network_that_fails_is_told_of_and_the_others_go_on(
     def fail(config: TrainConfig, *, resume: bool = False) -> Path:
         if config.architecture.decoder == "mlp":
             raise SegNextError("the loss is nan at step 1")
-        return train(config, resume=resume)
+        return train(config, resume=resume).folder
 
     monkeypatch.setattr(module, "train_apart", fail)
     assert compare(recipe, "--seeds", "1") == 1

@@ -90,7 +90,7 @@ def test_ways_of_looking_at_pictures(weights: Path, photos: Path, tmp_path: Path
 def test_nothing_done(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("nowhere.png", "--weights", weights, "--out", tmp_path / "out") == 2
     assert capsys.readouterr() == ("", "segnext predict: nowhere.png: no such file; check the path\n")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["results.jsonl"]  # for programs, with the failure
+    assert (tmp_path / "out" / "results.jsonl").is_file()  # for programs, with the failure
 
 
 def test_wrong_use(photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,3 +134,35 @@ def test_progress_on_a_terminal_leaves_a_piped_stdout_alone(photos: Path, weight
     assert b"pictures/s" in progress
     assert done.stdout.decode().count(" ms\n") == 2
     assert b"50 x 30" not in progress
+
+
+def test_json_to_stdout_is_alone_there(photos: Path, weights: Path, tmp_path: Path) -> None:
+    code = "import sys; from segnext.cli import main; sys.exit(main(sys.argv[1:]))"
+    command: list[str | Path] = [
+        sys.executable,
+        "-c",
+        code,
+        "predict",
+        photos,
+        "--weights",
+        weights,
+        "--out",
+        tmp_path / "out",
+    ]
+    done = subprocess.run([*command, "--json", "-", "--mask", "grey"], capture_output=True, text=True, check=True)
+    records = json.loads(done.stdout)
+    assert [record["files"]["mask"] for record in records] == ["0.mask.png", "1.mask.png"]
+    assert "2 masks and overlays" in done.stderr
+    with PIL.Image.open(tmp_path / "out" / "0.mask.png") as mask:
+        assert mask.mode == "L"
+
+
+def test_what_is_left_out_is_said(
+    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "film.mp4").touch()
+    for _ in range(2):
+        assert call(photos, "--weights", weights, "--out", tmp_path / "out", "--engine", "torch") == 0
+    text = capsys.readouterr().out
+    assert "2 pictures had been done before: masks and overlays replaced" in text
+    assert f"1 file passed over, whose kind is none of pictures: {photos / 'film.mp4'}" in text

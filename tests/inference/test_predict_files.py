@@ -10,10 +10,12 @@ import PIL.Image
 import pytest
 
 from segnext.errors import SegNextError
-from segnext.inference.predict import Record, predict_files
+from segnext.inference.outputs import Record, open_outputs
+from segnext.inference.predict import predict_files
 from segnext.inference.segmenter import Segmenter
+from segnext.labels import Labels
 
-KEYS = ["file", "ok", "error", "width", "height", "shares", "mean_confidence", "seconds"]
+KEYS = ["file", "ok", "error", "width", "height", "shares", "mean_confidence", "seconds", "files"]
 
 
 def lines(out: Path) -> list[dict[str, object]]:
@@ -25,7 +27,7 @@ def test_outputs(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
     summary = predict_files(segmenter, [pictures], out)
     assert (summary.done, summary.failed) == (3, 0)
     assert sorted(file.name for file in out.iterdir()) == sorted(
-        [*(f"{name}.{kind}.png" for name in "abc" for kind in ("mask", "overlay")), "results.jsonl"]
+        [*(f"{name}.{kind}.png" for name in "abc" for kind in ("mask", "overlay")), "classes.json", "results.jsonl"]
     )
     for line, record, name in zip(lines(out), summary.records, "abc", strict=True):
         assert list(line) == KEYS
@@ -39,6 +41,7 @@ def test_outputs(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
         assert sum(result.shares.values()) == pytest.approx(1)
         assert line["mean_confidence"] == pytest.approx(result.mean_confidence)
         assert isinstance(line["seconds"], float)
+        assert line["files"] == {"mask": f"{name}.mask.png", "overlay": f"{name}.overlay.png"}
 
 
 def test_bad_ones_do_not_stop_the_rest(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
@@ -122,3 +125,95 @@ def test_nothing_to_do(segmenter: Segmenter, tmp_path: Path) -> None:
     summary = predict_files(segmenter, [tmp_path / "none.png"], tmp_path / "out")
     assert (summary.done, summary.failed) == (0, 1)
     assert lines(tmp_path / "out")[0]["error"] == "no such file; check the path"
+
+
+def test_folders_are_mirrored(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "sub" / "er").mkdir(parents=True)
+    (pictures / "b.png").rename(pictures / "sub" / "er" / "a.png")
+    predict_files(segmenter, [pictures], tmp_path / "out")
+    assert (tmp_path / "out" / "sub" / "er" / "a.mask.png").is_file()
+    assert [line["files"]["overlay"] for line in lines(tmp_path / "out")] == [  # type: ignore[index]
+        "a.overlay.png",
+        "c.overlay.png",
+        "sub/er/a.overlay.png",
+    ]
+
+
+def test_a_second_run_adds(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    other.mkdir()
+    PIL.Image.new("RGB", (20, 10)).save(other / "a.png")
+    predict_files(segmenter, [pictures / "a.png", pictures / "b.png"], out)
+    first = (out / "a.mask.png").read_bytes()
+    summary = predict_files(segmenter, [other, pictures / "b.png"], out)
+    assert (summary.done, summary.again) == (2, 1)
+    assert (out / "a.mask.png").read_bytes() == first
+    assert [(line["file"], line["files"]["mask"]) for line in lines(out)] == [  # type: ignore[index]
+        (str(pictures / "a.png"), "a.mask.png"),
+        (str(other / "a.png"), "a_2.mask.png"),
+        (str(pictures / "b.png"), "b.mask.png"),
+    ]
+    assert [record.file for record in summary.records] == [str(other / "a.png"), str(pictures / "b.png")]
+
+
+def test_files_of_others_are_not_written_over(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.mask.png").write_bytes(b"mine")
+    predict_files(segmenter, [pictures / "a.png"], out)
+    assert (out / "a.mask.png").read_bytes() == b"mine"
+    assert (out / "a_2.mask.png").is_file()
+
+
+def test_lines_of_a_run_that_was_broken_off_are_kept(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict_files(segmenter, [pictures / "a.png"], out)
+    line = (out / "results.jsonl").read_text()
+    (out / "results.jsonl").rename(out / "results.jsonl.part")
+    with (out / "results.jsonl.part").open("a") as part:
+        part.write('{"file": "cut o')
+    predict_files(segmenter, [pictures / "b.png"], out)
+    assert (out / "results.jsonl").read_text().startswith(line)
+    assert len(lines(out)) == 2
+
+
+def test_masks_of_other_classes_are_not_mixed(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    predict_files(segmenter, [pictures], tmp_path)
+    classes = json.loads((tmp_path / "classes.json").read_text())
+    assert classes["classes"][1] == {"label": 1, "name": "road", "color": [100, 60, 100]}
+    assert classes["ignore"] == segmenter.labels.ignore
+    other = Labels("other", ("a", "b"), ((0, 0, 0), (1, 1, 1)))
+    with (
+        pytest.raises(SegNextError, match=r"classes\.json: the folder holds masks of other classes"),
+        open_outputs(tmp_path, other),
+    ):
+        pass
+
+
+def test_two_processes_do_not_write_into_one_folder(
+    segmenter: Segmenter, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segnext.files.PATIENCE", 0.1)
+    with (
+        open_outputs(tmp_path, segmenter.labels),
+        pytest.raises(SegNextError, match="another process writes its results there"),
+    ):
+        predict_files(segmenter, [pictures], tmp_path)
+
+
+def test_grey_masks_hold_the_same_labels(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    predict_files(segmenter, [pictures / "a.png"], tmp_path / "palette")
+    predict_files(segmenter, [pictures / "a.png"], tmp_path / "grey", mask="grey")
+    with (
+        PIL.Image.open(tmp_path / "grey" / "a.mask.png") as grey,
+        PIL.Image.open(tmp_path / "palette" / "a.mask.png") as palette,
+    ):
+        assert (grey.mode, palette.mode) == ("L", "P")
+        np.testing.assert_array_equal(np.asarray(grey), np.asarray(palette))
+
+
+def test_further_pages_are_told(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    frames = [PIL.Image.new("RGB", (40, 40), color) for color in ("red", "blue")]
+    frames[0].save(pictures / "two.tif", save_all=True, append_images=frames[1:])
+    summary = predict_files(segmenter, [pictures], tmp_path / "out")
+    assert summary.more_pages == [str(pictures / "two.tif")]

@@ -73,9 +73,45 @@ def test_names_are_unique_and_independent_of_order(tmp_path: Path, files: list[s
     paths = [str(tmp_path / file) for file in files]
     wanted = dict(zip(paths, names, strict=True))
     for order in itertools.permutations(paths):
-        assert unique_names(order) == wanted
+        assert unique_names({path: Path(path).parent for path in order}) == wanted
 
 
 def test_names_of_inputs(tree: Path) -> None:
     inputs = expand([tree / "b.jpg", tree / "missing.png"])
     assert [entry.name for entry in inputs] == ["b", ""]
+
+
+def test_folders_below_a_folder_are_kept(tree: Path) -> None:
+    (tree / "deep" / "b.jpg").touch()
+    wanted = ["a", "b", "deep/b", "deep/d", "deep/er/c", "odd[1]"]
+    assert [entry.name for entry in expand([tree])] == wanted
+    assert [entry.name for entry in expand([f"{tree}/**/*"])] == wanted
+    assert [entry.name for entry in expand([f"{tree}/deep/**/*.tif"])] == ["er/c"]
+    assert [entry.name for entry in expand([tree / "deep" / "er" / "c.tif"])] == ["c"]
+
+
+def test_names_do_not_depend_on_what_else_is_there(tree: Path) -> None:
+    before = {entry.file: entry.name for entry in expand([tree])}
+    for name in ("deep/er/b.png", "deep/odd[1].jpg", "z/a.png"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).touch()
+    after = {entry.file: entry.name for entry in expand([tree])}
+    assert before.items() <= after.items()
+
+
+def test_equal_names_below_two_folders(tree: Path) -> None:
+    for name in ("one/sub/x.png", "two/sub/x.png", "two/y.png", "two/y.jpg"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    names = [entry.name for entry in expand([tree / "one", tree / "two"])]
+    assert names == ["sub/one_x", "sub/two_x", "y_jpg", "y_png"]
+
+
+def test_what_is_passed_over_is_told(tree: Path) -> None:
+    (tree / "a.masks").mkdir()
+    for name in ("film.mp4", "photo.heic", "deep/values.npy", "a.masks/sky.png", "results.jsonl", "classes.json"):
+        (tree / name).touch()
+    passed: list[str] = []
+    expand([tree, tree / "text" / "readme.md"], passed.append)
+    told = [Path(file).relative_to(tree).as_posix() for file in passed]
+    assert told == ["deep/values.npy", "film.mp4", "notes.txt", "photo.heic", "text/readme.md"]

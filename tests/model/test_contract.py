@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.labels import Labels
-from segnext.model.config import PRESETS, Architecture, ModelConfig, NetworkConfig, preset
+from segnext.model.config import Architecture, ModelConfig, NetworkConfig, StagedConfig, preset, staged_presets
 from segnext.model.families import build
 from segnext.model.network import Network
 from segnext.preprocess import Preprocess
@@ -36,8 +36,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 CASES = [
     pytest.param(name, {"decoder": decoder}, id=f"{name}-{decoder}")
-    for name in PRESETS
-    for decoder in PRESETS[name].decoders
+    for name, shape in staged_presets().items()
+    for decoder in shape.decoders
 ]
 CASES += [pytest.param("segnext_t", changes, id=title) for title, changes in ABLATIONS.items()]
 every_case = pytest.mark.parametrize(("name", "changes"), CASES)
@@ -46,6 +46,7 @@ every_case = pytest.mark.parametrize(("name", "changes"), CASES)
 def small(name: str, changes: dict[str, Any]) -> NetworkConfig:
     """The preset at a quarter of its width and a third of its depth, nothing dropped, 4 bands, 5 classes."""
     full = preset(name, num_classes=5, in_channels=4, drop_path=0.0, dropout=0.0, **changes)
+    assert isinstance(full, StagedConfig)
     changed = replace(
         full,
         channels=tuple(width // 4 for width in full.channels),  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Encoders and decoders of other networks: as their public code gives, at any size, with any bands."""
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from segnext.model.encoders.hrformer import WindowAttention, hrformer
 from segnext.model.encoders.hrnet import hrnet
 from segnext.model.encoders.mobilenet_v2 import MobileNetV2
 from segnext.model.encoders.resnet import BasicBlock, ResNet
-from segnext.model.encoders.vit import ViT, from_transformers, positions
+from segnext.model.encoders.vit import ViT, from_transformers, interpolated
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "peers.npz")
 SMALL: dict[str, Callable[[int], Any]] = {
@@ -53,6 +54,14 @@ def test_every_weight_learns(name: str) -> None:
     encoder = SMALL[name](3)
     sum(x.square().mean() for x in encoder(torch.rand(2, 3, 64, 64))).backward()
     assert [key for key, weight in encoder.named_parameters() if weight.grad is None] == []
+    layered = [
+        parameter
+        for layer in itertools.chain(*encoder.layers())
+        for module in layer
+        for parameter in module.parameters()
+    ]
+    assert len(encoder.layers()) == 4
+    assert len(layered) == len({*layered}) == len(list(encoder.parameters()))
 
 
 @pytest.mark.parametrize("case", DECODERS)
@@ -101,8 +110,8 @@ def test_fcn8s_sums_scores_of_three_maps() -> None:
 def test_positions_are_interpolated() -> None:
     ramp = torch.arange(16.0).view(1, 16, 1)
     embedding = torch.cat([torch.full((1, 1, 1), -5.0), ramp], dim=1)
-    assert positions(embedding, 4, 4) is embedding
-    found = positions(embedding, 8, 4)
+    assert interpolated(embedding, 4, 4) is embedding
+    found = interpolated(embedding, 8, 4)
     assert found[0, 0] == -5.0
     assert found.shape == (1, 33, 1)
     assert torch.all(found[0, 1:].view(8, 4).diff(dim=0) > 0)

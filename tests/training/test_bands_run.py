@@ -16,8 +16,8 @@ from segnext.data import band_stats
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
 from segnext.training.step import Step
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -108,7 +108,7 @@ def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.Monk
 
 
 def test_a_run_measures_itself_on_val_and_draws_its_examples(data: Path) -> None:
-    out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue")))
+    out = train(run(data, val_split="val", iterations=1, bands=("nir", "red", "green", "blue"))).folder
     weights = load_weights(out / "best.safetensors")
     assert weights.provenance.to_dict()["metrics"]["miou"] is not None
     with PIL.Image.open(out / "examples.png") as picture:

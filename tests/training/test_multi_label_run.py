@@ -22,7 +22,7 @@ from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.losses.config import Loss
 from segnext.training.losses.total import TrainLoss
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
 
@@ -69,7 +69,7 @@ def config(data: Path, name: str) -> TrainConfig:
 
 @pytest.fixture(scope="module")
 def run(data: Path) -> Path:
-    return train(config(data, "run"))
+    return train(config(data, "run")).folder
 
 
 def test_what_it_leaves_behind(run: Path) -> None:

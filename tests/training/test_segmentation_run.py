@@ -31,9 +31,10 @@ from segnext.training import segmentation
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.data import class_counts
 from segnext.training.losses.total import TrainLoss, training_loss
-from segnext.training.segmentation import Segmentation, train
+from segnext.training.segmentation import Segmentation
 from segnext.training.step import NotFiniteError, Step, Taken
 from segnext.training.task import Forward
+from segnext.training.train import train
 from segnext.training.trainer import better
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
@@ -90,7 +91,7 @@ def records(out: Path) -> list[dict[str, Any]]:
 
 
 def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = train(run(data, crop=None, precision="auto", short_side=40, optimizer=Optimizer(lr=0.01)))
+    out = train(run(data, crop=None, precision="auto", short_side=40, optimizer=Optimizer(lr=0.01))).folder
     assert sorted(path.name for path in out.iterdir()) == [
         "best.safetensors",
         "config.yaml",
@@ -151,7 +152,7 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
 def test_the_same_run_gives_the_same_weights_and_another_seed_others(data: Path) -> None:
     states = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        out = train(run(data, out=str(data.parent / name), seed=seed, val_split=None, iterations=2))
+        out = train(run(data, out=str(data.parent / name), seed=seed, val_split=None, iterations=2)).folder
         states.append(load_weights(out / "last.safetensors").state)
     assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
     assert not torch.equal(states[0]["decoder.classifier.weight"], states[2]["decoder.classifier.weight"])
@@ -159,7 +160,7 @@ def test_the_same_run_gives_the_same_weights_and_another_seed_others(data: Path)
 
 def test_a_folder_with_a_run_is_not_overwritten(data: Path) -> None:
     config = run(data, iterations=1, val_split=None)
-    out = train(config)
+    out = train(config).folder
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     with pytest.raises(SegNextError, match="already holds a run; go on with it by --resume"):
         train(config)
@@ -168,7 +169,7 @@ def test_a_folder_with_a_run_is_not_overwritten(data: Path) -> None:
 
 def test_resuming_a_finished_run_changes_nothing(data: Path) -> None:
     config = run(data)
-    out = train(config)
+    out = train(config).folder
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     (out / "examples.png").unlink()
     train(config, resume=True)
@@ -180,7 +181,7 @@ def test_resuming_a_finished_run_changes_nothing(data: Path) -> None:
 
 def test_a_finished_run_is_drawn_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     again = run(data, iterations=1)
-    out = train(again)
+    out = train(again).folder
     page = (out / "report.html").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(segmentation, "examine", None)  # val is not measured again
@@ -191,7 +192,7 @@ def test_a_finished_run_is_drawn_once(data: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_a_val_split(data: Path) -> None:
-    out = train(run(data, val_split=None, iterations=1))
+    out = train(run(data, val_split=None, iterations=1)).folder
     assert not (out / "best.safetensors").exists()
     assert not (out / "examples.png").exists()
     assert len(segnext.load(out).labels) == 11
@@ -200,7 +201,7 @@ def test_without_a_val_split(data: Path) -> None:
 def test_a_val_split_without_labelled_pixels(data: Path) -> None:
     for file in (data / "masks" / "val").iterdir():
         PIL.Image.new("L", (96, 64), 11).save(file)
-    out = train(run(data))
+    out = train(run(data)).folder
     assert [record["miou"] for record in records(out) if record["kind"] == "val"] == [None, None]
     assert load_weights(out / "best.safetensors").provenance.to_dict()["metrics"]["miou"] is None
     (out / "best.safetensors").unlink()
@@ -210,7 +211,7 @@ def test_a_val_split_without_labelled_pixels(data: Path) -> None:
 def test_masks_without_labelled_pixels_teach_nothing_and_break_nothing(data: Path) -> None:
     for file in (data / "masks" / "train").iterdir():
         PIL.Image.new("L", (96, 64), 11).save(file)
-    out = train(run(data, val_split=None, iterations=2, class_balance=0.5))
+    out = train(run(data, val_split=None, iterations=2, class_balance=0.5)).folder
     assert [record["loss"] for record in records(out)] == [0.0, 0.0]
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
-from segnext.model.config import ablations
+from segnext.model.composed import ComposedConfig
+from segnext.model.config import ablations, staged_presets
 from segnext.model.families import family_of
+from segnext.model.functions import FunctionConfig
 from segnext.plain import to_yaml
 
 USE = """\
@@ -51,7 +53,11 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
 
 def _model(weights: Weights) -> str:
     config, family = weights.config, family_of(weights.config)
-    for name, known in family.presets.items():
+    if isinstance(config, ComposedConfig):
+        return f"{config.encoder} under {config.decoder}"
+    if isinstance(config, FunctionConfig):
+        return config.function
+    for name, known in staged_presets().items():
         if (known.channels, known.depths) == (config.channels, config.depths):
             return f"{family.title}-{name.rpartition('_')[2].upper()}"
     return family.title

@@ -12,7 +12,7 @@ from segnext.checkpoint.pickles import read_pickle
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import read_metadata, read_tensors
 from segnext.checkpoint.unwrap import unwrapped
-from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, parse_header
+from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, kind_of, parse_header
 from segnext.words import counted
 
 
@@ -60,10 +60,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         state, left_out = unwrapped(found)
         return Checkpoint(path, state, foreign, meta=meta, left_out=left_out)
     metadata = read_metadata(path)
-    if metadata.get("format") == FORMAT:
+    if kind_of(metadata) == FORMAT:
         weights = parse_header(metadata, path)
         return Checkpoint(path, weights.state, weights.provenance, weights.labels.classes)
-    encoder = metadata.get("format") == ENCODER_FORMAT
+    encoder = kind_of(metadata) == ENCODER_FORMAT
     provenance = encoder_provenance(metadata, path) if encoder else foreign
     state, left_out = unwrapped(read_tensors(path))
     return Checkpoint(path, state, provenance, left_out=left_out)

@@ -19,6 +19,7 @@ from segnext.checkpoint.weights import (
     ENCODER_FORMAT,
     FORMAT,
     Weights,
+    kind_of,
     load_weights,
     metadata_of,
     parse_header,
@@ -145,7 +146,7 @@ def convert_to_official(source: Path, target: Path) -> int:
         SegNextError: when the network has another decoder or ablations.
     """
     content: dict[str, Any]
-    if read_metadata(source).get("format") == ENCODER_FORMAT:
+    if kind_of(read_metadata(source)) == ENCODER_FORMAT:
         state = to_official(published_encoder_state(read_checkpoint(source)))
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:

@@ -10,7 +10,7 @@ from torch import Tensor
 from segnext.checkpoint.coverage import compare
 from segnext.checkpoint.names import BASES, is_openmmlab, official_name, to_ours
 from segnext.errors import SegNextError
-from segnext.model.config import PRESETS, ModelConfig, NetworkConfig
+from segnext.model.config import ModelConfig, StagedConfig, staged_presets
 from segnext.model.families import FAMILIES, Family, build
 from segnext.model.hamburger import fixed_bases
 
@@ -19,7 +19,7 @@ OPENMMLAB_RANK = 16  # of all sizes, as configurations inherit it from T's
 
 def from_official(
     state: Mapping[str, Tensor], source: str, rank: int | None = None
-) -> tuple[NetworkConfig, dict[str, Tensor]]:
+) -> tuple[StagedConfig, dict[str, Tensor]]:
     """The network's configuration and our state dict, from an official full model in any of the layouts.
 
     Args:
@@ -54,7 +54,7 @@ def from_official(
 def _require_one_rank(state: Mapping[str, Tensor], source: str) -> None:
     """Refuse to guess where OpenMMLab's and the authors' configurations of a size differ."""
     try:
-        like = PRESETS.get(preset_like(state) or "")
+        like = staged_presets().get(preset_like(state) or "")
     except (LookupError, TypeError, ValueError):
         return  # refused for more than that
     if isinstance(like, ModelConfig) and like.rank != OPENMMLAB_RANK:
@@ -105,13 +105,13 @@ def preset_like(state: Mapping[str, Tensor]) -> str | None:
         LookupError, ValueError: when tensors that tell are missing.
     """
     shape, family = encoder_shape(state), family_in(state)
-    for name, known in PRESETS.items():
+    for name, known in staged_presets().items():
         if isinstance(known, family.config) and (known.channels, known.depths) == (shape["channels"], shape["depths"]):
             return name
     return None
 
 
-def encoder_config(state: Mapping[str, Tensor], source: str) -> NetworkConfig:
+def encoder_config(state: Mapping[str, Tensor], source: str) -> StagedConfig:
     """A configuration with the encoder of these tensors, in our names; its decoder is of no matter.
 
     Raises:
@@ -119,7 +119,7 @@ def encoder_config(state: Mapping[str, Tensor], source: str) -> NetworkConfig:
     """
     shape, like = encoder_shape(state), preset_like(state)
     if like is not None:
-        return replace(PRESETS[like], **shape)
+        return replace(staged_presets()[like], **shape)
     if family_in(state) is FAMILIES["segnext"]:
         return ModelConfig(**shape, decoder_channels=1, rank=1)
     raise SegNextError(
@@ -128,7 +128,7 @@ def encoder_config(state: Mapping[str, Tensor], source: str) -> NetworkConfig:
     )
 
 
-def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> NetworkConfig:
+def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> StagedConfig:
     """The configuration that the shapes of a full model's tensors, in our names, imply."""
     family = family_in(state)
     try:
@@ -144,7 +144,7 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Netwo
     if family is FAMILIES["segformer"]:
         known = encoder_config(state, source)
         return replace(known, num_classes=num_classes, decoder_channels=decoder_channels)
-    published = PRESETS.get(like or "")
+    published = staged_presets().get(like or "")
     return ModelConfig(
         **shape,
         decoder_channels=decoder_channels,
@@ -154,7 +154,7 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Netwo
     )
 
 
-def _rank(state: Mapping[str, Tensor], source: str, rank: int | None, published: NetworkConfig | None) -> int:
+def _rank(state: Mapping[str, Tensor], source: str, rank: int | None, published: StagedConfig | None) -> int:
     """The rank given, or that of the bases, or of the published model."""
     if rank is not None and rank < 1:
         raise SegNextError(f"rank is {rank}; it must be at least 1")

@@ -9,8 +9,10 @@ from segnext.checkpoint.checkpoint import Checkpoint
 from segnext.checkpoint.coverage import CLASSIFIER, IMAGENET, Coverage, compare
 from segnext.checkpoint.names import BASES, to_ours
 from segnext.checkpoint.official import encoder_config, encoder_shape, fill_counters, from_official, preset_like
+from segnext.checkpoint.peers import encoder_tensors
 from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig
+from segnext.model.encoders import Staged
 from segnext.model.families import family_of
 from segnext.model.network import Network
 
@@ -67,10 +69,11 @@ def start_encoder(model: Network, checkpoint: Checkpoint) -> Coverage:
         SegNextError: when the file does not hold the whole encoder of `model`.
     """
     wanted = model.state_dict()
-    state = encoder_state(checkpoint)
-    published = preset_like(state)
+    staged = isinstance(model.encoder, Staged)
+    state = encoder_state(checkpoint) if staged else encoder_tensors(model, checkpoint)
+    published = preset_like(state) if staged else None
     fill_counters(state, [name for name in wanted if name.startswith("encoder.")])
-    state[STEM] = inflate_stem(state[STEM], wanted[STEM].shape[1])
+    _inflate(state, wanted)
     coverage = compare(wanted, state)
     hint = f"this is the encoder of {published}, choose it as the model" if published else "choose a model that it fits"
     coverage.require(
@@ -100,7 +103,7 @@ def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]
     if checkpoint.classes is None:
         rank = model.config.rank if isinstance(model.config, ModelConfig) else None
         _, state = from_official(state, str(path), None if BASES in to_ours(state) else rank)
-    state[STEM] = inflate_stem(state[STEM], model.state_dict()[STEM].shape[1])
+    _inflate(state, model.state_dict())
     new: tuple[str, ...] = ()
     if checkpoint.classes != tuple(classes):
         state = {name: tensor for name, tensor in state.items() if not name.startswith(CLASSIFIER)}
@@ -108,15 +111,24 @@ def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]
     try:
         return load_state(model, state, str(path), new=new)
     except SegNextError as error:
-        published = preset_like(state)
-        if published is None or published == preset_like(model.state_dict()):
+        published = preset_like(state) if STEM in state else None
+        if published is None or (STEM in model.state_dict() and published == preset_like(model.state_dict())):
             raise
         raise SegNextError(f"{path}: these are weights of {published}; choose it by --model {published}") from error
 
 
 def bands_of(state: Mapping[str, Tensor]) -> int:
     """Bands of the pictures that a network or encoder with these tensors, in any layout, takes."""
-    return int(to_ours({name: x for name, x in state.items() if x.ndim == 4})[STEM].shape[1])
+    convolutions = {name: x for name, x in state.items() if x.ndim == 4}
+    ours = to_ours(convolutions)
+    return int(ours.get(STEM, next(iter(convolutions.values()))).shape[1])
+
+
+def _inflate(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Make the first convolution fit the bands of `wanted`."""
+    stem = next(name for name, x in wanted.items() if x.ndim == 4)
+    if stem in state:
+        state[stem] = inflate_stem(state[stem], wanted[stem].shape[1])
 
 
 def load_state(model: Network, state: Mapping[str, Tensor], source: str, *, new: tuple[str, ...] = ()) -> Coverage:

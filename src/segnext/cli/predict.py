@@ -4,16 +4,17 @@ import argparse
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.cli.rasters import add_rasters, run_raster, wants_raster
 from segnext.progress import progress
-from segnext.words import percent
+from segnext.words import counted, listed, percent
 
 if TYPE_CHECKING:
-    from segnext.inference.predict import Record, Summary
+    from segnext.inference.outputs import Record
+    from segnext.inference.predict import Summary
     from segnext.labels import Labels
 
 # Pictures at a time, for one alone too: on how the cores are shared depends how sums are rounded, and a picture must
@@ -36,17 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_testing(parser)
     add_threshold(parser)
     add_rasters(parser)
-    parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, for programs")
+    parser.add_argument(
+        "--mask",
+        choices=("palette", "grey"),
+        default="palette",
+        help="masks in the classes' colours, or grey, for programs such as OpenCV; the values are labels in both",
+    )
+    parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, or - for stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
-    from segnext.inference.predict import predict_files
-
-    if wants_raster(args):
-        return run_raster(args, STREAMS)
     if args.json:
         require_writable(args.json, "--json")
+    if wants_raster(args):
+        return run_raster(args, STREAMS)
+    from segnext.inference.predict import predict_files
+
     segmenter = load_segmenter(args, streams=STREAMS)
     done = count(1)
     with progress("pictures") as watch:
@@ -55,10 +62,8 @@ def run(args: argparse.Namespace) -> int:
             _print_record(record)
             watch("predict", next(done), total)
 
-        summary = predict_files(segmenter, args.paths, args.out, show)
-    if len(summary.records) == summary.done == 1:
-        _print_table(summary.records[0], segmenter.labels)
-    _print_place(summary, args.out, segmenter.labels)
+        summary = predict_files(segmenter, args.paths, args.out, show, mask=args.mask)
+    _print_summary(summary, args.out, segmenter.labels)
     if args.json:
         write_results([asdict(record) for record in summary.records], args.json)
     if summary.done == 0:
@@ -90,13 +95,28 @@ def _print_table(record: "Record", labels: "Labels") -> None:
     Console().print(table)
 
 
-def _print_place(summary: "Summary", out: Path, labels: "Labels") -> None:
+def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
-        (name,) = (summary.names[record.file] for record in summary.records if record.ok)
-        mask = f"masks: {out / name}.masks" if labels.multi_label else f"mask: {out / name}.mask.png"
-        show(mask)
-        show(f"overlay: {out / name}.overlay.png")
+        (record,) = (record for record in summary.records if record.ok)
+        if not summary.failed:
+            _print_table(record, labels)
+        assert record.files is not None
+        planes = record.files.get("planes")
+        show(f"mask: {out / record.files['mask']}" if planes is None else f"masks: {_folder(out, record.files)}")
+        show(f"overlay: {out / record.files['overlay']}")
     elif summary.done > 1:
         show(f"{summary.done} masks and overlays: {out}")
     if summary.done:
-        show(f"results: {out / 'results.jsonl'}")
+        show(f"results: {summary.results}")
+    if summary.again:
+        show(f"{counted(summary.again, 'picture')} had been done before: masks and overlays replaced")
+    if summary.more_pages:
+        names = listed(summary.more_pages, 3)
+        show(f"{counted(len(summary.more_pages), 'file')} of several pages, of which the first was done: {names}")
+    if summary.passed_over:
+        names = listed(summary.passed_over, 3)
+        show(f"{counted(len(summary.passed_over), 'file')} passed over, whose kind is none of pictures: {names}")
+
+
+def _folder(out: Path, files: "dict[str, Any]") -> Path:
+    return out / f"{files['overlay'].removesuffix('.overlay.png')}.masks"

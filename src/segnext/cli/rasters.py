@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import load_segmenter
-from segnext.cli.outputs import require_writable, show, write_results
+from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
 from segnext.progress import progress
 from segnext.words import percent
@@ -59,8 +59,6 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
     """Segment one raster, say what was found and where it is."""
     from segnext.inference.rasters.run import Outputs, segment_raster
 
-    if args.json:
-        require_writable(args.json, "--json")
     outputs = Outputs(args.out, args.polygons, args.confidence, args.probabilities, args.simplify or 0)
     chosen = {name: getattr(args, name) for name in ("tile", "overlap") if getattr(args, name) is not None}
     with progress("strips") as watch:

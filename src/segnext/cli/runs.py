@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import jsonargparse
 
-from segnext.cli.settings import SPELLED, Setting, every, help_text, in_words, settings_of, takes_several
+from segnext.cli.settings import SPELLED, Setting, as_list, every, help_text, in_words, settings_of, takes_several
 from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
 from segnext.plain import to_yaml
@@ -66,7 +66,7 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
 def _resumed(command: str, run: str, config: str | None, flags: Texts, reader: "_Reader") -> Texts:
     """The settings of the run in a folder; its data may have been moved since."""
     others = [f"--config {config}"] if config is not None else []
-    others += [f"--{name} {text}" for name, text in flags.items() if name != "data"]
+    others += [f"--{name} {text}" for name, text in flags.items() if name not in ("data", "more_data")]
     if others:
         message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
@@ -99,6 +99,11 @@ class _Reader:
             else:
                 self.refuse(f"'{argument}' belongs to no flag")
         texts: Texts = {}
+        if "more_data" in self.by_name:  # of several data sets the first, and the others
+            folders = [value for name, values in given if name == "data" for value in values]
+            if len(folders) > 1:
+                given = [one for one in given if one[0] != "data"]
+                texts = {"data": folders[0], "more_data": json.dumps(folders[1:])}
         for name, values in given:
             if name in ("config", "resume"):
                 if len(values) != 1:
@@ -120,9 +125,11 @@ class _Reader:
         elif len(values) > 1 and not text:
             self.wrong(setting, " ".join(values))
         if setting.parts:
+            named = self.by_name.get(f"{setting.name}.{text}")
+            if named is not None:
+                self.refuse(f"{setting.flag} has settings of its own; {text} is one of them: {named.flag} VALUE")
             return dict(self.leaves(parse_yaml(text, setting.flag), setting, text))
-        separate = takes_several(setting.kind) and "," in text and text[0] not in "[{"
-        return {setting.name: f"[{text}]" if separate else text}
+        return {setting.name: as_list(text, setting.kind) if takes_several(setting.kind) else text}
 
     def recipe(self, file: Path) -> Texts:
         """The settings in a recipe."""

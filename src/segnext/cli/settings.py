@@ -108,6 +108,16 @@ def takes_several(kind: Any) -> bool:
     return any(get_origin(option) is tuple for option in (kind, *get_args(kind)))
 
 
+def as_list(text: str, kind: Any) -> str:
+    """What a flag says of a list without its brackets: `0.5,1.0`; one thing of any number; 256 for 256 x 256."""
+    if text[:1] in ("", "[", "{") or text == "null":
+        return text
+    lengths = [get_args(option) for option in (kind, *get_args(kind)) if get_origin(option) is tuple]
+    if (int, int) in lengths and "," not in text:
+        return f"[{text},{text}]"
+    return f"[{text}]" if "," in text or any(Ellipsis in parts for parts in lengths) else text
+
+
 def help_text(command: str, description: str, settings: tuple[Setting, ...]) -> str:
     """What `--help` prints: the flags that people use first, then the others, part by part."""
     usage = "\n".join(

@@ -15,9 +15,9 @@ def main(arguments: list[str]) -> int:
     """Parse, train, and say what lies where. The flags are the fields of TrainConfig."""
     config, resume = parse(arguments)
 
-    from segnext.training.segmentation import train  # only now: torch takes a second to import
+    from segnext.training.train import train  # only now: torch takes a second to import
 
-    return exit_code_of("train", lambda: train(config, resume=resume), _summarise)
+    return exit_code_of("train", lambda: train(config, resume=resume).folder, _summarise)
 
 
 def _summarise(out: Path) -> None:

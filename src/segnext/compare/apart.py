@@ -9,8 +9,8 @@ from segnext.bench.worker import peak_rss
 from segnext.errors import SegNextError
 from segnext.plain import write_json
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import train
 from segnext.training.stop import Stopped, stopping
+from segnext.training.train import train
 
 PEAK = "peak_rss.json"  # in a run's folder: the most memory that its process held, in bytes
 BEAT = 0.5  # seconds between looks at the signals
@@ -48,7 +48,7 @@ def _run(config: TrainConfig, resume: bool, answer: "multiprocessing.connection.
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C comes from the parent alone; a second signal would end the run at once
     try:
-        out = train(config, resume=resume)
+        out = train(config, resume=resume).folder
         write_json(peak_rss(), out / PEAK)
         answer.send(None)
     except SegNextError as error:

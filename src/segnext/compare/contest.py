@@ -16,7 +16,7 @@ from segnext.plain import write_json
 from segnext.training.config import TrainConfig
 from segnext.training.data import check_data
 from segnext.training.log import read_log, series
-from segnext.training.segmentation import train
+from segnext.training.train import train
 
 PROBE = 8  # steps by which a network's speed is told, half of them to warm up
 ROUNDS = 3  # of such trials, all networks taking turns, so that what else the machine does falls on all alike
@@ -32,7 +32,7 @@ FREE = (
     "fit_memory",
 )  # settings that do not change what is measured, or that change from run to run
 
-Train = Callable[..., Path]  # as `training.segmentation.train`
+Train = Callable[..., object]  # as `training.train.train`
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from segnext.data.folder import Pair
 from segnext.labels import Labels
 
+AT_ONCE = 1024  # masks that wait for a thread; each takes a kilobyte meanwhile
+
 
 @dataclass(frozen=True, eq=False)
 class ClassCounts:
@@ -20,7 +22,7 @@ class ClassCounts:
         labelled: (pictures,) pixels that are not ignored.
     """
 
-    pixels: NDArray[np.int64]
+    pixels: NDArray[np.uint32]
     labelled: NDArray[np.int64]
 
     @property
@@ -46,12 +48,16 @@ def count_classes(pairs: Sequence[Pair], labels: Labels, workers: int) -> ClassC
     Raises:
         SegNextError: for a mask that cannot be read.
     """
+    pixels = np.zeros((len(pairs), len(labels)), np.uint32)
+    labelled = np.zeros(len(pairs), np.int64)
 
-    def count(pair: Pair) -> tuple[NDArray[np.int64], int]:
-        mask = pair.read_mask(labels)
+    def count(number: int) -> None:
+        mask = pairs[number].read_mask(labels)
         counts = label_counts(mask, labels)
-        return counts[: len(labels)], int(np.prod(mask.shape[-2:]) - counts[labels.ignore])
+        pixels[number] = counts[: len(labels)]
+        labelled[number] = np.prod(mask.shape[-2:]) - counts[labels.ignore]
 
     with ThreadPoolExecutor(workers, thread_name_prefix="counts") as pool:
-        pixels, labelled = zip(*pool.map(count, pairs), strict=True)
-    return ClassCounts(np.stack(pixels), np.array(labelled, np.int64))
+        for start in range(0, len(pairs), AT_ONCE):
+            list(pool.map(count, range(start, min(start + AT_ONCE, len(pairs)))))
+    return ClassCounts(pixels, labelled)

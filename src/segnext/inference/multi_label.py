@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.inference.result import Result
+from segnext.inference.result import MaskKind, Result
 
 if TYPE_CHECKING:
     from segnext.kernels.average import Look
@@ -86,22 +86,27 @@ class MultiLabelResult(Result):
         """Each class's share of the pixels, 0..1; together they may be more or less than 1."""
         return {name: float(plane.mean()) for name, plane in zip(self.classes, self.mask, strict=True)}
 
-    def mask_image(self) -> PIL.Image.Image:
+    def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """Refused: there is a mask for every class, see `mask_images`."""
         raise SegNextError("a multi-label result has a mask for every class; take those of mask_images()")
 
-    def mask_images(self) -> dict[str, PIL.Image.Image]:
+    def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
         """For every class that occurs, `.masks/CLASS.png` and its mask of 0 and 255, as training reads them."""
         present = zip(self.classes, self.mask, strict=True)
         return {f".masks/{name}.png": PIL.Image.fromarray(plane * 255) for name, plane in present if plane.any()}
 
-    def save(self, out: Path | str, name: str | None = None) -> None:
+    def files(self, name: str) -> dict[str, Any]:
+        """What `save` writes, by kind, as paths below its folder; "planes" has those of the classes."""
+        planes = {label: f"{name}.masks/{label}.png" for label, share in self.shares.items() if share > 0}
+        return {"planes": planes, "overlay": f"{name}.overlay.png"}
+
+    def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
         """Write `NAME.masks/CLASS.png` for the classes that occur, and `NAME.overlay.png`, into the folder `out`.
 
         Raises:
             SegNextError: when they cannot be written.
         """
-        super().save(out, name)
+        super().save(out, name, mask)
         folder = Path(out) / f"{self.name if name is None else name}.masks"
         folder.mkdir(exist_ok=True)
         for label, share in self.shares.items():

@@ -1,60 +1,49 @@
 """Many files: masks, overlays and a line of results for each."""
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext.errors import SegNextError
+from segnext.imageio import pages
+from segnext.inference.outputs import RESULTS, OutputFolder, Record, open_outputs, read_records
+from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
 
 PATIENCE = 2.0  # seconds
+Named = tuple[Input, str]  # a picture, and the name of its outputs
 
 
-@dataclass(frozen=True)
-class Record:
-    """A line of results.jsonl.
+@dataclass
+class Summary:
+    """What became of all inputs.
 
     Attributes:
-        file: the picture's path.
-        ok: whether its outputs were written.
-        error: the sentence that says what went wrong; the fields below are then None.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
-        shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean probability of the chosen classes, 0..1.
-        seconds: from the decoded picture to the mask.
+        results: the file with a line for each.
+        done: how many pictures were segmented.
+        failed: how many inputs could not be done.
+        again: how many had been done in an earlier run, whose outputs were replaced.
+        passed_over: files in folders that are no pictures.
+        more_pages: pictures whose files hold more pages or frames than the first, which was segmented.
     """
 
-    file: str
-    ok: bool
-    error: str | None
-    width: int | None = None
-    height: int | None = None
-    shares: dict[str, float] | None = None
-    mean_confidence: float | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of all inputs, in their order; `names` has those of the outputs, by file."""
-
-    records: list[Record]
-    names: dict[str, str]
+    results: Path
+    inputs: list[Input]
+    done: int = 0
+    failed: int = 0
+    again: int = 0
+    passed_over: list[str] = field(default_factory=list)
+    more_pages: list[str] = field(default_factory=list)
 
     @property
-    def done(self) -> int:
-        """How many pictures were segmented."""
-        return sum(record.ok for record in self.records)
-
-    @property
-    def failed(self) -> int:
-        """How many inputs could not be done."""
-        return len(self.records) - self.done
+    def records(self) -> list[Record]:
+        """The lines of this run, in the inputs' order; read from the file, since there may be millions."""
+        files = {entry.file for entry in self.inputs}
+        return list(read_records(self.results, files.__contains__))
 
 
 def predict_files(
@@ -62,64 +51,64 @@ def predict_files(
     paths: Iterable[Path | str],
     out: Path,
     progress: Callable[[Record, int], None] = lambda record, total: None,
+    *,
+    mask: MaskKind = "palette",
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes what `Result.save` does and, with a line per input as soon as it is done,
-    `results.jsonl` into `out`. Until the end that file is called `results.jsonl.part`; when the run is
-    interrupted, it holds what was done. Pictures are read and written while the network works.
+    Writes what `Result.save` does, `classes.json` and, with a line per input as soon as it is done, `results.jsonl`
+    into `out`; see `OutputFolder`. The folders below a folder among `paths` are kept below `out`. Pictures are read and
+    written while the network works.
 
     Args:
         segmenter: does the work.
         paths: files, folders and globs; see `segnext.inference.sources.expand`.
         out: the folder for the outputs, made if it is missing.
         progress: called with each record, in order, and the number of inputs.
+        mask: see `Result.save`.
 
     Raises:
-        SegNextError: when `out` cannot be written.
+        SegNextError: when `out` cannot be written, another process writes there, or it holds masks of other classes.
     """
-    inputs = expand(paths)
-    records = []
-    partial = out / "results.jsonl.part"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as lines:
-            for record in _predict(segmenter, inputs, out):
-                lines.write(json.dumps(asdict(record)) + "\n")
-                lines.flush()
-                records.append(record)
-                progress(record, len(inputs))
-        partial.replace(out / "results.jsonl")
-    except OSError as error:
-        raise SegNextError(
-            f"{out}: cannot write the results there ({error.strerror or error}); choose another folder with --out"
-        ) from error
-    return Summary(records, {entry.file: entry.name for entry in inputs})
+    summary = Summary(out / RESULTS, [])
+    summary.inputs = expand(paths, summary.passed_over.append)
+    with open_outputs(out, segmenter.labels) as outputs:
+        for record in _predict(segmenter, summary, outputs, mask):
+            outputs.add(record)
+            summary.done += record.ok
+            summary.failed += not record.ok
+            progress(record, len(summary.inputs))
+        summary.again = outputs.again
+    return summary
 
 
-def _predict(segmenter: Segmenter, inputs: list[Input], out: Path) -> Iterator[Record]:
+def _predict(segmenter: Segmenter, summary: Summary, outputs: OutputFolder, mask: MaskKind) -> Iterator[Record]:
     """Each picture read, segmented and written by one thread; in order.
 
     One thread more than the engine works on at a time reads or writes meanwhile.
     """
 
-    def work(entry: Input) -> Record:
+    def work(entry: Input, name: str) -> Record:
         try:
             if entry.error is not None:
                 raise SegNextError(entry.error)
             result = segmenter.segment(segmenter.read(entry.file), confidence=True)
-            result.save(out, entry.name)
+            result.save(outputs.folder, name, mask)
         except SegNextError as error:
             return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
+        with suppress(SegNextError):  # another reader than Pillow has read it
+            if pages(entry.file) > 1:
+                summary.more_pages.append(entry.file)
         height, width = result.mask.shape[-2:]
-        return Record(entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds)
+        confidence, files = result.mean_confidence, result.files(name)
+        return Record(entry.file, True, None, width, height, result.shares, confidence, result.seconds, files)
 
     threads = segmenter.engine.streams + 1
     pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
     waiting: deque[Future[Record]] = deque()
     try:
-        for entry in inputs:
-            waiting.append(pool.submit(work, entry))
+        for entry in summary.inputs:
+            waiting.append(pool.submit(work, entry, "" if entry.error else outputs.name(entry)))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:

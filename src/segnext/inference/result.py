@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
@@ -17,6 +18,8 @@ from segnext.inference.png import encode_png
 from segnext.labels import Labels
 from segnext.preprocess import Image
 from segnext.words import percent
+
+MaskKind = Literal["palette", "grey"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,31 +70,43 @@ class Result:
         """The mean of `confidence`, 0..1."""
         return float(self.confidence.mean(dtype=np.float64))
 
-    def mask_image(self) -> PIL.Image.Image:
-        """The mask as an indexed image: pixel values are labels, the palette is the classes' colours."""
+    def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
+        """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
         picture = PIL.Image.fromarray(self.mask)
+        if mask == "grey":
+            return picture
         # All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
         colors = [channel for color in self.labels.colors for channel in color]
         picture.putpalette(colors + [0] * (768 - len(colors)))
         return picture
 
-    def mask_images(self) -> dict[str, PIL.Image.Image]:
+    def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
         """The pictures that `save` writes of the mask, by the end of their file's name."""
-        return {".mask.png": self.mask_image()}
+        return {".mask.png": self.mask_image(mask)}
+
+    def files(self, name: str) -> dict[str, Any]:
+        """What `save` writes, by kind, as paths below its folder."""
+        return {"mask": f"{name}.mask.png", "overlay": f"{name}.overlay.png"}
 
     def overlay(self) -> PIL.Image.Image:
         """The classes painted over the picture, with a legend beside or below it; RGB."""
         return draw_overlay(self.image, self.mask, self.labels, self.shares)
 
-    def save(self, out: Path | str, name: str | None = None) -> None:
+    def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
         """Write `NAME.mask.png` and `NAME.overlay.png` into the folder `out`, made if it is missing.
+
+        Args:
+            out: the folder.
+            name: the result's own where it is None; it may have folders of its own.
+            mask: "palette" for an indexed picture in the classes' colours, "grey" for programs that would turn that
+                into colours, such as OpenCV's imread; the values are the labels in both.
 
         Raises:
             SegNextError: when they cannot be written.
         """
         folder = Path(out)
         name = self.name if name is None else name
-        files = {ending: _encoded(picture) for ending, picture in self.mask_images().items()}
+        files = {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()}
         files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
         try:
             for ending, content in files.items():

@@ -3,15 +3,17 @@
 import glob
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from segnext.files import walk
 from segnext.imageio import SUFFIXES
 
 OUTPUTS = (".mask.png", ".overlay.png")
+PLANES = ".masks"  # how folders end that hold a multi-label result's masks
+LISTS = ("results.jsonl", "classes.json")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Input:
 
     Attributes:
         file: the path, as the user would write it.
-        name: for the outputs; unique among the inputs, also where upper and lower case are the same.
+        name: for the outputs, with the folders that it lies in below what the user named; unique among the inputs, also
+            where upper and lower case are the same.
         error: a sentence when there is nothing to read, else None.
     """
 
@@ -29,74 +32,97 @@ class Input:
     error: str | None = None
 
 
-def expand(paths: Iterable[Path | str]) -> list[Input]:
+def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lambda file: None) -> list[Input]:
     """List the pictures that `paths` stand for, in their order, each once.
 
     A file is taken whatever its suffix. A folder stands for all images in it and below it, by suffix and
     sorted; hidden files and the masks and overlays of earlier runs are left out. Anything else may be a
     glob, in which `**` stands for any folders. What leads to no picture becomes an input with an error.
+    `passed_over` is told of files in folders that are no pictures, by their suffix.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, Path | None] = {}  # the folder that names begin at; None where there is nothing
+    errors: dict[str, str] = {}
     seen = set()
     for path in map(str, paths):
-        files, error = _files(path)
+        files, root, error = _files(path, passed_over)
         for file in files:
             if (real := os.path.realpath(file)) not in seen:
                 seen.add(real)
-                found[file] = None
+                found[file] = root
         if error is not None:
-            found[path] = error
-    names = unique_names([file for file, error in found.items() if error is None])
-    return [Input(file, names.get(file, ""), error) for file, error in found.items()]
+            found[path], errors[path] = None, error
+    names = unique_names({file: root for file, root in found.items() if root is not None})
+    return [Input(file, names.get(file, ""), errors.get(file)) for file in found]
 
 
-def _files(path: str) -> tuple[list[str], str | None]:
-    """The files that one path stands for, or a sentence saying why there are none."""
+def _files(path: str, passed_over: Callable[[str], None]) -> tuple[list[str], Path, str | None]:
+    """The files that one path stands for, the folder that their names begin at, or a sentence why there are none."""
     if os.path.isdir(path):  # noqa: PTH112 - a pathlib path would lose the user's spelling
-        images = _images([path])
-        return images, None if images else "no images in this folder; name another"
+        images = _images([path], passed_over)
+        return images, Path(path), None if images else "no images in this folder; name another"
     if os.path.lexists(path):
-        return [path], None
+        return [path], Path(path).parent, None
     if glob.has_magic(path):
-        images = _images(sorted(glob.glob(path, recursive=True)))  # noqa: PTH207 - pathlib refuses absolute ones
-        return images, None if images else "no image matches; check the pattern"
-    return [], "no such file; check the path"
+        images = _images(sorted(glob.glob(path, recursive=True)), passed_over)  # noqa: PTH207 - pathlib refuses absolute ones
+        return images, _fixed_part(path), None if images else "no image matches; check the pattern"
+    return [], Path(), "no such file; check the path"
 
 
-def _images(paths: Sequence[str]) -> list[str]:
+def _fixed_part(pattern: str) -> Path:
+    """The folders of a glob that hold no wildcard."""
+    return Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts[:-1]))
+
+
+def _images(paths: Sequence[str], passed_over: Callable[[str], None]) -> list[str]:
     """The images among files and in folders."""
     images: list[str] = []
     for path in paths:
         folder = Path(path)
-        if folder.is_dir():
-            images += [str(file) for file in walk(folder) if _is_image(file)]
-        elif _is_image(folder):
-            images.append(path)
+        for file in walk(folder) if folder.is_dir() else [folder]:
+            if _is_image(file):
+                images.append(path if file is folder else str(file))
+            elif not _is_output(file) and not file.name.startswith("."):
+                passed_over(str(file))
     return images
 
 
 def _is_image(file: Path) -> bool:
     hidden = file.name.startswith(".")
-    return not hidden and file.suffix.lower() in SUFFIXES and not file.name.endswith(OUTPUTS) and file.is_file()
+    return not hidden and file.suffix.lower() in SUFFIXES and not _is_output(file) and file.is_file()
 
 
-def unique_names(files: Sequence[str]) -> dict[str, str]:
+def _is_output(file: Path) -> bool:
+    return file.name.endswith(OUTPUTS) or file.name in LISTS or file.parent.name.endswith(PLANES)
+
+
+def unique_names(files: Mapping[str, Path]) -> dict[str, str]:
     """A readable name for every file, whatever the order of the files.
 
-    It is the stem where that is unique. Otherwise the first that tells the files of one stem apart:
-    PARENT_STEM, STEM_SUFFIX, PARENT_STEM_SUFFIX, else STEM_1, STEM_2 in the order of their full paths.
+    It is the path below the file's root, without suffix, where that is unique. Otherwise the first that tells the files
+    of one such path apart: ROOT_STEM, STEM_SUFFIX, ROOT_STEM_SUFFIX, else STEM_1, STEM_2 in the order of their full
+    paths.
+
+    Args:
+        files: each with the folder, its root, that names begin at.
     """
-    same_stem: dict[str, list[str]] = defaultdict(list)
+    alike: dict[str, list[str]] = defaultdict(list)
     for file in sorted(files, key=os.path.realpath):
-        same_stem[Path(file).stem.casefold()].append(file)
-    names = {group[0]: Path(group[0]).stem for group in same_stem.values() if len(group) == 1}
+        alike[_below(file, files[file]).casefold()].append(file)
+    names = {group[0]: _below(group[0], files[group[0]]) for group in alike.values() if len(group) == 1}
     taken = {name.casefold() for name in names.values()}
-    for group in same_stem.values():
+    for group in alike.values():
         if len(group) > 1:
-            chosen = _names_of(group, taken)
+            chosen = _names_of(group, files, taken)
             taken.update(name.casefold() for name in chosen)
             names.update(zip(group, chosen, strict=True))
     return names
+
+
+def _below(file: str, root: Path) -> str:
+    """The path below `root`, without suffix."""
+    path = Path(file)
+    inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    return inside.with_name(path.stem).as_posix()
 
 
 def distinct(name: str, taken: Collection[str]) -> str:
@@ -105,23 +131,25 @@ def distinct(name: str, taken: Collection[str]) -> str:
     return next(one for one in names if one.casefold() not in taken)
 
 
-def _names_of(group: list[str], taken: set[str]) -> list[str]:
-    paths = [Path(os.path.realpath(file)) for file in group]
-    forms: list[Callable[[Path], str]] = [
-        lambda path: f"{path.parent.name}_{path.stem}",
-        lambda path: f"{path.stem}_{path.suffix[1:]}",
-        lambda path: f"{path.parent.name}_{path.stem}_{path.suffix[1:]}",
+def _names_of(group: list[str], roots: Mapping[str, Path], taken: set[str]) -> list[str]:
+    parts = [
+        (Path(_below(file, roots[file])).parent, Path(file), Path(os.path.realpath(roots[file])).name) for file in group
+    ]
+    forms: list[Callable[[Path, str], str]] = [
+        lambda path, root: f"{root}_{path.stem}",
+        lambda path, root: f"{path.stem}_{path.suffix[1:]}",
+        lambda path, root: f"{root}_{path.stem}_{path.suffix[1:]}",
     ]
     for form in forms:
-        names = [form(path) for path in paths]
+        names = [(folder / form(path, root)).as_posix() for folder, path, root in parts]
         folded = {name.casefold() for name in names}
         if len(folded) == len(group) and not folded & taken:
             return names
     numbered: list[str] = []
     number = 0
-    for path in paths:
+    for folder, path, _ in parts:
         number += 1
-        while f"{path.stem}_{number}".casefold() in taken:
+        while (folder / f"{path.stem}_{number}").as_posix().casefold() in taken:
             number += 1
-        numbered.append(f"{path.stem}_{number}")
+        numbered.append((folder / f"{path.stem}_{number}").as_posix())
     return numbered

@@ -49,25 +49,29 @@ def count(config: NetworkConfig, height: int, width: int) -> list[Part]:
         model(torch.empty(1, config.in_channels, height, width, device="meta"))
     flops = {name: sum(by_operator.values()) for name, by_operator in counter.get_flop_counts().items()}
     parts = []
-    for name, path, module in _parts(model):
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        operations = sum(flops.get(f"{type(model).__name__}.{called}", 0) for called in _called(path, module)) // 2
+    paths = {module: path for path, module in model.named_modules(prefix=type(model).__name__)}
+    for name, modules in _parts(model):
+        parameters = sum(parameter.numel() for module in modules for parameter in module.parameters())
+        called = [part for module in modules for part in _called(module)]
+        operations = sum(flops.get(paths[part], 0) for part in called) // 2
         if parameters or operations:  # dropout has neither
             parts.append(Part(name, parameters, operations))
     return parts
 
 
-def _parts(model: Network) -> Iterator[tuple[str, str, nn.Module]]:
-    """Name, path and module of each part."""
-    for number, stage in enumerate(model.encoder.stages):
-        yield f"encoder stage {number + 1}", f"encoder.stages.{number}", stage
+def _parts(model: Network) -> Iterator[tuple[str, list[nn.Module]]]:
+    """Name and modules of each part."""
+    for number, stage in enumerate(model.encoder.layers()):
+        yield f"encoder stage {number + 1}", [module for layer in stage for module in layer]
     for path, layer in model.decoder.named_children():
-        yield f"decoder {path}", f"decoder.{path}", layer
+        yield f"decoder {path}", [layer]
 
 
-def _called(path: str, module: nn.Module) -> list[str]:
-    """The paths under which the module's work is counted: a list of modules is never called, its members are."""
-    return [f"{path}.{number}" for number in range(len(module))] if isinstance(module, nn.ModuleList) else [path]
+def _called(module: nn.Module) -> list[nn.Module]:
+    """The modules under which the work is counted: a list of modules is never called, its members are."""
+    if not isinstance(module, nn.ModuleList):
+        return [module]
+    return [part for member in module for part in _called(member)]
 
 
 @dataclass(frozen=True)

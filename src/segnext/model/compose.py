@@ -5,8 +5,8 @@ from functools import partial
 
 from torch import nn
 
-from segnext.model import config as segnext_config
-from segnext.model.composed import ComposedConfig, check_composed
+from segnext.model.composed import ComposedConfig
+from segnext.model.config import SEGFORMER, SEGNEXT
 from segnext.model.decoders.aspp import ASPPDecoder
 from segnext.model.decoders.danet import DANetDecoder
 from segnext.model.decoders.deeplabv3plus import RATES, DeepLabV3PlusDecoder
@@ -17,6 +17,7 @@ from segnext.model.decoders.ocr import OCRDecoder
 from segnext.model.decoders.psp import PSPDecoder
 from segnext.model.decoders.setr import SETRMLADecoder, SETRUpDecoder
 from segnext.model.decoders.upernet import UPerNetDecoder
+from segnext.model.encoders import Encoder, MiT
 from segnext.model.encoders.hrformer import hrformer
 from segnext.model.encoders.hrnet import hrnet
 from segnext.model.encoders.mobilenet_v2 import MobileNetV2
@@ -27,10 +28,9 @@ from segnext.model.hamburger import NMF, Hamburger
 from segnext.model.layers import plain_conv_bn
 from segnext.model.network import Network
 
-Part = Callable[..., nn.Module]
 RANK = 64  # of the Hamburger
 # Encoders by name; those that drop paths are called with drop_path too.
-CONVOLUTIONAL: dict[str, Part] = {
+CONVOLUTIONAL: dict[str, Callable[..., Encoder]] = {
     "resnet18": partial(ResNet, block=BasicBlock, depths=(2, 2, 2, 2)),
     "resnet34": partial(ResNet, block=BasicBlock, depths=(3, 4, 6, 3)),
     "resnet50": partial(ResNet, block=Bottleneck, depths=(3, 4, 6, 3)),
@@ -47,7 +47,7 @@ CONVOLUTIONAL |= {
     if name.startswith(("resnet", "mobilenet"))
 }
 _hrformer_b = partial(hrformer, widths=(78, 156, 312, 624), heads=(2, 4, 8, 16))
-DROPPING: dict[str, Part] = {
+DROPPING: dict[str, Callable[..., Encoder]] = {
     "hrformer_s": partial(hrformer, widths=(32, 64, 128, 256), heads=(1, 2, 4, 8)),
     "hrformer_b": _hrformer_b,
     "hrformer_b_w13": partial(_hrformer_b, window=13),
@@ -57,7 +57,18 @@ DROPPING: dict[str, Part] = {
 }
 DROPPING |= {
     f"mscan_{name[-1]}": partial(MSCAN, channels=shape.channels, depths=shape.depths, expansions=shape.expansions)
-    for name, shape in segnext_config.PRESETS.items()
+    for name, shape in SEGNEXT.items()
+}
+DROPPING |= {
+    name.replace("segformer", "mit"): partial(
+        MiT,
+        channels=shape.channels,
+        depths=shape.depths,
+        heads=shape.heads,
+        reductions=shape.reductions,
+        expansions=shape.expansions,
+    )
+    for name, shape in SEGFORMER.items()
 }
 
 
@@ -65,7 +76,7 @@ def _ham(*, channels: int, **rest: object) -> nn.Module:
     return HamDecoder(channels=channels, context=Hamburger(channels, NMF(channels, RANK)), **rest)  # type: ignore[arg-type]
 
 
-DECODERS: dict[str, Part] = {
+DECODERS: dict[str, Callable[..., nn.Module]] = {
     "aspp": partial(ASPPDecoder, rates=RATES, unit=plain_conv_bn, refine=True),
     "danet": partial(DANetDecoder, unit=plain_conv_bn),
     "deeplabv3plus": DeepLabV3PlusDecoder,
@@ -85,19 +96,18 @@ DECODERS: dict[str, Part] = {
 }
 
 
-def compose(config: ComposedConfig) -> Network:
-    """The network that `config` describes, with random weights.
-
-    Raises:
-        SegNextError: for an unknown name or an impossible value.
-    """
-    check_composed(config)
+def compose_encoder(config: ComposedConfig) -> Encoder:
+    """The encoder that `config` names, with random weights."""
     if config.encoder in DROPPING:
-        encoder = DROPPING[config.encoder](in_channels=config.in_channels, drop_path=config.drop_path)
-    else:
-        encoder = CONVOLUTIONAL[config.encoder](in_channels=config.in_channels)
+        return DROPPING[config.encoder](in_channels=config.in_channels, drop_path=config.drop_path)
+    return CONVOLUTIONAL[config.encoder](in_channels=config.in_channels)
+
+
+def compose(config: ComposedConfig) -> Network:
+    """The network that `config` describes, with random weights."""
+    encoder = compose_encoder(config)
     width = {"channels": config.decoder_channels} if config.decoder != "stacked" else {}
     decoder = DECODERS[config.decoder](
         encoder_channels=encoder.channels, num_classes=config.num_classes, dropout=config.dropout, **width
     )
-    return Network(encoder, decoder, config)  # type: ignore[arg-type]
+    return Network(encoder, decoder, config)

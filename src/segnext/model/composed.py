@@ -1,7 +1,7 @@
 """Any encoder under any decoder: what such a network's shape depends on, and the published pairs; plain data."""
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from segnext.errors import SegNextError
 
@@ -24,6 +24,7 @@ DECODER_CHANNELS = {
     "stacked": 0,
     "upernet": 512,
 }
+AT_FIRST = ("deeplabv3plus", "mlp", "ocr", "ocr3", "stacked", "upernet")  # decoders that work at the first map's size
 ENCODERS = (
     *(f"resnet{depth}{dilated}" for depth in (18, 34, 50, 101) for dilated in ("", "_d8")),
     *("mobilenet_v2", "mobilenet_v2_d8"),
@@ -31,6 +32,7 @@ ENCODERS = (
     *("hrformer_s", "hrformer_b", "hrformer_b_w13", "hrformer_b_w15"),
     *("vit_b", "vit_l"),
     *("mscan_t", "mscan_s", "mscan_b", "mscan_l"),
+    *(f"mit_b{size}" for size in range(6)),
 )
 
 
@@ -55,6 +57,36 @@ class ComposedConfig:
     in_channels: int = 3
     drop_path: float = 0.1
     dropout: float = 0.1
+
+    decoders: ClassVar[tuple[str, ...]] = tuple(DECODER_CHANNELS)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the image for a position of each stage's map; sides of the input are multiples of the last."""
+        if self.encoder.startswith("vit"):
+            return (16,) * 4
+        return (4, 8, 8, 8) if self.encoder.endswith("_d8") else (4, 8, 16, 32)
+
+    @property
+    def logits_stride(self) -> int:
+        """Pixels of the image for a position of the logits."""
+        if self.decoder == "setr_pup":
+            return self.strides[-1] // 8
+        if self.decoder == "setr_mla":
+            return self.strides[-1] // 4
+        if self.decoder in ("fcn", "fcn1", "setr_naive"):
+            return self.strides[-1]
+        return self.strides[0] if self.decoder in AT_FIRST else self.strides[1]
+
+    def check(self) -> None:
+        """Refuse unknown names and impossible numbers.
+
+        Raises:
+            SegNextError: that says which field, and what to do.
+        """
+        check_names(self.encoder, self.decoder)
+        if self.decoder != "stacked" and self.decoder_channels < 1:
+            raise SegNextError(f"decoder_channels is {self.decoder_channels}; it must be at least 1")
 
 
 def _pair(encoder: str, decoder: str, **changes: Any) -> ComposedConfig:
@@ -93,28 +125,18 @@ def _presets() -> dict[str, ComposedConfig]:
     return found
 
 
-PRESETS: dict[str, ComposedConfig] = _presets()
+COMPOSED: dict[str, ComposedConfig] = _presets()
 
 
-def composed_preset(name: str, **changes: Any) -> ComposedConfig:
-    """The published pair `name`, or any other by "ENCODER+DECODER" such as "resnet50+ham", with changed fields.
+def pair(name: str) -> ComposedConfig:
+    """The network "ENCODER+DECODER", such as "resnet50+ham".
 
     Raises:
         SegNextError: for unknown names.
     """
-    if name in PRESETS:
-        config = PRESETS[name]
-    else:
-        encoder, _, decoder = name.partition("+")
-        check_names(encoder, decoder)
-        config = _pair(encoder, decoder)
-    names = [field.name for field in fields(ComposedConfig)]
-    for change in changes:
-        if change not in names:
-            raise SegNextError(f"{name} has no '{change}' to change; choose from: {', '.join(names)}")
-    config = replace(config, **changes)
-    check_composed(config)
-    return config
+    encoder, _, decoder = name.partition("+")
+    check_names(encoder, decoder)
+    return _pair(encoder, decoder)
 
 
 def check_names(encoder: str, decoder: str) -> None:
@@ -126,14 +148,3 @@ def check_names(encoder: str, decoder: str) -> None:
     for kind, name, known in (("encoder", encoder, ENCODERS), ("decoder", decoder, tuple(DECODER_CHANNELS))):
         if name not in known:
             raise SegNextError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
-
-
-def check_composed(config: ComposedConfig) -> None:
-    """Refuse unknown names and impossible numbers.
-
-    Raises:
-        SegNextError: that says which field, and what to do.
-    """
-    check_names(config.encoder, config.decoder)
-    if config.decoder != "stacked" and config.decoder_channels < 1:
-        raise SegNextError(f"decoder_channels is {config.decoder_channels}; it must be at least 1")

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from segnext.errors import SegNextError
+from segnext.model.composed import COMPOSED, ComposedConfig, pair
+from segnext.model.functions import FunctionConfig, allow
 
 STRIDES = (4, 8, 16, 32)  # pixels of the image for a position of each stage's map, in every family
 DECODERS = ("ham", "mlp", "aspp", "psp", "danet")
@@ -150,7 +152,9 @@ class SegFormerConfig:
             raise SegNextError(f"channels {self.channels} cannot be divided among heads {self.heads}")
 
 
-NetworkConfig = ModelConfig | SegFormerConfig
+StagedConfig = ModelConfig | SegFormerConfig
+PublishedConfig = StagedConfig | ComposedConfig
+NetworkConfig = PublishedConfig | FunctionConfig
 
 SEGNEXT: dict[str, ModelConfig] = {
     "segnext_t": ModelConfig((32, 64, 160, 256), (3, 3, 5, 2), decoder_channels=256, rank=16),
@@ -169,18 +173,44 @@ SEGFORMER: dict[str, SegFormerConfig] = {
     "segformer_b4": SegFormerConfig(_WIDE, (3, 8, 27, 3), _HEADS, 768),
     "segformer_b5": SegFormerConfig(_WIDE, (3, 6, 40, 3), _HEADS, 768),
 }
-PRESETS: dict[str, NetworkConfig] = {**SEGNEXT, **SEGFORMER}
+PRESETS: dict[str, PublishedConfig] = {**SEGNEXT, **SEGFORMER, **COMPOSED}
+
+
+def staged_presets() -> dict[str, StagedConfig]:
+    """The presets of the families whose encoders are stages in a row."""
+    return {name: known for name, known in PRESETS.items() if isinstance(known, StagedConfig)}
 
 
 def preset(name: str, **changes: Any) -> NetworkConfig:
-    """The published configuration `name`, one of `PRESETS`, with changed fields."""
-    if name not in PRESETS:
-        raise SegNextError(f"unknown model '{name}'; choose from: {', '.join(PRESETS)}")
-    names = [field.name for field in fields(PRESETS[name])]
+    """The configuration that `name` stands for, with changed fields.
+
+    Args:
+        name: one of `PRESETS`, "ENCODER+DECODER" (see `composed`), or "module:function" of the user's, who allows it
+            by naming it.
+        changes: new values of its fields.
+
+    Raises:
+        SegNextError: for an unknown name or field.
+    """
+    config = named(name)
+    names = [field.name for field in fields(config)]
     for change in changes:
         if change not in names:
             raise SegNextError(f"{name} has no '{change}' to change; choose from: {', '.join(names)}")
-    return replace(PRESETS[name], **changes)
+    return replace(config, **changes)
+
+
+def named(name: str) -> NetworkConfig:
+    """The configuration that `name` stands for; see `preset`."""
+    if name in PRESETS:
+        return PRESETS[name]
+    if "+" in name:
+        return pair(name)
+    if ":" in name:
+        allow(name)
+        return FunctionConfig(function=name)
+    choices = f"{', '.join(PRESETS)}; or give ENCODER+DECODER, or module:function of yours"
+    raise SegNextError(f"unknown model '{name}'; choose from: {choices}")
 
 
 def aligns_corners(config: NetworkConfig) -> bool:
@@ -202,9 +232,9 @@ def _check_values(config: ModelConfig) -> None:
         raise SegNextError(f"inverse_temperature is {config.inverse_temperature}; it must be positive, such as 10")
 
 
-def ablations(config: "Architecture | SegFormerConfig") -> list[str]:
+def ablations(config: Architecture | NetworkConfig) -> list[str]:
     """The fields in which `config` leaves the published architecture, of whatever size."""
-    if isinstance(config, SegFormerConfig):
+    if not isinstance(config, Architecture):
         return []
     return [part.name for part in fields(Architecture) if getattr(config, part.name) != part.default]
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig, preset
+from segnext.model.composed import COMPOSED, ComposedConfig
+from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig
+from segnext.model.functions import FunctionConfig
 
 if TYPE_CHECKING:  # torch is imported when a network is built
     from segnext.model.encoders import Encoder
@@ -74,12 +76,38 @@ def _segformer(config: SegFormerConfig) -> "Network":
     return SegFormer(_mit(config), decoder, config)
 
 
+def _compose_encoder(config: ComposedConfig) -> "Encoder":
+    from segnext.model.compose import compose_encoder
+
+    return compose_encoder(config)
+
+
+def _compose(config: ComposedConfig) -> "Network":
+    from segnext.model.compose import compose
+
+    return compose(config)
+
+
+def _own_encoder(config: FunctionConfig) -> "Encoder":
+    from segnext.model.own import own_encoder
+
+    return own_encoder(config)
+
+
+def _own(config: FunctionConfig) -> "Network":
+    from segnext.model.own import own_network
+
+    return own_network(config)
+
+
 # By the name that weights files have of them; those without one are of the first.
 FAMILIES: dict[str, Family] = {
     "segnext": Family("SegNeXt", "Guo et al., NeurIPS 2022, arXiv 2209.08575", ModelConfig, SEGNEXT, _mscan, _segnext),
     "segformer": Family(
         "SegFormer", "Xie et al., NeurIPS 2021, arXiv 2105.15203", SegFormerConfig, SEGFORMER, _mit, _segformer
     ),
+    "composed": Family("", "its papers are in docs/peers.md", ComposedConfig, COMPOSED, _compose_encoder, _compose),
+    "own": Family("", "the user's own", FunctionConfig, {}, _own_encoder, _own),
 }
 
 
@@ -101,26 +129,3 @@ def build(config: NetworkConfig) -> "Network":
     """
     config.check()
     return family_of(config).network(config)
-
-
-def create_model(
-    name: str, *, num_classes: int = 150, in_channels: int = 3, decoder: str | None = None, **changes: Any
-) -> "Network":
-    """A network with random weights.
-
-    Args:
-        name: segnext_t, segnext_s, segnext_b or segnext_l (table 2 of the paper), or segformer_b0 to segformer_b5.
-        num_classes: channels of the logits.
-        in_channels: bands of the image.
-        decoder: of a SegNeXt "ham", the Hamburger head, or "mlp", "aspp", "psp", "danet"; None for the published one.
-        changes: any other field of `ModelConfig`, such as strips=(7, 11) or context="vq", or of `SegFormerConfig`.
-
-    Returns:
-        A module with `.encoder` and `.decoder`; see `Network`.
-
-    Raises:
-        SegNextError: for an unknown name, an impossible value, or a change that would have no effect.
-    """
-    if decoder is not None:
-        changes["decoder"] = decoder
-    return build(preset(name, num_classes=num_classes, in_channels=in_channels, **changes))

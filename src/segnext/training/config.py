@@ -101,6 +101,7 @@ class Settings:
         save_every: steps between resumable checkpoints.
         log_every: steps between lines of the log.
         workers: threads that prepare data, in each process.
+        track: services that get the numbers and pictures of the log too, wandb and mlflow.
     """
 
     data: str
@@ -121,6 +122,7 @@ class Settings:
     save_every: int = 500
     log_every: int = 10
     workers: int = 1
+    track: tuple[Literal["wandb", "mlflow"], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
@@ -140,6 +142,9 @@ class TrainConfig(Settings):
     Attributes:
         data: data set folder with dataset.yaml, images/ and masks/, or one that format names.
         out: folder that the run writes; it is loadable by `segnext predict --weights`.
+        more_data: further data sets, each with classes of its own; on the command line, --data again.
+        label_map: file that says what the classes of each of several data sets stand for.
+        data_weights: shares of the crops that the data sets have; null for every picture as often.
         format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
         encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
             weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
@@ -166,6 +171,9 @@ class TrainConfig(Settings):
         testing: how val pictures are looked at.
     """
 
+    more_data: tuple[str, ...] = ()
+    label_map: str | None = None
+    data_weights: tuple[float, ...] | None = None
     format: Format | None = None
     encoder_weights: str | None = None
     from_weights: str | None = None
@@ -195,6 +203,18 @@ class TrainConfig(Settings):
         side = self.short_side
         require_setting(side is None or side >= 32, "short_side", side, "at least 32 pixels, or null")
         require_setting(0.0 <= self.class_balance <= 2.0, "class_balance", self.class_balance, "from 0 to 2")
+        if bool(self.more_data) != (self.label_map is not None):
+            raise SegNextError(
+                "several data sets need a label_map, which says what the classes of each stand for; one needs none: "
+                "--data A --data B --label-map FILE"
+            )
+        if self.data_weights is not None and (
+            len(self.data_weights) != 1 + len(self.more_data) or not min(self.data_weights) > 0.0
+        ):
+            raise SegNextError(
+                f"data_weights is {self.data_weights}; it takes a number above 0 for each data set, here "
+                f"{1 + len(self.more_data)}"
+            )
         if self.bands is not None and not self.bands:
             raise SegNextError("bands is empty; name one band or more, or leave it out for all of them")
         if self.patience is not None and (self.patience < 1 or self.val_split is None):

@@ -1,4 +1,4 @@
-"""A run's log: JSON lines, and TensorBoard beside them."""
+"""A run's log: JSON lines, and TensorBoard and trackers beside them."""
 
 import json
 import math
@@ -11,24 +11,25 @@ from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.preprocess import Image
 from segnext.training.board import Board
+from segnext.training.trackers import Tracker
 
 Record = dict[str, Any]  # one line of the log
 Series = tuple[list[float], list[float]]  # steps, values
 
 
 class Log:
-    """Append to RUN/log.jsonl and RUN/tensorboard, after dropping what a killed run wrote past `step`.
+    """Append to RUN/log.jsonl, RUN/tensorboard and `trackers`, after dropping what a killed run wrote past `step`.
 
     Records: {"kind": "train", "step", "loss", "grad_norm", "lr", "seconds_per_image"} and
     {"kind": "val", "step", "miou", "pixel_accuracy", "mean_accuracy", "iou": {class: 0..1 or null}}.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:
         self.path = folder / "log.jsonl"
         if self.path.exists():
             _keep_until(self.path, step)
         self.file = self.path.open("a", encoding="utf-8")
-        self.board = Board(folder / "tensorboard", step + 1)
+        self.boards: list[Tracker] = [Board(folder / "tensorboard", step + 1), *trackers]
 
     def write(self, kind: str, step: int, **values: Any) -> None:
         """Write one record; numbers, also those one level down, become TensorBoard scalars."""
@@ -38,17 +39,21 @@ class Log:
             parts = value.items() if isinstance(value, dict) else [(None, value)]
             for part, number in parts:
                 if isinstance(number, int | float):
-                    self.board.scalar(f"{kind}/{name}" + (f"/{part}" if part else ""), step, number)
+                    for board in self.boards:
+                        board.scalar(f"{kind}/{name}" + (f"/{part}" if part else ""), step, number)
 
     def show(self, name: str, step: int, picture: Image) -> None:
-        """Add a picture, H x W x 3, to TensorBoard."""
-        self.board.image(name, step, picture)
+        """Add a picture, H x W x 3, where there is place for pictures."""
+        for board in self.boards:
+            board.image(name, step, picture)
 
     def close(self) -> None:
         """Write what is left of both; what fails here has failed before, when it was added, and was said."""
-        for writer in (self.file, self.board):
+        with suppress(OSError):
+            self.file.close()
+        for board in self.boards:
             with suppress(OSError):
-                writer.close()
+                board.close()
 
 
 def _keep_until(path: Path, step: int) -> None:

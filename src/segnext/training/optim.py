@@ -43,22 +43,12 @@ def decays(name: str, parameter: nn.Parameter, which: Decay) -> bool:
 
 
 def encoder_factors(encoder: Encoder, decay: float) -> list[tuple[float, nn.Module]]:
-    """The encoder's modules with their learning rates relative to the peak: block i of n has decay ** (n + 1 - i).
+    """The encoder's modules with their learning rates relative to the peak: layer i of n, from 0, has decay ** (n - i).
 
-    What makes a stage's map smaller goes with the stage's first block, its norm with the last one. The stem goes
-    before the first block. Layer-wise decay as for BEiT (Bao et al., 2022), with the encoder's blocks for layers.
+    Layer-wise decay as for BEiT (Bao et al., 2022).
     """
-    stages = encoder.stages
-    depth = sum(len(stage.blocks) for stage in stages)
-    factors: list[tuple[float, nn.Module]] = []
-    number = 0
-    for index, stage in enumerate(stages):
-        factors.append((decay ** (depth + 1 - number - min(index, 1)), stage.embed))
-        for block in stage.blocks:
-            number += 1
-            factors.append((decay ** (depth + 1 - number), block))
-        factors.append((decay ** (depth + 1 - number), stage.norm))
-    return factors
+    layers = [layer for stage in encoder.layers() for layer in stage]
+    return [(decay ** (len(layers) - number), module) for number, modules in enumerate(layers) for module in modules]
 
 
 def lr_factor(step: int, iterations: int, schedule: Schedule) -> float:

@@ -21,14 +21,16 @@ from segnext.training.start import decide, place
 from segnext.training.state import State, saved_state
 from segnext.training.step import Step
 from segnext.training.stop import stopping
-from segnext.training.task import Task
+from segnext.training.task import Callbacks, Task
+from segnext.training.trackers import trackers
 from segnext.training.trainer import Trainer
 
 C = TypeVar("C", bound=Settings)
+NO_CALLBACKS = Callbacks()
 NewTask = Callable[[C, Processes, bool], Task[C]]  # of settings with device and batch decided; whether one is resumed
 
 
-def carry_out(config: C, new_task: NewTask[C], *, resume: bool) -> Path:
+def carry_out(config: C, new_task: NewTask[C], *, resume: bool, callbacks: Callbacks = NO_CALLBACKS) -> Path:
     """Train what `new_task` gives, or go on with the run in the folder `out`, as if it had never stopped.
 
     Started by torchrun, it is one of several processes that train together. Ctrl-C, SIGTERM and SIGHUP end it after
@@ -49,7 +51,7 @@ def carry_out(config: C, new_task: NewTask[C], *, resume: bool) -> Path:
         while True:
             try:
                 with reproducible(config.reproducible):
-                    _attempt(config, new_task, processes, folder)
+                    _attempt(config, new_task, processes, folder, callbacks)
                 return folder.out
             except OutOfMemoryError as error:
                 if not config.fit_memory or error.less is None or processes.count > 1:
@@ -60,7 +62,7 @@ def carry_out(config: C, new_task: NewTask[C], *, resume: bool) -> Path:
             write_recipe(config)
 
 
-def _attempt(config: C, new_task: NewTask[C], processes: Processes, folder: RunFolder) -> None:
+def _attempt(config: C, new_task: NewTask[C], processes: Processes, folder: RunFolder, callbacks: Callbacks) -> None:
     out, main, resume = folder.out, processes.main, folder.resume
     config = decide(config, processes, resume)
     with processes.joined(config.device):
@@ -72,11 +74,11 @@ def _attempt(config: C, new_task: NewTask[C], processes: Processes, folder: RunF
         if main:
             _look_at_files(task, state)
         with ExitStack() as stack:
-            log = stack.enter_context(closing(Log(out, state.step))) if main else None
+            log = stack.enter_context(closing(Log(out, state.step, trackers(config)))) if main else None
             stop = stack.enter_context(stopping(loud=main, again=processes.count == 1))
             images = processes.count * config.batch_size * config.accumulate
             progress = Progress(iterations, state.step, images, shown=main)
-            trainer = Trainer(task, processes, step, state, log, progress, stop)
+            trainer = Trainer(task, processes, step, state, log, progress, stop, callbacks)
             if main:
                 trainer.announce(resumed=resume)
             stack.enter_context(progress)

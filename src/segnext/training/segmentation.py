@@ -1,5 +1,6 @@
 """Training a segmentation network: its data, its loss, what is measured, saved and drawn."""
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
+from segnext.data.counts import ClassCounts
 from segnext.data.crops import Crops
-from segnext.data.folder import Pair
+from segnext.data.folder import DataSet, Pair
 from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.evaluation.evaluate import evaluate, no_counts, predictor
@@ -32,15 +34,14 @@ from segnext.training.curves import draw_curves
 from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.log import Log
-from segnext.training.losses.total import training_loss
+from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
 from segnext.training.processes import Processes
 from segnext.training.report import log_charts
-from segnext.training.run import carry_out
 from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
-from segnext.training.task import Forward, Plan, Task, Watch, provenance
+from segnext.training.task import Forward, NamedSamples, Plan, Task, Watch, provenance
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -49,44 +50,51 @@ SHOWN = 3  # of them in TensorBoard, at every measurement
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
 
-def train(config: TrainConfig, *, resume: bool = False) -> Path:
-    """Train `config`, or go on with the run in its folder `out`, as if it had never stopped; see `carry_out`.
-
-    Returns:
-        The run's folder: config.yaml, best.safetensors and last.safetensors (averaged weights), state.pt
-        (what resuming needs), log.jsonl, tensorboard/, and at the end curves.png, examples.png and report.html.
-    """
-    return carry_out(config, Segmentation, resume=resume)
-
-
 class Segmentation(Task[TrainConfig]):
     """A network learns to segment the pictures of a data set."""
 
     score = ("miou", "mIoU")
-    samples: Crops
+    data: DataSet
     model: Network
 
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
-        folder = open_data(Path(config.data), config.format)
-        pairs = tuple(folder.pairs(config.train_split))
-        self.val_pairs = folder.pairs(config.val_split) if config.val_split is not None else []
-        self.labels, self.processes = folder.labels, processes
-        crop = config.crop or _crop(pairs, self.labels, Preprocess(short_side=config.short_side))
+        config, self.data = self.open(config)
+        self.splits = [split for split in (config.train_split, config.val_split) if split is not None]
+        self.pairs = tuple(self.data.pairs(config.train_split))
+        self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
+        self.labels, self.processes = self.data.labels, processes
+        crop = config.crop or _crop(self.pairs, self.labels, Preprocess(short_side=config.short_side))
         self.config = config = replace(config, crop=crop)
-        counts = class_counts(config, pairs, self.labels)
-        sampler = ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
+        self.counts = class_counts(config, self.pairs, self.labels)
         if processes.main and config.check_data and not resume:
-            check_data(folder, [split for split in (config.train_split, config.val_split) if split is not None])
-        preprocess = prepare(config, folder, pairs, processes, resume=resume)
-        self.samples = Crops(pairs, self.labels, preprocess, crop, config.augment, config.seed, sampler)
-        self.shape = _shape(config, len(self.labels), len(preprocess.mean))
+            self.check()
+        self.preprocess = prepare(config, self.data, self.pairs, processes, resume=resume)
+        self.samples = self.crops(config, self.preprocess, crop)
+        self.shape = _shape(config, len(self.labels), len(self.preprocess.mean))
         self.model = build(self.shape).train()
         freeze(self.model, config.freeze)
-        self.criterion = training_loss(config, self.labels, counts)
+        self.criterion = self.objective(config)
         self.plan = self._plan(crop)
 
+    def open(self, config: TrainConfig) -> tuple[TrainConfig, DataSet]:
+        """The data, and the settings with what it decides."""
+        return config, open_data(Path(config.data), config.format)
+
+    def check(self) -> None:
+        """Look for errors in the data."""
+        check_data(self.data, self.splits)
+
+    def crops(self, config: TrainConfig, preprocess: Preprocess, crop: tuple[int, int]) -> NamedSamples:
+        """What is trained on."""
+        sampler = sampler_of(config, self.counts)
+        return Crops(self.pairs, self.labels, preprocess, crop, config.augment, config.seed, sampler)
+
+    def objective(self, config: TrainConfig) -> TrainLoss:
+        """What is minimised."""
+        return training_loss(config, self.labels, self.counts)
+
     def _plan(self, crop: tuple[int, int]) -> Plan:
-        config, pictures = self.config, (len(self.samples.pairs), len(self.val_pairs))
+        config, pictures = self.config, (len(self.pairs), len(self.val_pairs))
         return Plan(
             config.iterations,
             None if config.val_split is None else config.eval_every,
@@ -103,7 +111,7 @@ class Segmentation(Task[TrainConfig]):
     def files(self) -> list[str]:
         """Pictures and masks to train and to measure on."""
         found: dict[str, None] = {}
-        for pair in (*self.samples.pairs, *self.val_pairs):
+        for pair in (*self.pairs, *self.val_pairs):
             masks = walk(pair.mask) if self.labels.multi_label else (pair.mask,)
             found.update(dict.fromkeys(map(str, (pair.image, *masks))))
         return list(found)
@@ -123,7 +131,7 @@ class Segmentation(Task[TrainConfig]):
     def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
         """The confusion matrix."""
         part = self.processes.part(self.val_pairs)
-        predict = predictor(self._segmenter(self._weights(weights)))
+        predict = predictor(self.segmenter(self.weights(weights)))
         counts = no_counts(self.labels)
         if part:
             counts = evaluate(predict, part, self.labels, lambda done: watch(done, len(part))).confusion
@@ -137,15 +145,15 @@ class Segmentation(Task[TrainConfig]):
     def save(self, state: State, path: Path) -> None:
         """Write the averaged weights as a weights file of ours."""
         config = self.config
-        data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.samples.pairs)}
+        data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.pairs)}
         told = provenance(config, state, data)
         if state.metrics:
             told = replace(told, metrics={"split": config.val_split, **state.metrics})
-        save_weights(replace(self._weights(state.average.state), provenance=told), path)
+        save_weights(replace(self.weights(state.average.state), provenance=told), path)
 
     def show(self, state: State, log: Log) -> None:
         """A few val pictures beside truth and prediction."""
-        segmenter = self._segmenter(self._weights(state.average.state))
+        segmenter = self.segmenter(self.weights(state.average.state))
         for number, pair in enumerate(self._chosen(SHOWN), 1):
             log.show(f"val/example_{number}", state.step, strip(self._item(segmenter, pair), self.labels))
 
@@ -160,14 +168,13 @@ class Segmentation(Task[TrainConfig]):
         draw_curves(log, out / "curves.png")
         if not self.val_pairs or config.val_split is None:
             return
-        segmenter = self._segmenter(load_weights(out / "best.safetensors"))
+        segmenter = self.segmenter(load_weights(out / "best.safetensors"))
         draw_examples(
             [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, out / "examples.png"
         )
-        data = open_data(Path(config.data), config.format)
         title = f"{out.resolve().name}: {config.model} on {self.labels.name}"
         measured = examine(predictor(segmenter), self.val_pairs, self.labels)
-        write_page(gather(segmenter, data, config.val_split, title, measured, log_charts(log)), report)
+        write_page(gather(segmenter, self.data, config.val_split, title, measured, log_charts(log)), report)
 
     def _chosen(self, count: int) -> list[Pair]:
         """Val pictures, evenly spread."""
@@ -175,22 +182,30 @@ class Segmentation(Task[TrainConfig]):
         return [self.val_pairs[place] for place in places]
 
     def _item(self, segmenter: Segmenter, pair: Pair) -> Item:
-        result = segmenter.segment(pair.read_image(self.samples.preprocess.bands))
+        result = segmenter.segment(pair.read_image(self.preprocess.bands))
         return result.image, pair.read_mask(self.labels), result.mask
 
-    def _segmenter(self, weights: Weights) -> Segmenter:
+    def segmenter(self, weights: Weights) -> Segmenter:
+        """What measures and draws with these weights."""
         config = self.config
         return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
 
-    def _weights(self, state: dict[str, Tensor]) -> Weights:
-        return Weights(self.shape, self.labels, self.samples.preprocess, state)
+    def weights(self, state: dict[str, Tensor]) -> Weights:
+        """The network's tensors, with what is needed to use them."""
+        return Weights(self.shape, self.labels, self.preprocess, state)
+
+
+def sampler_of(config: TrainConfig, counts: ClassCounts | None) -> ClassSampler | None:
+    """What draws crops for a class, where the run wants that."""
+    return ClassSampler(config.sampling, counts) if config.sampling.class_share and counts is not None else None
 
 
 def _shape(config: TrainConfig, num_classes: int, in_channels: int) -> NetworkConfig:
     published = asdict(Architecture())
     changes = {name: value for name, value in asdict(config.architecture).items() if value != published[name]}
-    shape = preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
-    return shape if config.drop_path is None else replace(shape, drop_path=config.drop_path)
+    if config.drop_path is not None:
+        changes["drop_path"] = config.drop_path
+    return preset(config.model, num_classes=num_classes, in_channels=in_channels, **changes)
 
 
 def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tuple[int, int]:
@@ -204,5 +219,6 @@ def _crop(pairs: Sequence[Pair], labels: Labels, preprocess: Preprocess) -> tupl
 
 def freeze(model: Network, stages: int) -> None:
     """Keep the first `stages` stages of the encoder as they are: parameters, BatchNorm statistics, no drop path."""
-    for stage in model.encoder.stages[:stages]:
-        stage.requires_grad_(False).eval()
+    for layer in itertools.chain(*model.encoder.layers()[:stages]):
+        for module in layer:
+            module.requires_grad_(False).eval()

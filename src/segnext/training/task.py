@@ -16,10 +16,23 @@ from segnext.model.trainable import Trainable
 from segnext.training.config import Settings
 from segnext.training.log import Log
 from segnext.training.state import State
+from segnext.training.step import Taken
 
 C = TypeVar("C", bound=Settings)
 Forward = Callable[[Tensor], Tensor]  # the network's forward pass, on the run's device and in its number format
 Watch = Callable[[int, int], None]  # is told how many of how many pictures are measured, and may break that off
+
+
+OnStep = Callable[[int, Taken], None]  # the step (from 1); its loss, learning rate and gradient norm
+OnEval = Callable[[int, dict[str, Any]], None]  # the step; what the log has of the measurement
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What is called while a run goes on, in process 0."""
+
+    on_step: OnStep | None = None
+    on_eval: OnEval | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +119,10 @@ class Task(ABC, Generic[C]):
 def provenance(config: Settings, state: State, data: dict[str, Any]) -> Provenance:
     """What weights are told of the run that they are from."""
     # Where data, run and other weights lie is this machine's affair; what they are is not.
-    recipe = {name: value for name, value in asdict(config).items() if name not in ("data", "out")}
-    files = {name: Path(recipe[name]).name for name in ("encoder_weights", "from_weights") if recipe.get(name)}
+    recipe = {name: value for name, value in asdict(config).items() if name not in ("data", "more_data", "out")}
+    files = {
+        name: Path(recipe[name]).name for name in ("encoder_weights", "from_weights", "label_map") if recipe.get(name)
+    }
     return Provenance(
         recipe={**recipe, **files},
         data=data,

@@ -22,7 +22,7 @@ from segnext.training.progress import Progress
 from segnext.training.state import State
 from segnext.training.step import Batch, NotFiniteError, Step, Taken
 from segnext.training.stop import Stop, Stopped
-from segnext.training.task import Task
+from segnext.training.task import Callbacks, Task
 
 
 class _BrokenOffError(Exception):
@@ -41,6 +41,7 @@ class Trainer:
         log: None in all processes but the first.
         progress: the bar, or lines.
         stop: whether this process was asked to end.
+        callbacks: the caller's.
         seconds: of the steps since the last line of the log, measuring and saving left out.
     """
 
@@ -51,6 +52,7 @@ class Trainer:
     log: Log | None
     progress: Progress
     stop: Stop
+    callbacks: Callbacks = field(default_factory=Callbacks)
     seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,6 +122,8 @@ class Trainer:
         last = self.state.step == self.plan.iterations
         if last or self.state.step % self.config.log_every == 0:
             self._write(taken)
+        if self.callbacks.on_step is not None and self.processes.main:
+            self.callbacks.on_step(self.state.step, taken)
         if self._unmeasured:
             self._measure()
         if self.finished or last or self.state.step % self.config.save_every == 0:
@@ -176,6 +180,8 @@ class Trainer:
         if self.log is not None:
             self.task.show(state, self.log)
         self.progress.validated(name, score, state.best)
+        if self.callbacks.on_eval is not None and self.processes.main:
+            self.callbacks.on_eval(state.step, metrics)
 
     def _save(self, *, again: bool = False) -> None:
         """Write last.safetensors, then state.pt, from which the run can go on; a step that is saved only if `again`."""

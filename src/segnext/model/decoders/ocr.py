@@ -10,19 +10,16 @@ from segnext.model.decoders.parts import init_decoder, stacked
 from segnext.model.layers import ChannelDropout, conv_bn, without_autocast
 
 
-def gather(pixels: Tensor, scores: Tensor) -> Tensor:
+class Gather(nn.Module):
     """A vector for each class: the mean of all pixels, weighted by the softmax over the positions of its scores.
 
-    Args:
-        pixels: (B, C, H, W).
-        scores: (B, K, H, W), coarse logits.
-
-    Returns:
-        (B, C, K, 1).
+    Pixels (B, C, H, W), coarse logits (B, K, H, W) -> (B, C, K, 1).
     """
-    with without_autocast(pixels):
-        shares = scores.flatten(2).float().softmax(dim=2)
-        return (pixels.flatten(2).float() @ shares.mT)[..., None].to(pixels.dtype)
+
+    def forward(self, pixels: Tensor, scores: Tensor) -> Tensor:
+        with without_autocast(pixels):
+            shares = scores.flatten(2).float().softmax(dim=2)
+            return (pixels.flatten(2).float() @ shares.mT)[..., None].to(pixels.dtype)
 
 
 class ObjectAttention(nn.Module):
@@ -72,6 +69,7 @@ class OCRDecoder(nn.Module):
         middle = width if coarse_kernel == 1 else channels
         self.coarse = nn.Sequential(conv_bn(width, middle, coarse_kernel), nn.Conv2d(middle, num_classes, 1))
         self.pixels = conv_bn(width, channels, 3)
+        self.gather = Gather()
         self.attention = ObjectAttention(channels, keys)
         self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
@@ -81,5 +79,5 @@ class OCRDecoder(nn.Module):
         x = stacked(maps, align_corners=True)  # as released
         scores = self.coarse(x)
         x = self.pixels(x)
-        x = self.attention(x, gather(x, scores))
+        x = self.attention(x, self.gather(x, scores))
         return self.classifier(self.dropout(x))  # type: ignore[no-any-return]

@@ -27,19 +27,34 @@ class Stage(nn.Module):
         return self.norm(self.blocks(self.embed(x)))  # type: ignore[no-any-return]
 
 
+Layers = list[list[nn.Module]]  # modules that learn at one rate, layer by layer in the order of computation
+
+
 class Encoder(nn.Module):
-    """Stages in a row.
+    """An image becomes one map for each stage.
 
     Attributes:
         channels: width of each stage's map.
         strides: pixels of the image for a position of each stage's map.
-        stages: the stages, from the one at the highest resolution on.
 
     Forward: image (B, bands, H, W) -> one map a stage, (B, channels[i], H / strides[i], W / strides[i]), sizes
     rounded up.
     """
 
-    strides = STRIDES
+    channels: tuple[int, ...]
+    strides: tuple[int, ...] = STRIDES
+
+    def layers(self) -> list[Layers]:
+        """The layers of each stage; together all that the encoder has."""
+        raise NotImplementedError
+
+
+class Staged(Encoder):
+    """Stages in a row.
+
+    Attributes:
+        stages: from the one at the highest resolution on.
+    """
 
     def __init__(self, channels: Sequence[int], stages: Sequence[Stage]) -> None:
         super().__init__()
@@ -53,6 +68,19 @@ class Encoder(nn.Module):
             x = stage(x)
             maps.append(x)
         return maps
+
+    def layers(self) -> list[Layers]:
+        """What makes a stage's map smaller goes with its first block, its norm with the last; the stem is alone."""
+        found = []
+        for number, stage in enumerate(self.stages):
+            layers: Layers = [[block] for block in stage.blocks]
+            layers[-1].append(stage.norm)
+            if number:
+                layers[0].insert(0, stage.embed)
+            else:
+                layers.insert(0, [stage.embed])
+            found.append(layers)
+        return found
 
 
 class Depthwise(nn.Conv2d):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.encoders.encoder import init_encoder_weights
+from segnext.model.encoders.encoder import Encoder, Layers, init_encoder_weights
 from segnext.model.encoders.resnet import BasicBlock, Bottleneck, layer
 from segnext.model.layers import conv_bn
 
@@ -64,7 +64,7 @@ def _path(widths: Sequence[int], source: int, target: int, halve: Callable[..., 
     return nn.Sequential(*steps, halve(widths[source], widths[target], last=True))
 
 
-class HRNet(nn.Module):
+class HRNet(Encoder):
     """Two 3x3 to 1/4, bottlenecks, then stages of two, three and four branches.
 
     Args:
@@ -78,8 +78,6 @@ class HRNet(nn.Module):
 
     Forward: image (B, in_channels, H, W) -> four maps (B, widths[i], H / strides[i], W / strides[i]), sizes rounded up.
     """
-
-    strides = (4, 8, 16, 32)
 
     def __init__(
         self,
@@ -120,6 +118,14 @@ class HRNet(nn.Module):
             maps = [step(x) for step, x in zip(transition.children(), [*maps, maps[-1]], strict=True)]
             maps = self.get_submodule(f"stage{stage + 1}")(maps)
         return maps
+
+    def layers(self) -> list[Layers]:
+        """The units; a stage's transition goes with the first of them."""
+        found: list[Layers] = [[[self.conv1, self.bn1, self.conv2, self.bn2], *([block] for block in self.layer1)]]
+        for stage in (1, 2, 3):
+            first, *others = self.get_submodule(f"stage{stage + 1}").children()
+            found.append([[self.get_submodule(f"transition{stage}"), first], *([unit] for unit in others)])
+        return found
 
 
 def _transition(before: Sequence[int], now: Sequence[int]) -> nn.ModuleList:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.encoders.encoder import Depthwise, Encoder, Stage, drop_path_rates, init_encoder_weights
+from segnext.model.encoders.encoder import Depthwise, Stage, Staged, drop_path_rates, init_encoder_weights
 from segnext.model.layers import ChannelNorm, DropPath
 
 
@@ -93,7 +93,7 @@ def embedding(in_channels: int, channels: int, kernel: int, stride: int) -> nn.S
     return nn.Sequential(convolution, ChannelNorm(channels))
 
 
-class MiT(Encoder):
+class MiT(Staged):
     """The mix transformer (section 3.1 and table 6 there).
 
     Args:
@@ -105,7 +105,7 @@ class MiT(Encoder):
         expansions: Mix-FFN expansion of each stage.
         drop_path: drop path probability of the last block; it grows linearly from 0 over the blocks.
 
-    Forward: see `Encoder`.
+    Forward: see `Staged`.
     """
 
     def __init__(

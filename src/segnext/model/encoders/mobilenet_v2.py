@@ -3,9 +3,11 @@
 The tensors are named as torchvision's.
 """
 
+import itertools
+
 from torch import Tensor, nn
 
-from segnext.model.encoders.encoder import init_encoder_weights
+from segnext.model.encoders.encoder import Encoder, Layers, init_encoder_weights
 from segnext.model.layers import conv_bn
 
 # Table 2: expansion, width, blocks, stride of the first.
@@ -30,7 +32,7 @@ class InvertedResidual(nn.Module):
         return x + y if self.shortcut else y
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Encoder):
     """Without its last 1x1, which serves the classifier.
 
     Args:
@@ -67,3 +69,8 @@ class MobileNetV2(nn.Module):
             if index in TAPS:
                 maps.append(x)
         return maps
+
+    def layers(self) -> list[Layers]:
+        """The blocks."""
+        ends = [0, *(tap + 1 for tap in TAPS)]
+        return [[[block] for block in list(self.features)[start:end]] for start, end in itertools.pairwise(ends)]

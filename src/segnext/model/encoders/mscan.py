@@ -9,7 +9,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from segnext.model.encoders.encoder import Depthwise, Encoder, Stage, drop_path_rates, init_encoder_weights
+from segnext.model.encoders.encoder import Depthwise, Stage, Staged, drop_path_rates, init_encoder_weights
 from segnext.model.layers import DropPath, LayerScale
 
 STRIPS = (7, 11, 21)
@@ -138,7 +138,7 @@ def downsampling(in_channels: int, channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels))
 
 
-class MSCAN(Encoder):
+class MSCAN(Staged):
     """The multi-scale convolutional attention network (section 3.1, table 2).
 
     Args:

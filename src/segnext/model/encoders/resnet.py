@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.encoders.encoder import init_encoder_weights
+from segnext.model.encoders.encoder import Encoder, Layers, init_encoder_weights
 
 WIDTHS = (64, 128, 256, 512)
 
@@ -71,7 +71,7 @@ def layer(
     return nn.Sequential(first, *others)
 
 
-class ResNet(nn.Module):
+class ResNet(Encoder):
     """A 7x7 and a max-pooling to 1/4, then four layers of blocks.
 
     Args:
@@ -105,3 +105,8 @@ class ResNet(nn.Module):
             x = self.get_submodule(f"layer{index}")(x)
             maps.append(x)
         return maps
+
+    def layers(self) -> list[Layers]:
+        """The blocks; what comes before them is a layer of the first stage."""
+        found = [[[block] for block in self.get_submodule(f"layer{index}").children()] for index in range(1, 5)]
+        return [[[self.conv1, self.bn1], *found[0]], *found[1:]]

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnext.model.encoders.encoder import Encoder, Layers
 from segnext.model.layers import ChannelNorm, DropPath
 
 EPS = 1e-12  # of transformers' ViT; the original's 1e-6 differs in the seventh digit
@@ -34,7 +35,22 @@ class Block(nn.Module):
         return x + self.drop_path(self.project(F.gelu(self.expand(self.norm2(x)))))  # type: ignore[no-any-return]
 
 
-class ViT(nn.Module):
+class Positions(nn.Module):
+    """A class token before the places, and an embedding of each. (B, C, H, W) -> (B, 1 + H * W, C)."""
+
+    def __init__(self, width: int, grid: int) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + grid * grid, width))
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).mT], dim=1)
+        return tokens + interpolated(self.pos_embed, *x.shape[2:])
+
+
+class ViT(Encoder):
     """Patches of 16 x 16, position embeddings, blocks; LayerNorm on the maps after each quarter of the blocks.
 
     An image that is no multiple of 16 is padded with zeros below and on the right. Position embeddings are
@@ -66,21 +82,17 @@ class ViT(nn.Module):
         super().__init__()
         self.channels, self.strides = (width,) * 4, (patch,) * 4
         self.patch_embed = nn.Conv2d(in_channels, width, patch, patch)
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + grid * grid, width))
+        self.positions = Positions(width, grid)
         self.blocks = nn.ModuleList(Block(width, heads, rate) for rate in np.linspace(0, drop_path, depth).tolist())
         self.norms = nn.ModuleList(ChannelNorm(width, eps=EPS) for _ in range(4))
         self.apply(_init)
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
-        nn.init.trunc_normal_(self.cls_token, std=0.02)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         patch = self.strides[0]
         height, width = image.shape[2:]
         x = self.patch_embed(F.pad(image, (0, -width % patch, 0, -height % patch)))
         rows, columns = x.shape[2:]
-        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).mT], dim=1)
-        x = x + positions(self.pos_embed, rows, columns)
+        x = self.positions(x)
         maps: list[Tensor] = []
         every = len(self.blocks) // 4
         for number, block in enumerate(self.blocks, start=1):
@@ -90,8 +102,17 @@ class ViT(nn.Module):
                 maps.append(self.norms[len(maps)](tapped))
         return maps
 
+    def layers(self) -> list[Layers]:
+        """The blocks; what comes before them is a layer of the first stage, and norms go with the block before."""
+        every = len(self.blocks) // 4
+        found: list[Layers] = [[[block] for block in self.blocks[i * every : (i + 1) * every]] for i in range(4)]
+        for stage, norm in zip(found, self.norms, strict=True):
+            stage[-1].append(norm)
+        found[0].insert(0, [self.patch_embed, self.positions])
+        return found
 
-def positions(embedding: Tensor, rows: int, columns: int) -> Tensor:
+
+def interpolated(embedding: Tensor, rows: int, columns: int) -> Tensor:
     """Position embeddings (1, 1 + G * G, C) for a grid of `rows` x `columns`: (1, 1 + rows * columns, C)."""
     side = round((embedding.shape[1] - 1) ** 0.5)
     if (rows, columns) == (side, side):
@@ -119,8 +140,8 @@ def from_transformers(state: Mapping[str, Tensor], grid: int) -> dict[str, Tenso
     """
     given = {_plain(name): tensor for name, tensor in state.items()}
     ours = {
-        "cls_token": given["embeddings.cls_token"],
-        "pos_embed": positions(given["embeddings.position_embeddings"], grid, grid),
+        "positions.cls_token": given["embeddings.cls_token"],
+        "positions.pos_embed": interpolated(given["embeddings.position_embeddings"], grid, grid),
     }
     for kind in ("weight", "bias"):
         ours[f"patch_embed.{kind}"] = given[f"embeddings.patch_embeddings.projection.{kind}"]

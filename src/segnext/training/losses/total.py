@@ -28,6 +28,7 @@ class TrainLoss:
         class_weights: (classes,), for multi-label masks (2, classes), on the logits' device; None for ones.
 
     Attributes:
+        class_weights: as given.
         terms: for each loss, its name, weight and function.
 
     Raises:
@@ -35,7 +36,7 @@ class TrainLoss:
     """
 
     def __init__(self, config: Loss, labels: Labels, class_weights: Tensor | None) -> None:
-        self.ignore = labels.ignore
+        self.ignore, self.class_weights = labels.ignore, class_weights
         functions = (_sigmoid if labels.multi_label else _softmax)(config, class_weights)
         wanted = [(name, getattr(config, name)) for name in TERMS if getattr(config, name)]
         missing = [name for name, _ in wanted if name not in functions]

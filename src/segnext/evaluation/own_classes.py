@@ -1,0 +1,69 @@
+"""How well a network of many classes segments a data set with classes of its own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segnext.data.folder import Pair
+from segnext.data.merged import Classes
+from segnext.evaluation.evaluate import Predict, source_of
+from segnext.evaluation.metrics import confusion_matrix
+from segnext.labels import Labels
+
+Joint = NDArray[np.int64]  # (own classes, predicted classes) pixels
+
+
+def joint_counts(
+    predict: Predict, pairs: Sequence[Pair], own: Labels, predicted: Labels, progress: Callable[[int], None]
+) -> Joint:
+    """Pixels by their label in the data set and by the one that is predicted."""
+    size = max(len(own), len(predicted))
+    total = np.zeros((size, size), np.int64)
+    for done, pair in enumerate(pairs, 1):
+        truth, mask = pair.read_mask(own), predict(source_of(pair))
+        truth = np.where(mask == predicted.ignore, np.uint8(own.ignore), truth)  # nothing was measured there
+        total += confusion_matrix(truth, mask, size, own.ignore)
+        progress(done)
+    return total[: len(own), : len(predicted)]
+
+
+def own_metrics(joint: Joint, stands_for: Sequence[Classes], names: Sequence[str]) -> dict[str, Any]:
+    """Ratios 0..1 of a data set by its own classes, as `Metrics` has them; None where undefined.
+
+    A pixel is right when the predicted class is among those that its label stands for. Where it is wrong, it counts
+    against the classes of the data set that the predicted one is among. Labels that stand for nothing do not count.
+
+    Args:
+        joint: what `joint_counts` gives.
+        stands_for: what each of the data set's labels stands for.
+        names: of its classes.
+    """
+    among = np.zeros(joint.shape, bool)
+    for row, classes in zip(among, stands_for, strict=True):
+        row[list(classes)] = True
+    counted = joint * among.any(1, keepdims=True)
+    hits, true = (counted * among).sum(1), counted.sum(1)
+    claimed = (counted * ~among).sum(0) @ among.T  # wrong pixels, by the classes that they were taken for
+    iou, accuracy = _ratio(hits, true + claimed), _ratio(hits, true)
+    shown = [number for number in range(len(names)) if stands_for[number]]
+    return {
+        "miou": _mean(iou),
+        "pixel_accuracy": _json(hits.sum() / true.sum()) if true.any() else None,
+        "mean_accuracy": _mean(accuracy),
+        "iou": {names[number]: _json(iou[number]) for number in shown},
+    }
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    ratios: NDArray[np.float64] = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return ratios
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return _json(values[~np.isnan(values)].mean()) if not np.isnan(values).all() else None
+
+
+def _json(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
