@@ -23,6 +23,7 @@ from raster_files import write_tiff
 
 import segnext
 from segnext import imageio
+from segnext.bands import read_values
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
@@ -452,3 +453,25 @@ def test_pillow_opens_files_in_one_place_alone() -> None:
     for file in root.rglob("*.py"):
         calls = re.findall(r"Image\.open\((.*)\)", file.read_text(encoding="utf-8"))
         assert all("formats=" in call for call in calls), file
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM"])
+def test_a_header_that_promises_more_than_the_file_can_hold(kind: str, rgb: NDArray[np.uint8], tmp_path: Path) -> None:
+    content = encoded(PIL.Image.fromarray(rgb), kind)
+    head = b"IHDR" + struct.pack(">II", 20_000, 20_000) + content[24:29]
+    large = {
+        "PNG": content[:12] + head + struct.pack(">I", zlib.crc32(head)) + content[33:],
+        "BMP": content[:18] + struct.pack("<ii", 20_000, 20_000) + content[26:],
+        "PPM": content.replace(b"13 9", b"20000 20000"),
+    }.get(kind)
+    if large is None:  # the tags of width and height, in the order of their numbers
+        tags = PIL.TiffImagePlugin.ImageFileDirectory_v2(content[:8])
+        stream = io.BytesIO(content)
+        stream.seek(tags.next)
+        tags.load(stream)
+        place = content.index(struct.pack("<HHI", 257, 4, 1))
+        large = content[: place + 8] + struct.pack("<I", 20_000_000) + content[place + 12 :]
+    (tmp_path / "a.img").write_bytes(large)
+    for read in (read_image, read_values):
+        with pytest.raises(SegNextError, match=r"bytes cannot hold|damaged"):
+            read(tmp_path / "a.img")

@@ -30,6 +30,7 @@ from segnext.words import counted
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and big, both byte orders
 JPEG2000 = b"\0\0\0\x0cjP  "
 LARGEST = 1e300  # number that a file holds
+LEFT_OUT = 4  # sparse rasters leave parts out that hold nothing; how many times larger they may be than their file
 GDAL_DRIVERS = ("GTiff", "JP2OpenJPEG")  # pixels alone: some other drivers open what a file refers to
 STRETCH = (2.0, 98.0)  # percentiles that become black and white
 COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
@@ -221,6 +222,9 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
                 file.open(driver=list(GDAL_DRIVERS)) as raster,
             ):
                 check_size(raster.width, raster.height, name)
+                wanted = raster.width * raster.height * sum(np.dtype(kind).itemsize for kind in raster.dtypes)
+                if raster.compression is None and wanted > LEFT_OUT * len(content):
+                    raise ValueError(f"{len(content):,} bytes cannot hold {raster.width} x {raster.height} pixels")
                 values: Values = raster.read().transpose(1, 2, 0)
                 missing = np.zeros(values.shape, np.bool_)
                 for band, nodata in enumerate(raster.nodatavals):

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import os
 import stat
 import threading
@@ -27,7 +28,6 @@ Source = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 MAX_PIXELS = 512_000_000
 FEW, HALF = 0.1, 0.5  # shares of pixels neither clear nor opaque: up to these a TIFF's last band can be transparency,
 MOST_STEPS = 16  # between them if it has no more values than this
-MOST_DEFLATED = 1032  # bytes that a byte of PNG's compression can stand for
 
 # Pixel formats that Pillow decodes itself; EPS is left out because it would run Ghostscript.
 FORMATS = (
@@ -151,15 +151,28 @@ def identify(file: IO[bytes]) -> PIL.Image.Image:
     """
     PIL.Image.init()
     picture = PIL.Image.open(file, formats=[name for name in FORMATS if name in PIL.Image.OPEN])
-    if picture.format == "PNG":
-        place = file.tell()
-        length = file.seek(0, os.SEEK_END)
-        file.seek(place)
-        bits = 1 if picture.mode in ("1", "P") else 8  # at least
-        pixels = picture.width * picture.height
-        if MOST_DEFLATED * length < pixels * bits // 8 and pixels <= MAX_PIXELS:
-            raise OSError(f"{length:,} bytes cannot hold {picture.width} x {picture.height} pixels")
+    place = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    pixels = picture.width * picture.height
+    if pixels <= MAX_PIXELS and pixels * _least_bits(picture) > 8 * length * _most_packed(picture):
+        raise OSError(f"{length:,} bytes cannot hold {picture.width} x {picture.height} pixels")
     return picture
+
+
+def _least_bits(picture: PIL.Image.Image) -> int:
+    """Bits that a pixel has at least before it is compressed."""
+    return 1 if picture.mode in ("1", "P") else 8 * len(picture.getbands())
+
+
+def _most_packed(picture: PIL.Image.Image) -> float:
+    """Bytes of pixels that a byte of the file can stand for, as far as that is known of its compression."""
+    if picture.format in ("BMP", "DIB", "PPM"):
+        return 1 if picture.info.get("compression", 0) == 0 else math.inf
+    compression = str(picture.info.get("compression", "deflate" if picture.format == "PNG" else ""))
+    if picture.format == "TIFF" and compression == "raw":
+        return 1
+    return 1032 if picture.format in ("PNG", "TIFF") and "deflate" in compression else math.inf
 
 
 @contextmanager
@@ -196,9 +209,15 @@ class _Unbound:
     """
 
     def __init__(self) -> None:
+        self.undo = ExitStack()
+        self.begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.begin)  # the threads that are inside are not in a child
+
+    def begin(self) -> None:
         self.lock = threading.Lock()
         self.inside = 0
-        self.undo = ExitStack()
+        self.undo.close()
 
     def __enter__(self) -> None:
         with self.lock:

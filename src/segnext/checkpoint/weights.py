@@ -84,6 +84,10 @@ class _Stored(Mapping[str, "Tensor"]):
         self.path = path
         self.config = config
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled without the tensors that were read."""
+        return _Stored, (self.path.absolute(), self.config)
+
     @cached_property
     def _tensors(self) -> "dict[str, Tensor]":
         import torch

@@ -5,20 +5,11 @@ come to that point together may wait for each other for ever: one holds Python's
 holder waits for Python's lock.
 """
 
-import os
-from threading import RLock
-
 import numpy as np
 import PIL.Image
 
 from segnext.kernels.average import Look, vote
 from segnext.kernels.classify import classify
-
-# One segmenter is loaded at a time, and the process does not fork meanwhile: a child would find every lock that the
-# loading thread holds taken for ever.
-loading = RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
 
 
 def use_first() -> None:

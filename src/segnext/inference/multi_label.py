@@ -86,6 +86,10 @@ class MultiLabelResult(Result):
         """Each class's share of the pixels, 0..1; together they may be more or less than 1."""
         return {name: float(plane.mean()) for name, plane in zip(self.classes, self.mask, strict=True)}
 
+    def _where(self, label: int) -> NDArray[np.bool_]:
+        where: NDArray[np.bool_] = self.mask[label] == 1
+        return where
+
     def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """Refused: there is a mask for every class, see `mask_images`."""
         raise SegNextError("a multi-label result has a mask for every class; take those of mask_images()")

@@ -1,5 +1,7 @@
 """What the network says about one picture."""
 
+import base64
+import html
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
 from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
@@ -91,6 +94,69 @@ class Result:
     def overlay(self) -> PIL.Image.Image:
         """The classes painted over the picture, with a legend beside or below it; RGB."""
         return draw_overlay(self.image, self.mask, self.labels, self.shares)
+
+    def crop(self, name: str) -> PIL.Image.Image:
+        """The picture where a class is, cut to its extent, transparent elsewhere; RGBA.
+
+        Raises:
+            SegNextError: when there is no such class, or it is nowhere in the picture.
+        """
+        if name not in self.classes:
+            raise SegNextError(f"'{name}' is none of the classes: {', '.join(self.classes)}")
+        inside = self._where(self.classes.index(name))
+        rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+        if not len(rows):
+            raise SegNextError(f"{name} is nowhere in {self.name}")
+        window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        alpha = inside[window].astype(np.uint8) * 255
+        return PIL.Image.fromarray(np.dstack([self.image[window], alpha]))
+
+    def _where(self, label: int) -> NDArray[np.bool_]:
+        """The pixels of a class, (H, W)."""
+        where: NDArray[np.bool_] = self.mask == label
+        return where
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the overlay into matplotlib axes, new ones unless they are given; these axes."""
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.subplots(layout="constrained")[1]
+        axes.imshow(self.overlay())
+        axes.set_title(self.name)
+        axes.axis("off")
+        return axes
+
+    def to_polygons(self) -> list[Area]:
+        """The connected areas of every class, along the pixels' edges; see `areas.Area`.
+
+        Raises:
+            SegNextError: when rasterio or shapely are not installed: `pip install 'segnext[raster]'`.
+        """
+        return list(areas_of(self.mask, self.labels))
+
+    def to_geojson(self) -> dict[str, Any]:
+        """The same as a GeoJSON FeatureCollection, in the picture's pixels."""
+        return geojson_of(self.mask, self.labels)
+
+    def to_coco(self, file_name: str | None = None) -> dict[str, Any]:
+        """The same as a COCO data set of one picture, `file_name`, by default the result's name with .png."""
+        return coco_of(self.mask, self.labels, file_name or f"{self.name}.png")
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the overlay with its legend."""
+        return encode_png(np.asarray(self.overlay()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the overlay, and the classes' shares."""
+        picture = base64.b64encode(self._repr_png_()).decode()
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{percent(share)}</td></tr>"
+            for name, share in sorted(self.shares.items(), key=lambda item: -item[1])
+            if share > 0
+        )
+        title = html.escape(repr(self).strip("<>"))
+        return f'<p>{title}</p><img src="data:image/png;base64,{picture}"><table>{rows}</table>'
 
     def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
         """Write `NAME.mask.png` and `NAME.overlay.png` into the folder `out`, made if it is missing.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
@@ -18,7 +18,7 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source
 from segnext.inference.engines import start
-from segnext.inference.first_use import loading, use_first
+from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
@@ -27,7 +27,9 @@ from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities, vote
 from segnext.kernels.classify import classify
 from segnext.kernels.enlarge import enlarge
+from segnext.kernels.threads import loading
 from segnext.preprocess import Image, Preprocess, Raster
+from segnext.words import counted, listed
 
 if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from torch import Tensor
@@ -88,9 +90,30 @@ class Segmenter:
         testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
+        self._options: dict[str, Any] = {
+            "device": device,
+            "engine": engine,
+            "precision": precision,
+            "threshold": threshold,
+            "streams": streams,
+        }
         with loading:
             use_first()
             self.engine = start(weights, engine, device, precision, streams)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
+        return partial(type(self), testing=self.testing, **self._options), (self._weights,)
+
+    def __repr__(self) -> str:
+        """The network, its classes, and what runs it, in a line."""
+        bands = self.preprocess.bands
+        takes = "" if bands is None else f" of {', '.join(bands.chosen)}"
+        engine = self.engine
+        return (
+            f"<{type(self).__name__} {self.labels.name}: {counted(len(self.labels), 'class', 'classes')} "
+            f"({listed(self.labels.classes, 4)}){takes}; {engine.name}, {engine.precision}, {engine.device}>"
+        )
 
     @cached_property
     def model(self) -> "Network":
@@ -274,11 +297,12 @@ class Segmenter:
                 mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
 
-        def measure_confidence() -> NDArray[np.float32]:
-            if multi_label:
-                return certainty(looks, size, mask)
-            return _confidence(looks, size) if probability is None else probability
-
+        if multi_label:
+            measure_confidence = partial(certainty, looks, size, mask)
+        elif probability is None:
+            measure_confidence = partial(_confidence, looks, size)
+        else:
+            measure_confidence = partial(np.asarray, probability)
         return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
 
 

@@ -4,6 +4,15 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import RLock
+
+# One segmenter is loaded at a time, and the process does not fork meanwhile: a child would find every lock that the
+# loading thread holds taken for ever.
+loading = RLock()
+
+PARTS = (
+    16  # of a sample's positions, each a task of its own: the same, and so the order of sums, for any number of threads
+)
 
 
 def cores() -> int:
@@ -24,5 +33,6 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores(), thread_name_prefix="kernel")
 
 
-if hasattr(os, "register_at_fork"):  # a child has the pool, but none of its threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but none of its threads

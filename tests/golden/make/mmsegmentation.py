@@ -59,7 +59,7 @@ kept = {}
 for size in "tsbl":
     config = Config.fromfile(FOLDER / f"segnext_mscan-{size}_1xb16-adamw-160k_ade20k-512x512.py")
     config.model.backbone.init_cfg = None
-    config.model.decode_head.loss_decode = [dict(type="CrossEntropyLoss")]
+    config.model.decode_head.loss_decode = [{"type": "CrossEntropyLoss"}]
     theirs = MODELS.build(config.model)
     theirs.load_state_dict(calm(filled_state({name: list(x.shape) for name, x in theirs.state_dict().items()})))
     theirs.eval()

@@ -5,6 +5,7 @@ lie on top; of two equally large ones the later in the file does.
 """
 
 import re
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -198,6 +199,12 @@ def _stamp(decode: Callable[[], NDArray[np.bool_]], canvas: Canvas, label: int) 
     canvas.stamp(decode(), 0, 0, label)
 
 
+def _decoded(tools: Any, packed: Any) -> NDArray[np.bool_]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pycocotools' own use of numpy
+        return np.asarray(tools.decode(packed), np.bool_)
+
+
 def _region(shape: Any, height: int, width: int, tools: Any) -> tuple[int, Callable[[], NDArray[np.bool_]]] | None:
     """The area of a segmentation, and what decodes it; None when it has none."""
     if not shape:
@@ -208,7 +215,7 @@ def _region(shape: Any, height: int, width: int, tools: Any) -> tuple[int, Calla
         if not (polygons := [polygon for polygon in polygons if len(polygon) >= 6]):
             return None
         packed = tools.merge(tools.frPyObjects(polygons, height, width))
-        return int(tools.area(packed)), lambda: np.asarray(tools.decode(packed), np.bool_)
+        return int(tools.area(packed)), partial(_decoded, tools, packed)
     if [int(side) for side in shape["size"]] != [height, width]:
         raise ValueError(f"its RLE is for {shown(shape['size'])}")
     counts = shape["counts"]

@@ -1,6 +1,5 @@
 """Annotations as shapes: their names become classes, and what is not drawn is background."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from segnext.words import printable
 
 Json = dict[str, Any]
 IGNORED, BACKGROUND = "__ignore__", ""  # names of shapes whose pixels are ignored, or of no class
+
+LARGEST = 1e9  # height or width that a file may claim
 
 # What goes wrong with values of unknown origin.
 WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError)
@@ -150,7 +151,7 @@ def _size(claimed: tuple[Any, Any], extent: Extent) -> tuple[int, int]:
     Raises:
         PairError: when another size is claimed.
     """
-    whole = [int(side) if isinstance(side, int | float) and math.isfinite(side) else 0 for side in claimed]
+    whole = [int(side) if isinstance(side, int | float) and 1 <= side < LARGEST else 0 for side in claimed]
     if min(whole) < 1:
         return extent.height, extent.width
     require_size((whole[0], whole[1]), extent)

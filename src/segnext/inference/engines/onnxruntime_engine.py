@@ -3,18 +3,20 @@
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
 from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch, Logits, PerProcess
 
 OPSET = 18
+INPUT = "picture"
 LARGEST = 2048  # height and width that the export reasons with, in units of the last stride; not a limit when running
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(PerProcess):
     """The folded network as ONNX, on processors, in float32; see `Engine`."""
 
     name = "onnxruntime"
@@ -24,11 +26,16 @@ class OnnxRuntimeEngine:
 
     def __init__(self, weights: Weights) -> None:
         folder = artefact(weights.digest, "onnxruntime", lambda folder: _export(weights, folder / "network.onnx"))
-        self.session = onnxruntime.InferenceSession(folder / "network.onnx", providers=["CPUExecutionProvider"])
-        self.input = self.session.get_inputs()[0].name
+        self.file = folder / "network.onnx"
+        super().__init__()
 
-    def __call__(self, x: Batch) -> Logits:
-        logits: Logits = self.session.run(None, {self.input: x})[0][0]
+    def begin(self) -> Any:
+        """A session."""
+        return onnxruntime.InferenceSession(self.file, providers=["CPUExecutionProvider"])
+
+    def run(self, x: Batch) -> Logits:
+        """See `Engine`."""
+        logits: Logits = self.running.run(None, {INPUT: x})[0][0]
         return logits
 
 
@@ -50,6 +57,7 @@ def _export(weights: Weights, file: Path) -> None:
                 fold(weights.model()),
                 (torch.zeros(1, 2 * stride, 3 * stride, weights.config.in_channels),),
                 file,
+                input_names=[INPUT],
                 dynamo=True,
                 opset_version=OPSET,
                 dynamic_shapes=({1: stride * rows, 2: stride * columns},),

@@ -9,7 +9,7 @@ from typing import Any
 
 from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch, Logits, PerProcess
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
 import openvino  # noqa: E402
@@ -18,7 +18,7 @@ HINTS = {"fp32": "f32", "bf16": "bf16"}
 FILE = "network.xml"
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(PerProcess):
     """The folded network, compiled for this processor, for pictures of any size; see `Engine`."""
 
     name = "openvino"
@@ -27,17 +27,25 @@ class OpenVINOEngine:
     def __init__(self, weights: Weights, precision: str, streams: int = 1) -> None:
         self.precision = precision
         self.streams = streams
-        network = compiled(exported(weights), precision, streams)
-        self.free: SimpleQueue[Any] = SimpleQueue()  # requests, each with its own memory
-        for _ in range(streams):
-            self.free.put(network.create_infer_request())
+        self.file = exported(weights)
+        super().__init__()
 
-    def __call__(self, x: Batch) -> Logits:
-        request = self.free.get()
+    def begin(self) -> "SimpleQueue[Any]":
+        """The network's requests, as many as streams; each has its own memory."""
+        network = compiled(self.file, self.precision, self.streams)
+        free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.streams):
+            free.put(network.create_infer_request())
+        return free
+
+    def run(self, x: Batch) -> Logits:
+        """See `Engine`."""
+        free = self.running
+        request = free.get()
         try:
             logits: Logits = request.infer([x], share_inputs=True)[0][0]
         finally:
-            self.free.put(request)
+            free.put(request)
         return logits
 
 

@@ -1,16 +1,26 @@
 """PyTorch, on a processor or a CUDA device."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
+from typing import NamedTuple
 
 import torch
 
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch, Logits, PerProcess
 from segnext.model.fold import fold
 from segnext.model.network import Network
 
 
-class TorchEngine:
+class Turns(NamedTuple):
+    """Calls take turns, as each takes all cores; in a thread of their own, if there is one."""
+
+    lock: "Lock"
+    apart: ThreadPoolExecutor | None
+
+
+class TorchEngine(PerProcess):
     """The folded network in eager mode; see `Engine`."""
 
     name = "torch"
@@ -18,14 +28,35 @@ class TorchEngine:
 
     def __init__(self, model: Network, device: str, precision: str) -> None:
         self.device = device
-        self.turn = Lock()  # each call takes all cores
         self.precision = precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.network = fold(model).to(device, self.dtype)
+        self.made_in = os.getpid()
+        super().__init__()
 
-    def __call__(self, x: Batch) -> Logits:
-        with self.turn, torch.inference_mode():
-            logits: Logits = self.network(torch.from_numpy(x).to(self.device, self.dtype))[0].float().cpu().numpy()
+    def begin(self) -> Turns:
+        """See `Turns`; a forked process takes calls to a thread of their own.
+
+        The threads that OpenMP shares work with belong to the thread that it shares the work of; a new one gets its
+        own, whereas those of the caller's may have stayed in the parent.
+        """
+        forked = os.getpid() != self.made_in
+        if forked and self.device != "cpu":
+            raise SegNextError(
+                f"a forked process cannot use {self.device} after its parent; load the segmenter in the process that "
+                "uses it, or start processes with multiprocessing's 'spawn'"
+            )
+        return Turns(Lock(), ThreadPoolExecutor(1, thread_name_prefix="torch") if forked else None)
+
+    def run(self, x: Batch) -> Logits:
+        """See `Engine`."""
+        turns: Turns = self.running
+        with turns.lock:
+            return turns.apart.submit(self._forward, x).result() if turns.apart else self._forward(x)
+
+    @torch.inference_mode()
+    def _forward(self, x: Batch) -> Logits:
+        logits: Logits = self.network(torch.from_numpy(x).to(self.device, self.dtype))[0].float().cpu().numpy()
         return logits
 
 
