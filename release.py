@@ -22,7 +22,7 @@ def main() -> int:
     """Build, then try."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extras", default="", help="of the package, such as fast or fast,coco")
-    parser.add_argument("--pip", default="", metavar="ARGS", help="more arguments of pip install, such as a constraint file")
+    parser.add_argument("--pip", default="", metavar="ARGS", help="more arguments of pip install")
     args = parser.parse_args()
     dist = ROOT / "dist"
     for old in dist.glob("segnext-*"):

@@ -16,7 +16,15 @@ ROOT = Path(__file__).parents[1]
 TOP = ("README.md", "SECURITY.md", "CONTRIBUTING.md")
 PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 ANYWHERE = {"--help", "--debug", "--version", "--json"}
-ELSEWHERE = {"--max-restarts", "--nnodes", "--nproc-per-node", "--user"}  # flags of torchrun and docker
+ELSEWHERE = {
+    "--keep",
+    "--kinds",
+    "--picture",
+    "--max-restarts",
+    "--nnodes",
+    "--nproc-per-node",
+    "--user",
+}  # flags of torchrun and docker
 
 
 @cache
