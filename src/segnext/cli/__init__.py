@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a model on a data set folder, or resume a run",
     "eval": "measure weights on a labelled split",
     "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
+    "export": "write an ONNX, OpenVINO or torch.export file that agrees with ours, or none",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",

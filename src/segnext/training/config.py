@@ -82,7 +82,8 @@ class Settings:
     Attributes:
         data: folder of what is trained on.
         out: folder that the run writes.
-        model: segnext_t, segnext_s, segnext_b or segnext_l.
+        model: segnext_t, segnext_s, segnext_b or segnext_l, another that `segnext info` names, ENCODER+DECODER, or
+            module:function of yours.
         batch_size: pictures in one forward pass.
         accumulate: forward passes in one optimiser step.
         total_batch: pictures in one optimiser step, devices x batch_size x accumulate; a run in which they give

@@ -18,7 +18,7 @@ from segnext.data.folder import DataSet, Pair
 from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.evaluation.evaluate import evaluate, no_counts, predictor
-from segnext.evaluation.examine import examine
+from segnext.evaluation.examine import examine, telling
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
@@ -45,7 +45,7 @@ from segnext.training.task import Forward, NamedSamples, Plan, Task, Watch, prov
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
-EXAMPLES = 6  # val pictures in examples.png
+EXAMPLES = 6  # val pictures in examples.png: the worst, and those around the median
 SHOWN = 3  # of them in TensorBoard, at every measurement
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
@@ -170,11 +170,10 @@ class Segmentation(Task[TrainConfig]):
         if not self.val_pairs or config.val_split is None:
             return
         segmenter = self.segmenter(load_weights(out / "best.safetensors"))
-        draw_examples(
-            [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, out / "examples.png"
-        )
         title = f"{out.resolve().name}: {config.model} on {self.labels.name}"
         measured = examine(predictor(segmenter), self.val_pairs, self.labels)
+        shown = telling(measured[1], EXAMPLES) or self._chosen(EXAMPLES)
+        draw_examples([self._item(segmenter, pair) for pair in shown], self.labels, out / "examples.png")
         write_page(gather(segmenter, self.data, config.val_split, title, measured, log_charts(log)), report)
 
     def _chosen(self, count: int) -> list[Pair]:

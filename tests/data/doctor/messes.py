@@ -202,6 +202,15 @@ def label_studio(made: Mess) -> None:
     (made.root / "project.json").write_text(json.dumps(tasks))
 
 
+def brushes(made: Mess) -> None:
+    for index in range(PICTURES):
+        picture, labels = made.scene(index)
+        made.save(f"images/p{index}.jpg", picture)
+        for label, name in ((1, "crack"), (2, "hole")):
+            mask = (labels == label) * np.uint8(255)
+            made.save(f"export/task-{index}-annotation-{7 + index}-by-1-tag-{name}-0.png", mask)
+
+
 def via(made: Mess) -> None:
     pictures(made, "images/p{}.jpg")
     content = {}
@@ -285,6 +294,7 @@ KINDS: dict[str, tuple[Callable[[Mess], None], str, str]] = {
     "YOLO": (yolo, "annotations", "yolo"),
     "CVAT": (cvat, "annotations", "cvat"),
     "Label Studio": (label_studio, "annotations", "labelstudio"),
+    "Label Studio's brushes as PNG": (brushes, "mask-per-class", "objects"),
     "VGG Image Annotator": (via, "annotations", "via"),
     "labelme": (labelme, "annotations", "labelme"),
     "Supervisely": (supervisely, "annotations", "supervisely"),

@@ -26,7 +26,6 @@ _MARKS = (
     ("text", "matrices of labels", ".npy", rb"\A\x93NUMPY"),
     ("text", "matrices of labels", ".npz", rb"\APK"),
 )
-_BY_NAME = (("labelstudio", "Label Studio", r"task-\d+-annotation-\d+-by-\d+-tag-.+\.png"),)
 
 
 def judge_tools(survey: Survey) -> list[Finding]:
@@ -42,11 +41,7 @@ def judge_tools(survey: Survey) -> list[Finding]:
             ):
                 files[source, tool] += inside
                 break
-    for file in survey.tree.pictures:
-        for source, tool, pattern in _BY_NAME:
-            if re.fullmatch(pattern, file.name):
-                files[source, tool].append(file)
-    order = [source for source, *_ in (*_BY_NAME, *_MARKS)]
+    order = [source for source, *_ in _MARKS]
     for (source, tool), inside in sorted(files.items(), key=lambda entry: order.index(entry[0][0])):
         return [found("annotations", inside, tool=tool, fix=command("import", survey.root, "DEST", "--from", source))]
     return []
