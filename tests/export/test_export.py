@@ -63,10 +63,10 @@ def test_the_example_runs(
 def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, tmp_path: Path) -> None:
     pairs = []
     for seed in range(2):
-        image, mask = tmp_path / f"{seed}.jpg", tmp_path / f"{seed}.png"
-        PIL.Image.fromarray(picture(200, 300, seed)).save(image)
-        PIL.Image.fromarray(np.random.default_rng(seed).integers(0, 4, (200, 300), np.uint8)).save(mask)
-        pairs.append(Pair(image, mask))
+        pair = Pair(tmp_path / f"{seed}.jpg", tmp_path / f"{seed}.png")
+        PIL.Image.fromarray(picture(200, 300, seed)).save(pair.image)
+        PIL.Image.fromarray(np.random.default_rng(seed).integers(0, 4, (200, 300), np.uint8)).save(pair.mask)
+        pairs.append(pair)
     interface = Interface("float", "confidence")
     report = export(tiny_weights, "openvino", tmp_path / "toy.xml", interface=interface, pairs=pairs)
     assert report.passed
