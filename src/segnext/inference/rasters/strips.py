@@ -67,8 +67,8 @@ class Wanted:
         """
         if aligns_corners(config):
             raise SegNextError(
-                "the logits of these weights are enlarged from corner to corner (align_corners), so that tiles of them do "
-                "not fit together; give pictures one by one, with a folder as --out"
+                "the logits of these weights are enlarged from corner to corner (align_corners), so that tiles of them "
+                "do not fit together; give pictures one by one, with a folder as --out"
             )
         if testing.slide is not None:
             raise SegNextError(
