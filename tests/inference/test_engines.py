@@ -12,7 +12,7 @@ from conftest import picture, weights_like
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.inference import engines
-from segnext.inference.engines import start
+from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.segmenter import Segmenter
 
@@ -100,15 +100,68 @@ def test_a_failure_leaves_nothing_behind() -> None:
     with pytest.raises(RuntimeError, match="no"):
         artefact("f" * 64, "numpy", fail)
     made = artefact("f" * 64, "numpy", lambda folder: (folder / "whole").touch())
-    assert [file.name for file in made.iterdir()] == ["whole"]
+    assert sorted(file.name for file in made.iterdir()) == [artefacts.SEAL, "whole"]
 
 
 def test_without_a_cache_the_files_are_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    monkeypatch.setattr(artefacts, "temporary_cache", lambda: tmp_path / "temporary")
     monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "file" / "cache"))  # cannot be made below a file
     folder = artefact("a" * 64, "numpy", lambda folder: (folder / "x").touch())
     assert (folder / "x").exists()
-    assert tmp_path not in folder.parents
+    assert tmp_path / "temporary" in folder.parents
+
+
+def test_what_is_not_as_it_was_written_is_made_anew() -> None:
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "network").write_bytes(b"as it should be")
+
+    folder = artefact("1" * 64, "numpy", make)
+    file, added = folder / "network", folder / "compiled"
+    for harm in (
+        lambda: file.write_bytes(b"as it should bE"),
+        lambda: file.write_bytes(b"as it"),
+        file.unlink,
+        lambda: (folder / artefacts.SEAL).write_text("{"),
+        lambda: (folder / artefacts.SEAL).unlink(),
+    ):
+        before = len(made)
+        harm()
+        assert artefact("1" * 64, "numpy", make) == folder
+        assert (len(made), file.read_bytes()) == (before + 1, b"as it should be")
+    added.write_bytes(b"half written when the process was killed")
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert not added.exists()
+    added.write_bytes(b"compiled")
+    artefacts.seal(folder)
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert added.read_bytes() == b"compiled"
+    added.write_bytes(b"Compiled")
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert not added.exists()
+    assert len(made) == 6
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_changed_bytes_in_the_cache_change_no_mask(engine: str, tiny_weights: Weights) -> None:
+    pytest.importorskip(engine)
+    image = picture(50, 75)
+    mask = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask
+    folder = artefact(tiny_weights.digest, engine, lambda folder: pytest.fail("it was made before"))
+    for file in [*folder.glob("*.bin"), *folder.glob("*.blob"), *folder.glob("*.onnx")]:
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
+        file.write_bytes(content)
+    np.testing.assert_array_equal(Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask, mask)
+
+
+def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "SOURCES", ("model", "moved"))
+    with pytest.raises(FileNotFoundError, match="no source in moved"):
+        artefacts._version.__wrapped__("numpy")
 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:

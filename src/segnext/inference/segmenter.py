@@ -1,6 +1,7 @@
 """The network with everything around it: pictures in, results out."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,14 +10,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import cv2
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, view
 from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
-from segnext.imageio import Source
+from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
@@ -38,7 +38,10 @@ if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from segnext.kernels.average import Look
     from segnext.model.network import Network
 
-NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
+NO_MEMORY = (
+    *("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc"),
+    "could not create a primitive",  # oneDNN's words for it
+)
 
 
 class Segmenter:
@@ -134,9 +137,9 @@ class Segmenter:
         """Segment a picture, or several.
 
         Args:
-            source: a path, a PIL image, an array (H x W x 3 or H x W, uint8) or an encoded file's bytes;
-                or a list or iterator of those. For weights of other bands than RGB, an array has all bands that
-                the files of the training had, of any type.
+            source: a path, a PIL image, an array or tensor (H x W x 3 or H x W, uint8), an encoded file's bytes or the
+                open file; or a list or iterator of those. For weights of other bands than RGB, an array has all bands
+                that the files of the training had, of any type.
 
         Returns:
             The picture's result; for a list or iterator, an iterator that segments each picture when
@@ -146,9 +149,9 @@ class Segmenter:
             SegNextError: when a picture cannot be read or does not fit in memory; the iterator ends there. What goes
                 on with the other pictures is `inference.predict.predict_files`.
         """
-        if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
-            return self._segment(source, _stem(source))
-        return self._segment_each(source)
+        if isinstance(source, Iterable) and not is_source(source) and not isinstance(source, Mapping):
+            return self._segment_each(source)  # type: ignore[arg-type]  # bytes are sources
+        return self._segment(source, _stem(source))  # type: ignore[arg-type]  # what it is not, is said there
 
     def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128) -> "LazyLabels":
         """The labels of a raster of any size, found where they are asked for: `raster("big.tif")[:1000, 2000:3000]`.
@@ -296,8 +299,9 @@ class Segmenter:
         return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
 
 
-def _stem(source: Source) -> str:
-    return Path(source).stem if isinstance(source, str | Path) else "image"
+def _stem(source: object) -> str:
+    path = getattr(source, "name", None) if hasattr(source, "read") else source
+    return Path(os.fsdecode(path)).stem if isinstance(path, str | os.PathLike) else "image"
 
 
 def _require_described(preprocess: Preprocess, in_channels: int) -> None:
