@@ -1,19 +1,26 @@
-"""Seconds per image of a training step on this machine, ours beside plain PyTorch, interleaved in one run.
+"""Seconds per image of a training step on this machine, ours beside others, interleaved in one run.
 
-    python benchmarks/training.py [--size 360 480] [--batch 4] [--rounds 12] [--json F]
+    python benchmarks/training.py [--size 256 336] [--batch 8] [--classes 11] [--rounds 12] [--precision bf16]
+                                  [--peers] [--memory] [--json F]
 
-Each way takes one step in turn, so that noise falls on all alike; the medians are compared. "data" is
-the time a step waited for its pictures, which threads prepare meanwhile.
+Each way takes one step in turn, so that noise falls on all alike. Given are the median of the seconds on the clock, and
+the least processor time of a step, which other programs of a busy machine disturb less. "waiting for data" is how long
+a step waited for its pictures, which threads prepare meanwhile. --memory tells each way's peak in a process of its own;
+--peers adds SegFormer-B0 and DeepLabV3+ with MobileNetV2, in their plain way.
 """
 
 import argparse
 import json
+import multiprocessing
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +30,9 @@ from torch import Tensor
 from segnext.allocator import keep_pages
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
-from segnext.data.known import known_labels
 from segnext.kernels import depthwise
+from segnext.kernels.launch import definitions
+from segnext.labels import Labels
 from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
@@ -32,98 +40,181 @@ from segnext.training.losses.total import TrainLoss
 from segnext.training.optim import lr_factor
 from segnext.training.step import Batch, Step
 
+IGNORE = 255
+WARM_UP = 3
+MEMORY_STEPS = 4
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Within, nothing but what PyTorch has."""
+    ours = depthwise._slow_in_torch
+    setattr(depthwise, "_slow_in_torch", lambda *_: False)  # noqa: B010
+    with definitions():
+        yield
+    setattr(depthwise, "_slow_in_torch", ours)  # noqa: B010
+
 
 @dataclass
 class Way:
-    """One way to train, with the seconds its steps took."""
+    """One way to train.
+
+    Attributes:
+        name: for people.
+        model: what is trained.
+        precision: its number format.
+        last: whether tensors are channels_last and the loss takes low-resolution logits, or all is as in the released
+            code.
+        within: the context of its steps.
+        seconds: of its steps, on the clock.
+        processor: the same, on all processors together.
+    """
 
     name: str
-    step: Step
-    memory_format: torch.memory_format
-    kernel: bool
+    model: str
+    precision: Precision
+    last: bool
+    within: Callable[[], AbstractContextManager[None]]
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+    def prepare(self, config: TrainConfig, classes: int) -> None:
+        """Build the network and its step."""
+        chosen = TrainConfig(
+            config.data, config.out, precision=self.precision, device="cpu", batch_size=config.batch_size
+        )
+        model = create_model(self.model, num_classes=classes)
+        self.format = torch.channels_last if self.last else torch.contiguous_format
+        model.to(memory_format=self.format)  # type: ignore[call-overload]
+        names = tuple(map(str, range(classes)))
+        criterion = TrainLoss(chosen.loss, Labels("any", names, ((0, 0, 0),) * classes, IGNORE), None)
+
+        def loss(forward: Callable[..., Tensor], images: Tensor, masks: Tensor) -> Tensor:
+            if not self.last:
+                return F.cross_entropy(model(images), masks, ignore_index=criterion.ignore)
+            return criterion(forward(images, enlarge=False), masks)
+
+        factor = lambda number: lr_factor(number, chosen.iterations, chosen.schedule)  # noqa: E731
+        self.step = Step(chosen, model.train(), loss, factor)
 
     def run(self, batch: Batch, number: int) -> None:
         """Take one step and keep its time."""
-        use_kernel(self.kernel)
         images, masks = batch
-        started = time.perf_counter()
-        self.step([(images.contiguous(memory_format=self.memory_format), masks)], number)
-        self.seconds.append(time.perf_counter() - started)
+        images = images.contiguous(memory_format=self.format)
+        with self.within():
+            started, busy = time.perf_counter(), time.process_time()
+            self.step([(images, masks)], number)
+            self.seconds.append(time.perf_counter() - started)
+            self.processor.append(time.process_time() - busy)
 
 
-ORIGINAL = depthwise._slow_in_torch
-
-
-def use_kernel(use: bool) -> None:
-    """Choose between our depthwise weight gradient and PyTorch's."""
-    setattr(depthwise, "_slow_in_torch", ORIGINAL if use else lambda *_: False)  # noqa: B010
-
-
-def ways(config: TrainConfig) -> list[Way]:
-    """Plain; channels_last with bfloat16; the same with our weight gradient, as `segnext train` does it."""
-    criterion = TrainLoss(config.loss, known_labels("camvid"), None)
-
-    def step(precision: Precision, memory_format: torch.memory_format, *, plain: bool = False) -> Step:
-        chosen = TrainConfig(config.data, config.out, precision=precision, device="cpu", batch_size=config.batch_size)
-        model = create_model("segnext_t", num_classes=11)
-        model.to(memory_format=memory_format)  # type: ignore[call-overload]
-
-        def loss(forward: Callable[[Tensor], Tensor], images: Tensor, masks: Tensor) -> Tensor:
-            if plain:  # as the released code trains on a CPU: contiguous tensors
-                return F.cross_entropy(model(images), masks, ignore_index=criterion.ignore)
-            return criterion(forward(images), masks)
-
-        return Step(chosen, model.train(), loss, lambda number: lr_factor(number, chosen.iterations, chosen.schedule))
-
-    contiguous, last = torch.contiguous_format, torch.channels_last
-    return [
-        Way("plain: contiguous, fp32", step("fp32", contiguous, plain=True), contiguous, kernel=False),
-        Way("channels_last, bf16", step("bf16", last), last, kernel=False),
-        Way("segnext train, fp32", step("fp32", last), last, kernel=True),
-        Way("segnext train, bf16", step("bf16", last), last, kernel=True),
+def ways(precision: Precision, peers: bool) -> list[Way]:
+    """The released code's way, torch's best, that with our depthwise gradient alone, and what `segnext train` does."""
+    found = [
+        Way("plain: contiguous, fp32", "segnext_t", "fp32", False, plain_torch),
+        Way(f"channels_last, {precision}", "segnext_t", precision, True, plain_torch),
+        Way(f"and depthwise gradient, {precision}", "segnext_t", precision, True, definitions),
+        Way(f"segnext train, {precision}", "segnext_t", precision, True, nullcontext),
     ]
+    if peers:
+        found += [
+            Way("SegFormer-B0, fp32", "segformer_b0", "fp32", False, plain_torch),
+            Way("DeepLabV3+ MobileNetV2, fp32", "deeplabv3plus_mobilenet_v2", "fp32", False, plain_torch),
+        ]
+    return found
 
 
-def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], steps: int) -> Iterator[Batch]:
-    """The training data of drawn scenes, prepared as a run does."""
-    write_scenes(folder, {"train": 16}, height=size[0], width=size[1])
+def prepared(folder: Path, config: TrainConfig, size: tuple[int, int], classes: int, steps: int) -> Iterator[Batch]:
+    """The training data of drawn scenes, prepared as a run does; labels are spread over all classes."""
+    if not folder.joinpath("dataset.yaml").exists():
+        write_scenes(folder, {"train": 16}, height=size[0], width=size[1])
     opened = Folder.open(folder)
     crops = Crops(tuple(opened.pairs("train")), opened.labels, Preprocess(), size, config.augment, config.seed)
-    return batches(crops, range(steps * config.batch_size), config.batch_size, config.workers)
+    for images, masks in batches(crops, range(steps * config.batch_size), config.batch_size, config.workers):
+        yield images, torch.where(masks == opened.labels.ignore, IGNORE, masks * (classes // len(opened.labels)))
+
+
+def peak(way: Way, folder: str, args: argparse.Namespace, sender: Any) -> None:
+    """Send the bytes that some steps of `way` take beyond those of a process that is ready to train."""
+    keep_pages()
+    config = TrainConfig(folder, folder, batch_size=args.batch, device="cpu")
+    way.prepare(config, args.classes)
+    stream = prepared(Path(folder), config, tuple(args.size), args.classes, MEMORY_STEPS)
+    batch = next(stream)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(MEMORY_STEPS):
+        way.run(batch, number)
+    sender.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+
+
+def peaks(found: list[Way], folder: str, args: argparse.Namespace) -> list[int]:
+    """`peak` of every way, each in a new process."""
+    sizes = []
+    for way in found:
+        receiver, sender = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=peak, args=(way, folder, args, sender))
+        process.start()
+        sender.close()  # so that a process that fails is not waited for
+        sizes.append(receiver.recv())
+        process.join()
+    return sizes
 
 
 def main() -> None:
     """Measure, print a table, and write it as JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, nargs=2, default=(360, 480))
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 336))
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--classes", type=int, default=11)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     keep_pages()
     torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         config = TrainConfig(folder, folder, batch_size=args.batch, device="cpu")
-        all_ways = ways(config)
-        warm_up = 3
-        stream = prepared(Path(folder), config, tuple(args.size), (args.rounds + warm_up) * len(all_ways))
+        found = ways(args.precision, args.peers)
+        steps = (args.rounds + WARM_UP) * len(found)
+        stream = prepared(Path(folder), config, tuple(args.size), args.classes, steps)
+        stack.callback(stream.close)  # type: ignore[attr-defined]
+        batch = next(stream)
+        sizes = peaks(found, folder, args) if args.memory else [0] * len(found)
+        for way in found:
+            way.prepare(config, args.classes)
         waits = []
-        for number in range(args.rounds + warm_up):
-            for way in all_ways:
-                started = time.perf_counter()
-                batch = next(stream)
-                waits.append(time.perf_counter() - started)
+        for number in range(args.rounds + WARM_UP):
+            for way in found:
                 way.run(batch, number)
-    medians = {way.name: statistics.median(way.seconds[warm_up:]) / args.batch for way in all_ways}
-    wait = statistics.median(waits[warm_up * len(all_ways) :]) / args.batch
-    reference = medians[all_ways[0].name]
-    print(f"SegNeXt-T, {args.size[0]} x {args.size[1]}, batch {args.batch}, {torch.get_num_threads()} threads")
-    for name, seconds in medians.items():
-        print(f"{name:28}{seconds:8.3f} s/image {reference / seconds:6.2f} x")
-    print(f"{'waiting for data':28}{wait:8.4f} s/image")
+                started = time.perf_counter()
+                batch = next(stream, batch)
+                waits.append(time.perf_counter() - started)
+    report(found, sizes, statistics.median(waits[WARM_UP:]) / args.batch, args)
+
+
+def report(found: list[Way], sizes: list[int], wait: float, args: argparse.Namespace) -> None:
+    """Print the table, and write it."""
+    rows: dict[str, dict[str, float]] = {}
+    for way, size in zip(found, sizes, strict=True):
+        seconds = statistics.median(way.seconds[WARM_UP:]) / args.batch
+        rows[way.name] = {
+            "seconds_per_image": seconds,
+            "processor": min(way.processor[WARM_UP:]) / args.batch,
+            "peak": size,
+        }
+    head = f"{args.size[0]} x {args.size[1]}, batch {args.batch}, {args.classes} classes"
+    print(f"{head}, {torch.get_num_threads()} threads")
+    print(f"{'':34}{'s/image':>9}{'x':>7}{'processor s':>13}{'x':>7}{'MB':>8}")
+    first = next(iter(rows.values()))
+    for name, row in rows.items():
+        ratio, busy = (first[key] / row[key] for key in ("seconds_per_image", "processor"))
+        cells = f"{row['seconds_per_image']:9.3f}{ratio:7.2f}{row['processor']:13.3f}{busy:7.2f}"
+        print(f"{name:34}{cells}{row['peak'] / 1e6:8.0f}")
+    print(f"{'waiting for data':34}{wait:9.4f}")
     if args.json:
-        result = {"size": args.size, "batch": args.batch, "seconds_per_image": medians, "waiting_for_data": wait}
+        result = {"size": args.size, "batch": args.batch, "ways": rows, "waiting_for_data": wait}
         args.json.write_text(json.dumps(result, indent=1) + "\n")
 
 

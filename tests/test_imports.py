@@ -37,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     "data": BASE | {"figures", "pages"},
     "inference": BASE | {"cache", "allocator", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
-    "training": BASE | {"allocator", "figures", "interrupt", "model", "data", "inference", "evaluation", "checkpoint"},
+    "training": BASE
+    | {"allocator", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE

@@ -10,7 +10,7 @@ from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model import complexity
 from segnext.model.complexity import Part
-from segnext.model.config import PRESETS, ModelConfig
+from segnext.model.config import ModelConfig, staged_presets
 from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
@@ -60,8 +60,14 @@ def test_without_a_model_all_of_them(
     assert main(["info", "--size", "1024x2048", "--classes", "19"]) == 0
     output = capsys.readouterr().out
     assert row(output, "segnext_l")[1:] == ["2.000", "3.000", "1.000", "4.000"]
-    assert [(height, width) for _, height, width in asked] == [(1024, 2048)] * len(PRESETS)
+    assert [(height, width) for _, height, width in asked] == [(1024, 2048)] * len(staged_presets())
     assert {config.num_classes for config, _, _ in asked} == {19}
+    assert "deeplabv3plus_resnet101" in output
+
+
+def test_any_pair(asked: list[tuple[ModelConfig, int, int]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "resnet50+ham"]) == 0
+    assert "resnet50+ham: 150 classes" in capsys.readouterr().out
 
 
 def test_published_beside_counted(

@@ -111,7 +111,8 @@ def test_pairs_give_logits_where_they_say(encoder: str, decoder: str) -> None:
         ("json:dumps", "cannot be called with num_classes and in_channels"),
     ],
 )
-def test_wrong_names_are_told(name: str, message: str) -> None:
+def test_wrong_names_are_told(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(functions.ALLOWED, "")
     with pytest.raises(SegNextError, match=message):
         build(preset(name))
     with pytest.raises(SegNextError, match="fcn_resnet50 has no 'strips' to change"):
@@ -163,7 +164,7 @@ def wrong(num_classes, in_channels):
 def test_a_function_of_the_users_makes_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine_for_test.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(functions, "_allowed", set())
+    monkeypatch.setenv(functions.ALLOWED, "")
     model = create_model("mine_for_test:build", num_classes=4, in_channels=3)
     assert model(torch.rand(2, 3, 30, 41)).shape == (2, 4, 30, 41)
     weights = Weights(model.config, labels_for_count(4), Preprocess(), model.state_dict())
@@ -174,7 +175,7 @@ def test_a_function_of_the_users_makes_a_network(tmp_path: Path, monkeypatch: py
     assert expected.shape == (30, 41)
     with pytest.raises(SegNextError, match=r"it must give logits, \(batch, 4, height, width\)"):
         create_model("mine_for_test:wrong", num_classes=4)(torch.rand(1, 3, 8, 8))
-    monkeypatch.setattr(functions, "_allowed", set())  # as in another process, which only has the file
+    monkeypatch.setenv(functions.ALLOWED, "")  # as in another process, which only has the file
     with pytest.raises(SegNextError, match="made by the function mine_for_test:build, which is not segnext's"):
         load_weights(file)
     functions.allow("mine_for_test:build")

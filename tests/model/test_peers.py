@@ -13,6 +13,7 @@ from peer_cases import CLASSES, DECODERS, ENCODERS, WIDTHS, drawn, ours, outputs
 from torch import Tensor
 
 from segnext.model.decoders.fcn import FCN8sDecoder
+from segnext.model.decoders.parts import region_means
 from segnext.model.encoders.hrformer import WindowAttention, hrformer
 from segnext.model.encoders.hrnet import hrnet
 from segnext.model.encoders.mobilenet_v2 import MobileNetV2
@@ -148,3 +149,14 @@ def test_transformers_weights_load(layers: str) -> None:
     query = state[f"{layers}.2.{attention['query']}.weight"]
     assert torch.equal(encoder.blocks[2].qkv.weight[:16], query)
     assert torch.equal(encoder.blocks[3].project.weight, state[f"{layers}.3.{rest['project'][0]}.weight"])
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 2), (5, 6), (17, 23)])
+@pytest.mark.parametrize("bins", [1, 2, 3, 6])
+def test_region_means_are_exported_as_what_they_are(
+    height: int, width: int, bins: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = drawn("map", (2, 3, height, width))
+    expected = region_means(x, bins)
+    monkeypatch.setattr("torch.compiler.is_exporting", lambda: True)
+    torch.testing.assert_close(region_means(x, bins), expected)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.options import image_size, positive
@@ -62,7 +63,7 @@ def _config(args: argparse.Namespace) -> "NetworkConfig":
     from segnext.checkpoint.weights import load_weights
     from segnext.model.config import PRESETS
 
-    if args.model in PRESETS:
+    if args.model in PRESETS or (set("+:") & set(args.model) and not Path(args.model).exists()):
         return _preset(args.model, args)
     try:
         path = weights_path(args.model)
@@ -95,21 +96,23 @@ def _one_model(args: argparse.Namespace) -> "Table":
 
 
 def _all_models(args: argparse.Namespace) -> "Table":
-    """All published models."""
+    """The published models of SegNeXt and SegFormer; the many others are named below."""
     from segnext.model.complexity import count
-    from segnext.model.config import PRESETS
+    from segnext.model.config import PRESETS, staged_presets
 
     height, width = args.size or (512, 512)
     classes = _preset("segnext_t", args).num_classes
     title = f"{classes} classes, {height} x {width} pixels"
     table = _table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
-    for name in PRESETS:
-        if args.decoder not in (None, *PRESETS[name].decoders):
+    for name, known in staged_presets().items():
+        if args.decoder not in (None, *known.decoders):
             continue
         parts = count(_preset(name, args), height, width)
         groups = [[part for part in parts if part.name.startswith(prefix)] for prefix in ("encoder", "decoder")]
         mega, giga = _cells(parts)
         table.add_row(name, mega, *(_cells(group)[1] for group in groups), giga)
+    others = ", ".join(name for name in PRESETS if name not in staged_presets())
+    table.caption = f"segnext info MODEL counts one, of these too: {others}; or any ENCODER+DECODER"
     return table
 
 

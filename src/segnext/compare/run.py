@@ -16,6 +16,7 @@ from segnext.data.folder import DataSet
 from segnext.data.formats.public.open import open_data
 from segnext.files import replacing
 from segnext.model.complexity import count
+from segnext.model.functions import allow
 from segnext.plain import write_json
 from segnext.progress import Watch
 from segnext.words import counted
@@ -115,6 +116,8 @@ def compare(
     """
     require_comparable([entry.config for entry in entries])
     for entry in entries:
+        if ":" in entry.config.model:
+            allow(entry.config.model)  # which is trained in another process, and measured here
         keep_settings(Path(entry.config.out) / SETTINGS, {"seconds": budget.seconds}, entry.config)
     first = entries[0].config
     run = _Run(entries, budget, out, open_data(Path(first.data), first.format), {})

@@ -127,6 +127,7 @@ def _divided(kind: str, given: Role | None, places: dict[Path, Place]) -> Iterat
     folder = next((part for part in reversed(next(iter(places)).parent.parts) if parts_of(part)[0] == kind), "")
     inside = f"{folder}/" if kind else ""
     role = given or role_of_all(places)
+    role = _role_of_names(places) if role is Role.UNKNOWN else role
     yield FileSet(inside or "all files", role, places)
     for suffix, part in _by_suffix(places).items():
         yield FileSet(f"{inside}*{suffix}", role if suffix == ".jpg" or role is not Role.IMAGE else Role.UNKNOWN, part)
@@ -143,6 +144,12 @@ def role_of_all(files: Iterable[Path]) -> Role:
         roles[said[0] if said else Role.UNKNOWN] += count
     role, count = roles.most_common(1)[0]
     return role if count >= MOST * roles.total() else Role.UNKNOWN
+
+
+def _role_of_names(files: Iterable[Path]) -> Role:
+    """MASK where the names of most files say so anywhere: task-3-annotation-7-tag-crack.png."""
+    said = [role_of(stem_of(file)) is Role.MASK for file in files]
+    return Role.MASK if sum(said) >= MOST * len(said) else Role.UNKNOWN
 
 
 def _by_suffix(places: dict[Path, Place]) -> dict[str, dict[Path, Place]]:

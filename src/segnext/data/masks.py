@@ -29,15 +29,16 @@ class PairError(SegNextError):
 
 
 @contextmanager
-def open_mask(path: Path) -> Iterator[Image.Image]:
-    """A mask's picture, decoded.
+def open_mask(path: Path, *, decoded: bool = True) -> Iterator[Image.Image]:
+    """A mask's picture, decoded unless only its header is needed.
 
     Raises:
         PairError: when it cannot be read.
     """
     try:
         with open_picture(path) as file:
-            file.load()
+            if decoded:
+                file.load()
             yield file
     except PairError:
         raise
@@ -202,5 +203,15 @@ def is_indexed(path: Path) -> bool:
     Raises:
         PairError: when the file is unreadable.
     """
-    with open_mask(path) as file:
+    with open_mask(path, decoded=False) as file:
         return file.mode == "P" or file.mode in _GREY
+
+
+def is_lossy(path: Path) -> bool:
+    """Whether a mask is a JPEG, whose colours run into each other.
+
+    Raises:
+        PairError: when the file is unreadable.
+    """
+    with open_mask(path, decoded=False) as file:
+        return file.format in ("JPEG", "MPO")

@@ -31,7 +31,8 @@ BEGIN, FOLDER, CLASSES, ONLY = (
     "folders of classes",
     "folder",
 )
-MANY = (BEGIN, CLASSES, FOLDER, ONLY)
+NUMBERS = "numbers in names"
+MANY = (BEGIN, CLASSES, FOLDER, ONLY, NUMBERS)
 FLATTER = 0.15  # by which masks must look more like masks than pictures do, where names say nothing
 _NUMBER = re.compile(r"[ _\-]\d+$")
 _LOSSY, _LOSSLESS = {".jpg", ".jpeg"}, {".png", ".bmp", ".gif", ".tif", ".tiff"}
@@ -151,11 +152,12 @@ def _tries(sets: list[FileSet], files: int, looks: Looks | None) -> list[Try]:
 
 def _try(images: FileSet, masks: FileSet, rule: str, rank: int) -> Try | None:
     """What a rule pairs of two sets, and what that is worth; None for nothing."""
-    groups = _groups(images, masks, rule)
+    alone = len(images.places.keys() - masks.places.keys())
+    groups = _groups(images, masks, rule) if alone else {}
     if not groups:
         return None
     reached = len(groups) + sum(map(len, groups.values()))
-    share = reached / (len(images.places.keys() - masks.places.keys()) + len(masks.places))
+    share = reached / (alone + len(masks.places))
     known = 0.1 * (images.role is Role.IMAGE) + 0.1 * (masks.role is Role.MASK) + 0.005 * ("/" in masks.name)
     return Try(images, masks, rule, groups, reached * share * (1 + known - 0.03 * rank - _unlikely(masks)))
 
@@ -176,6 +178,8 @@ def _groups(images: FileSet, masks: FileSet, rule: str) -> Groups:
 
 def _many(images: FileSet, masks: FileSet, rule: str) -> Groups:
     """Masks of objects or classes: by names that go on behind a picture's, or by their folders."""
+    if rule == NUMBERS:
+        return _by_number(images, masks)
     pictures: dict[Key, Path] = {}
     for named in (BARE, EQUAL):
         pictures |= {key: min(files) for key, files in images.by(named).items()}
@@ -199,6 +203,25 @@ def _many(images: FileSet, masks: FileSet, rule: str) -> Groups:
         if picture and picture[0] != mask and (rule == CLASSES or bare_stem(stem) != bare_stem(stem_of(picture[0]))):
             found[picture[0]].append((picture[1], mask))
     return dict(found) if any(len(group) > 1 for group in found.values()) else {}
+
+
+def _by_number(images: FileSet, masks: FileSet) -> Groups:
+    """Masks that agree with pictures in nothing but one of the numbers in their names: task-7-tag-crack-0 with p7."""
+    pictures = images.places.keys() - masks.places.keys()
+    numbered = {int(digits[-1]): file for file in pictures if (digits := re.findall(r"\d+", stem_of(file)))}
+    if len(numbered) < max(2, len(pictures)):
+        return {}
+    digits_of = {mask: [int(text) for text in re.findall(r"\d+", stem_of(mask))] for mask in sorted(masks.places)}
+    words_of = {mask: re.findall(r"[^\W\d_]+", stem_of(mask)) for mask in digits_of}
+    shared = set.intersection(*map(set, words_of.values()))
+    for place in range(min(map(len, digits_of.values()))):
+        if {digits[place] for digits in digits_of.values()} == numbered.keys():
+            found: Groups = defaultdict(list)
+            for mask, digits in digits_of.items():
+                what = " ".join(word for word in words_of[mask] if word not in shared)
+                found[numbered[digits[place]]].append((what, mask))
+            return dict(found)
+    return {}
 
 
 def _is_told(entry: Try, looks: Looks | None) -> bool:
@@ -314,7 +337,9 @@ def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> N
         role = _role_of_name(file) if role is Role.UNKNOWN else role
         in_masks = first is not None and file in first.masks.places
         in_images = first is not None and file in first.images.places
-        if role is Role.MASK or (in_masks and role is Role.UNKNOWN):
+        if role in given.values() and file not in given:  # other masks than those that were meant
+            result.aside.append(file)
+        elif role is Role.MASK or (in_masks and role is Role.UNKNOWN):
             result.masks.append(file)
         elif role is Role.IMAGE or (role is Role.UNKNOWN and (in_images or split_of(file.parent.name))):
             result.images.append(file)

@@ -10,6 +10,10 @@ from threading import RLock
 # loading thread holds taken for ever.
 loading = RLock()
 
+PARTS = (
+    16  # of a sample's positions, each a task of its own: the same, and so the order of sums, for any number of threads
+)
+
 
 def cores() -> int:
     """Processors that this process may use."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from segnext.errors import SegNextError
 
-_allowed: set[str] = set()  # by the user, in this process
+ALLOWED = "SEGNEXT_ALLOW"  # variable of the environment: functions that the user allows, separated by commas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +36,20 @@ class FunctionConfig:
         Raises:
             SegNextError: that says how to allow it.
         """
-        if self.function not in _allowed:
+        if self.function not in _allowed():
             raise SegNextError(
                 f"this network is made by the function {self.function}, which is not segnext's; if you trust it, allow "
-                f"it: segnext.model.functions.allow({self.function!r}) in Python, or SEGNEXT_ALLOW={self.function}"
+                f"it: segnext.model.functions.allow({self.function!r}) in Python, or {ALLOWED}={self.function}"
             )
 
 
 def allow(function: str) -> None:
-    """Let networks be made by `function`, module:function, in this process."""
-    _allowed.add(function)
+    """Let networks be made by `function`, module:function, in this process and those that it starts."""
+    os.environ[ALLOWED] = ",".join({*_allowed(), function})
 
 
-for named in os.environ.get("SEGNEXT_ALLOW", "").split(","):
-    allow(named)
+def _allowed() -> set[str]:
+    return set(filter(None, os.environ.get(ALLOWED, "").split(",")))
 
 
 def function_of(config: FunctionConfig) -> Callable[..., Any]:

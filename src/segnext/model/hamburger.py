@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnext.kernels.launch import fused
+from segnext.kernels.nmf import factorise
 from segnext.model.layers import ConvNorm, RowRandom, without_autocast
 
 EPS = 1e-6
@@ -107,6 +109,15 @@ class NMF(Decomposition):
     """Non-negative matrix factorisation by multiplicative updates; the features must not be negative."""
 
     signed = False
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        if self.one_step_gradient or not fused(self, x_BDHW):
+            return super().forward(x_BDHW)
+        batch, channels, height, width = x_BDHW.shape
+        with without_autocast(x_BDHW):
+            x_BND = x_BDHW.permute(0, 2, 3, 1).flatten(1, 2).float()
+            reconstruction = factorise(x_BND, self.initial_bases(batch), TRAIN_STEPS, EPS)
+        return reconstruction.view(batch, height, width, channels).permute(0, 3, 1, 2).to(x_BDHW.dtype)
 
     def start(self, x_BDN: Tensor, bases_BDR: Tensor) -> Tensor:
         return F.softmax(x_BDN.transpose(1, 2) @ bases_BDR, dim=-1)

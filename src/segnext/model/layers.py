@@ -6,6 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from segnext.kernels.launch import fused
+from segnext.kernels.norms import batch_norm, group_norm
+
 
 class LayerScale(nn.Module):
     """Multiply each channel by a learned factor, small at first (Touvron et al., 2021, eq. 4).
@@ -53,14 +56,19 @@ class _Drop(RowRandom):
             raise ValueError(f"the probability of dropping must be in [0, 1), got {probability}")
         self.probability = probability
 
-    def forward(self, x: Tensor) -> Tensor:
+    def mask(self, x: Tensor) -> Tensor | None:
+        """The factors (B, 1 or C, 1, 1) that are drawn for x; None for ones."""
         if not self.training or self.probability == 0.0:
-            return x
+            return None
         keep = 1.0 - self.probability
         channels = x.shape[1] if self.per_channel else 1
         rest = [1] * (x.ndim - 2)
         mask = self.own(lambda rows: x.new_empty(rows, channels, *rest).bernoulli_(keep), x.shape[0])
-        return x * mask.div_(keep)
+        return mask.div_(keep)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = self.mask(x)
+        return x if mask is None else x * mask
 
     def extra_repr(self) -> str:
         return f"{self.probability:g}"
@@ -74,6 +82,11 @@ class ChannelDropout(_Drop):
     """Drop whole channels in training (Tompson et al., 2015), as torch's Dropout2d. (B, C, H, W) -> (B, C, H, W)."""
 
     per_channel = True
+
+
+def batch_normalised(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """`norm` of x, in training on a CPU by a kernel."""
+    return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x) else norm(x)
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -97,7 +110,8 @@ class ConvNorm(nn.Module):
         self.norm = nn.GroupNorm(32, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))  # type: ignore[no-any-return]
+        x = self.conv(x)
+        return group_norm(x, self.norm) if fused(self.norm, x) else self.norm(x)
 
 
 ConvUnit = Callable[..., nn.Module]  # in_channels, out_channels, kernel, dilation -> convolution and norm

@@ -16,7 +16,8 @@ class Network(Trainable):
         decoder: four maps -> logits at the size of one of them.
         config: what determines the network's shape.
 
-    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W).
+    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W), or with
+    enlarge=False as the decoder gives them.
     """
 
     def __init__(self, encoder: Encoder, decoder: nn.Module, config: NetworkConfig) -> None:
@@ -25,8 +26,10 @@ class Network(Trainable):
         self.decoder = decoder
         self.config = config
 
-    def forward(self, image: Tensor) -> Tensor:
-        logits = self.decoder(self.encoder(image))
+    def forward(self, image: Tensor, enlarge: bool = True) -> Tensor:
+        logits: Tensor = self.decoder(self.encoder(image))
+        if not enlarge:
+            return logits
         return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
 
 

@@ -126,7 +126,8 @@ class Segmentation(Task[TrainConfig]):
         Losses of processes are weighed such that one process with all their pictures would have the same; parts of a
         process weigh alike.
         """
-        return self.criterion(forward(images), targets.to(self.config.device, non_blocking=True), self.processes.mean)
+        logits = forward(images, enlarge=False)
+        return self.criterion(logits, targets.to(self.config.device, non_blocking=True), self.processes.mean)
 
     def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
         """The confusion matrix."""

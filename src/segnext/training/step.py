@@ -65,7 +65,7 @@ class Step:
         self,
         config: Settings,
         model: Trainable,
-        loss: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor],
+        loss: Callable[[Callable[..., Tensor], Tensor, Tensor], Tensor],
         factor: Callable[[int], float],
         processes: Processes | None = None,
     ) -> None:
@@ -100,11 +100,11 @@ class Step:
         self.optimizer.zero_grad()
         return Taken(total, self.settings.optimizer.lr * factor, norm)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """The network's forward pass on the device, in the run's number format."""
+    def forward(self, images: Tensor, **options: bool) -> Tensor:
+        """The network's forward pass on the device, in the run's number format; `options` are the network's own."""
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with autocast(self.settings.precision, self.device.type):
-            logits: Tensor = self.parallel(images)
+            logits: Tensor = self.parallel(images, **options)
         return logits
 
     def _checked(self, losses: Tensor) -> tuple[float, float]:

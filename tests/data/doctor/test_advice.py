@@ -155,7 +155,7 @@ def test_a_folder_of_masks_for_each_picture_is_explained(folder: Folder) -> None
     for index in range(3):
         folder.save(f"images/cell{index}.png", folder.picture())
         for instance in range(2):
-            folder.save(f"masks/cell{index}/{instance}.png", folder.mask())
+            folder.save(f"masks/cell{index}/{instance}.png", (folder.mask() == instance) * np.uint8(255))
     found = folder.found()["mask-per-object"]
     assert found.title == "6 masks for 3 pictures, one for each object"
 

@@ -23,6 +23,7 @@ from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 
 FEW_COLORS = 40  # beyond, rare colours are rather slips or blur than classes
+SAME = 0.5  # intersection over union of masks of a picture, from which they are of several people
 LIKELY = 0.6  # share of a label set's colours that must occur before it is suggested
 
 
@@ -52,8 +53,8 @@ def full_import(case: Case, found: Encoding) -> str:
     survey, labels = case.survey, case.labels
     if are_swapped(found):
         return "exchange the names of the pictures' and the masks' folders, and check again"
-    if survey.pairing.several and "objects" in FORMATS:
-        return import_command(case, "objects")
+    if survey.pairing.several:
+        return import_command(case, "objects", *(("--merge", "vote") if case.agreed > SAME else ()))
     if public := public_layout(survey):
         return import_command(case, public)
     if found.kind == "binary":

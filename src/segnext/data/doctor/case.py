@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segnext.data.curate.split import Grouping
 from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
+from segnext.data.doctor.overlap import measure_overlap
 from segnext.data.doctor.planes import read_planes_record
 from segnext.data.doctor.raster import read_raster_record
 from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
@@ -91,6 +92,12 @@ class Case:
         root, step = self.survey.root, max(1, len(self.unclear) // MEASURED)
         some = self.unclear[::step][:MEASURED]
         return measure_turned([(root / i.image, root / i.mask, r.image.orientation) for i, r in some])
+
+    @cached_property
+    def agreed(self) -> float:
+        """How far the masks of pictures that have several are the same, 0 to 1, as measured on some of them."""
+        groups = [[self.survey.root / mask for _, mask in parts] for parts in self.survey.pairing.several.values()]
+        return measure_overlap(groups[:: max(1, len(groups) // MEASURED)][:MEASURED])
 
     def resized(self) -> list[Pair]:
         """Pairs of which one was resized: the mask has the picture's shape, upright or as stored, but another size."""

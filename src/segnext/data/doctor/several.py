@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from segnext.data.doctor.advice import command, full_import, import_command
+from segnext.data.doctor.advice import SAME, command, full_import, import_command
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, found
@@ -21,9 +21,10 @@ def judge_several(case: Case, encoding: Encoding) -> Iterator[Finding]:
         return
     if pairing.several:
         names = class_names(pairing.groups)
-        kind, fix = "mask-per-class" if names else "mask-per-object", full_import(case, encoding)
+        same, fix = case.agreed > SAME, full_import(case, encoding)
+        kind = "mask-per-person" if same else "mask-per-class" if names else "mask-per-object"
         pictures = counted(len(pairing.several), "picture")
-        yield found(kind, sorted(known), pictures=pictures, classes=listed(names), fix=fix)
+        yield found(kind, sorted(known), pictures=pictures, classes=listed(names), same=f"{case.agreed:.2f}", fix=fix)
     names = folder_names(pairing.groups) if encoding.kind == "binary" and not pairing.several else []
     if 1 < len(names) <= MOST_CLASSES:
         fix = import_command(case, "objects")

@@ -7,12 +7,10 @@ from pathlib import Path
 from segnext.data.doctor.advice import command
 from segnext.data.doctor.findings import Finding, found
 from segnext.data.doctor.survey import Survey
-from segnext.data.formats.options import FORMATS
 
 LOOKED = 3  # files of each folder and suffix that are opened
 START = 1 << 20  # bytes of each
 
-_NUMBER = rb"-?\d*\.?\d+(e-?\d+)?"
 # The import's name, what people call it, the suffix, and what such a file holds.
 _MARKS = (
     ("cvat", "CVAT for images", ".xml", rb"<annotations>.*<image [^>]*name="),
@@ -22,13 +20,12 @@ _MARKS = (
     ("labelstudio", "Label Studio", ".json", rb'"brushlabels"|"polygonlabels"'),
     ("supervisely", "Supervisely", ".json", rb'"objects"\s*:.*"(classTitle|geometryType)"|"tags"\s*:.*"objects"\s*:'),
     ("coco", "COCO", ".json", rb'"(annotations|categories|images)"\s*:'),
-    ("yolo", "YOLO", ".txt", rb"\A\s*\d+(\s+(0?\.\d+(e-?\d+)?|[01](\.0*)?)){6,}\s*(\n|\Z)"),
+    ("yolo", "YOLO", ".txt", rb"\A(?=[^\n]*\.\d)\s*\d+(\s+(0?\.\d+(e-?\d+)?|[01](\.0*)?)){6,}\s*(\n|\Z)"),
     ("text", "matrices of labels", ".txt", rb"\A[\s\d.,;eE+\-]+\Z"),
     ("text", "matrices of labels", ".csv", rb"\A[\s\d.,;eE+\-]+\Z"),
     ("text", "matrices of labels", ".npy", rb"\A\x93NUMPY"),
     ("text", "matrices of labels", ".npz", rb"\APK"),
 )
-_BY_NAME = (("labelstudio", "Label Studio", r"task-\d+-annotation-\d+-by-\d+-tag-.+\.png"),)
 
 
 def judge_tools(survey: Survey) -> list[Finding]:
@@ -44,15 +41,9 @@ def judge_tools(survey: Survey) -> list[Finding]:
             ):
                 files[source, tool] += inside
                 break
-    for file in survey.tree.pictures:
-        for source, tool, pattern in _BY_NAME:
-            if re.fullmatch(pattern, file.name):
-                files[source, tool].append(file)
-    order = [source for source, *_ in (*_BY_NAME, *_MARKS)]
+    order = [source for source, *_ in _MARKS]
     for (source, tool), inside in sorted(files.items(), key=lambda entry: order.index(entry[0][0])):
-        fix = command("import", survey.root, "DEST", "--from", source if source in FORMATS else "coco")
-        fix = fix if source in FORMATS else f"export them there as COCO, then:\n{fix}"
-        return [found("annotations", inside, tool=tool, fix=fix)]
+        return [found("annotations", inside, tool=tool, fix=command("import", survey.root, "DEST", "--from", source))]
     return []
 
 

@@ -9,19 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.data.formats.classes import MOST_CLASSES, given_colors, made_labels, title
+from segnext.data.formats.lossy import UNSURE, Lossy
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import find_pairs
 from segnext.data.formats.source import Item, Reading, Source
 from segnext.data.formats.splits import assign_splits
-from segnext.data.masks import PairError, pack, read_colors
+from segnext.data.masks import Codes, PairError, is_lossy, pack, read_colors
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
 from segnext.progress import Watch, quiet
-from segnext.words import listed
+from segnext.words import listed, share
 
 _UNSEEN, _BEYOND, _INEXACT = -1, -2, 256  # values of the table: 0..255 exact, 256.. the same by nearness
 _NEAR = 100  # distance up to which taking the nearest colour may be what is wanted
 _MOST_COLORS = 200_000  # that deriving looks at; JPEG masks have many
+MOST_UNSURE = 0.3  # share of a JPEG's pixels
+BY_NEIGHBOURS = "pixels of JPEG masks decided by their neighbours"
 _SLIP = 1e-3  # share of the pixels under which a derived class is pointed out
 _VOID: dict[str, Color] = {"voc": (224, 224, 192)}  # of the others it is black, unless that is a class
 _BLACK: Color = (0, 0, 0)
@@ -70,11 +73,14 @@ class ColorTable:
         self.label_of = np.array([*label_of.values(), *[labels.ignore] * len(ignored)], np.int16)
         self.table = np.full(1 << 24, _UNSEEN, np.int16)
         self.table[pack(self.known)] = self.label_of
+        self.lossy = Lossy(self.known[:, :3])
         self.lock = threading.Lock()
 
     def read(self, item: Item, _: object = None) -> Reading:
         """Labels of a mask; transparent pixels are ignored."""
         codes, clear = read_colors(item.mask)
+        if is_lossy(item.mask):
+            return self._read_lossy(codes, item)
         if clear is not None:
             codes = np.where(clear, pack(self.known[:1])[0], codes)
         values = self.table[codes]
@@ -95,6 +101,21 @@ class ColorTable:
             mask[clear] = self.labels.ignore
             notes["transparent pixels ignored"] = int(np.count_nonzero(clear))
         return Reading(mask, notes)
+
+    def _read_lossy(self, codes: Codes, item: Item) -> Reading:
+        """Labels of a JPEG: borders by their neighbours, and what stays unsure ignored."""
+        places, decided = self.lossy.decode(codes)
+        unsure = places == UNSURE
+        if unsure.mean() > MOST_UNSURE:
+            raise PairError(
+                "foreign colour",
+                f"{item.mask}: is a JPEG of which {share(int(unsure.sum()), unsure.size)} is near no class's colour; "
+                "give the class list that it was painted with, or the mask itself if this is a picture",
+            )
+        mask = np.where(unsure, self.labels.ignore, self.label_of[places]).astype(np.uint8)
+        sure = int(np.count_nonzero(decided & ~unsure))
+        counts = {BY_NEIGHBOURS: sure, "pixels of JPEG masks unsure, ignored": int(np.count_nonzero(unsure))}
+        return Reading(mask, {note: count for note, count in counts.items() if count})
 
     def _learn(self, codes: NDArray[np.int32]) -> None:
         for part in np.array_split(codes, 1 + len(codes) // 4096):

@@ -18,6 +18,23 @@ def stacked(maps: Sequence[Tensor], *, align_corners: bool = False) -> Tensor:
     return torch.cat([maps[0], *(resize(x, size, align_corners=align_corners) for x in maps[1:])], dim=1)
 
 
+def region_means(x: Tensor, bins: int) -> Tensor:
+    """Means over `bins` x `bins` regions, as torch's adaptive pooling: (B, C, H, W) -> (B, C, bins, bins)."""
+    if not torch.compiler.is_exporting():
+        return F.adaptive_avg_pool2d(x, bins)
+    rows, columns = (_shares(side, bins, x) for side in x.shape[2:])  # the pooling is exported for one size alone
+    return rows @ x @ columns.mT
+
+
+def _shares(side: int, bins: int, like: Tensor) -> Tensor:
+    """How much each place along a side counts in each region's mean: (bins, side)."""
+    region = torch.arange(bins, device=like.device)[:, None]
+    start = torch.div(region * side, bins, rounding_mode="floor")
+    end = torch.div((region + 1) * side + bins - 1, bins, rounding_mode="floor")
+    place = torch.arange(side, device=like.device)
+    return ((place >= start) & (place < end)).to(like.dtype) / (end - start)
+
+
 def init_decoder(decoder: nn.Module, classifier: nn.Conv2d) -> None:
     """The released head's initialisation: convolutions normal with variance 2 / fan-out, the classifier 0.01."""
     decoder.apply(_init_convolution)

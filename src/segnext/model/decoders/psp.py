@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize
+from segnext.model.decoders.parts import init_decoder, region_means, resize
 from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
 
 BINS = (1, 2, 3, 6)
@@ -50,7 +50,7 @@ class PSPDecoder(nn.Module):
         x = maps[-1]
         pyramid = [x]
         for bins, level in zip(self.bins, self.levels, strict=True):
-            pooled = F.relu(level(F.adaptive_avg_pool2d(x, bins)))
+            pooled = F.relu(level(region_means(x, bins)))
             pyramid.append(resize(pooled, x.shape[2:]))
         x = F.relu(self.fuse(torch.cat(pyramid, dim=1)))
         return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize, stacked
+from segnext.model.decoders.parts import init_decoder, region_means, resize, stacked
 from segnext.model.decoders.psp import BINS
 from segnext.model.layers import ChannelDropout, conv_bn
 
@@ -47,7 +46,7 @@ class UPerNetDecoder(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
-        pyramid = [pooled(F.adaptive_avg_pool2d(x, bins)) for bins, pooled in zip(self.bins, self.pooled, strict=True)]
+        pyramid = [pooled(region_means(x, bins)) for bins, pooled in zip(self.bins, self.pooled, strict=True)]
         levels = [self.top(torch.cat([x, *(resize(mean, x.shape[2:]) for mean in pyramid)], dim=1))]
         for lateral, x in zip(reversed(self.lateral), maps[-2::-1], strict=True):
             levels.insert(0, lateral(x) + resize(levels[0], x.shape[2:]))

@@ -18,9 +18,10 @@ BLOCKS = 2  # in each branch of each unit
 EXPANSION = 4
 
 
-def relative_places(window: int) -> Tensor:
+def relative_places(window: int, device: torch.device) -> Tensor:
     """For every pair of places in a window, the row of the bias table that belongs to their offset. (L, L)."""
-    rows, columns = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+    side = torch.arange(window, device=device)
+    rows, columns = torch.meshgrid(side, side, indexing="ij")
     places = torch.stack([rows.flatten(), columns.flatten()])
     offsets = places[:, :, None] - places[:, None, :] + window - 1
     return offsets[0] * (2 * window - 1) + offsets[1]
@@ -33,8 +34,6 @@ class WindowAttention(nn.Module):
     (B, H, W, C) -> (B, H, W, C).
     """
 
-    relative_position_index: Tensor
-
     def __init__(self, channels: int, heads: int, window: int) -> None:
         super().__init__()
         self.heads, self.window = heads, window
@@ -43,7 +42,6 @@ class WindowAttention(nn.Module):
         self.v_proj = nn.Linear(channels, channels)
         self.out_proj = nn.Linear(channels, channels)
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
-        self.register_buffer("relative_position_index", relative_places(window), persistent=False)
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,7 +71,8 @@ class WindowAttention(nn.Module):
             project(x_NLC).unflatten(2, (self.heads, -1)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
+        table = self.relative_position_bias_table
+        bias = table[relative_places(self.window, table.device)].permute(2, 0, 1)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype)[None])
         return self.out_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 

@@ -9,8 +9,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from segnext.kernels.attention import attention_residual
+from segnext.kernels.ffn import ffn_residual
+from segnext.kernels.launch import fused
 from segnext.model.encoders.encoder import Depthwise, Stage, Staged, drop_path_rates, init_encoder_weights
-from segnext.model.layers import DropPath, LayerScale
+from segnext.model.layers import DropPath, LayerScale, batch_normalised
 
 STRIPS = (7, 11, 21)
 
@@ -46,6 +49,7 @@ class MSCA(nn.Module):
             self.strips.append(Depthwise(channels, square, square))
         self.mix = nn.Conv2d(channels, channels, 1) if mix else nn.Identity()
         self.gate = gate
+        self.published = bool(strips) and square is None and mix and gate
 
     def forward(self, x: Tensor) -> Tensor:
         local = self.local(x)
@@ -104,6 +108,11 @@ class FFN(nn.Module):
         return self.project(self.gelu(self.depthwise(self.expand(x))))  # type: ignore[no-any-return]
 
 
+def parameters(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """A convolution's weight and bias."""
+    return layer.weight, layer.bias  # type: ignore[return-value]
+
+
 class Block(nn.Module):
     """Attention and FFN, each behind BatchNorm and before layer scale, drop path and the residual sum."""
 
@@ -118,8 +127,25 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
-        return x + self.drop_path(self.scale2(self.ffn(self.norm2(x))))  # type: ignore[no-any-return]
+        return self._feed_forward(self._attend(x))
+
+    def _attend(self, x: Tensor) -> Tensor:
+        """The first half."""
+        normal, msca = batch_normalised(self.norm1, x), self.attention.msca
+        if not (isinstance(msca, MSCA) and msca.published and fused(self, x)):
+            return x + self.drop_path(self.scale1(self.attention(normal)))  # type: ignore[no-any-return]
+        layers = [parameters(x) for x in (self.attention.proj_in, msca.mix, self.attention.proj_out, msca.local)]
+        strips = [(parameters(across), parameters(down)) for across, down in map(nn.Module.children, msca.strips)]
+        return attention_residual(x, normal, layers, strips, self.scale1.factor, self.drop_path.mask(x))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        """The second half."""
+        normal = batch_normalised(self.norm2, x)
+        if not fused(self, x):
+            return x + self.drop_path(self.scale2(self.ffn(normal)))  # type: ignore[no-any-return]
+        expanded = self.ffn.expand(normal)
+        layers = parameters(self.ffn.depthwise), parameters(self.ffn.project)
+        return ffn_residual(x, expanded, *layers, self.scale2.factor, self.drop_path.mask(x))
 
 
 def stem(in_channels: int, channels: int) -> nn.Sequential:

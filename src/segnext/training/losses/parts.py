@@ -5,6 +5,7 @@ minimised does not depend on how a batch is spread over processes, as long as th
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Parts = tuple[Tensor, Tensor]  # sum of the losses, sum of their weights; both scalars
@@ -13,6 +14,14 @@ Parts = tuple[Tensor, Tensor]  # sum of the losses, sum of their weights; both s
 def precise(logits: Tensor) -> Tensor:
     """Logits in float32 at least: sums over a picture's pixels are beyond half precision."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def enlarged(logits: Tensor, target: Tensor) -> Tensor:
+    """Logits, (B, classes, h, w), enlarged bilinearly to the target, (B, H, W) or (B, classes, H, W)."""
+    size = target.shape[-2:]
+    if logits.shape[2:] == size:
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
 
 
 def modulated(negative_log: Tensor, gamma: float) -> Tensor:

@@ -1,17 +1,20 @@
 """Losses for masks with one label per pixel.
 
 All take logits (B, classes, H, W) and a target (B, H, W) of labels, where pixels labelled `ignore` do not count, and
-return the sum over the batch and what to divide it by. Class weights are (classes,) or None for ones.
+return the sum over the batch and what to divide it by. Class weights are (classes,) or None for ones. What is made of
+the cross entropy of each pixel also takes logits of lower resolution, which are then enlarged bilinearly.
 """
 
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from segnext.kernels.loss import pixel_cross_entropy
 from segnext.training.losses.lovasz import lovasz_extension
 from segnext.training.losses.parts import Parts, modulated, precise
+
+OF_CROSS_ENTROPY = {"cross_entropy", "ohem", "focal"}  # the losses that are made of it
 
 
 def cross_entropy(
@@ -23,9 +26,7 @@ def cross_entropy(
     s / classes for every other.
     """
     # Torch's own sum over pixels is not the same at every run on graphics processors.
-    loss = F.cross_entropy(
-        precise(logits), target, class_weights, ignore_index=ignore, reduction="none", label_smoothing=smoothing
-    )
+    loss = pixel_cross_entropy(logits, target, class_weights, ignore, smoothing)
     return loss.sum(), _weight(target, ignore, class_weights)
 
 
@@ -37,7 +38,7 @@ def hard_pixels(logits: Tensor, target: Tensor, ignore: int, *, threshold: float
     hardest ones are that many. OHEM is the cross entropy over them.
     """
     with torch.no_grad():
-        loss = F.cross_entropy(precise(logits), target, ignore_index=ignore, reduction="none")
+        loss = pixel_cross_entropy(logits, target, None, ignore)
         loss[target == ignore] = -1.0  # easier than any other
         hard = loss > -math.log(threshold)
         for pixels, kept in zip(loss, hard, strict=True):
@@ -52,7 +53,7 @@ def focal(logits: Tensor, target: Tensor, ignore: int, class_weights: Tensor | N
 
     The class weights are the paper's alpha; p is a softmax's probability.
     """
-    loss = F.cross_entropy(precise(logits), target, ignore_index=ignore, reduction="none")
+    loss = pixel_cross_entropy(logits, target, None, ignore)
     loss = modulated(loss, gamma)
     known = target != ignore
     weight = known if class_weights is None else known * class_weights[target.masked_fill(~known, 0)]
@@ -101,7 +102,7 @@ def lovasz_softmax(logits: Tensor, target: Tensor, ignore: int) -> Parts:
 
 
 def _weight(target: Tensor, ignore: int, class_weights: Tensor | None) -> Tensor:
-    counted = target[target != ignore]
+    known = target != ignore
     if class_weights is None:
-        return torch.tensor(float(counted.numel()), device=target.device)
-    return class_weights[counted].sum()
+        return known.sum().float()
+    return class_weights[target[known]].sum()

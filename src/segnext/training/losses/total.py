@@ -13,7 +13,7 @@ from segnext.training.config import TrainConfig
 from segnext.training.losses import sigmoid, softmax
 from segnext.training.losses.class_weights import balanced_weights, given_weights
 from segnext.training.losses.config import TERMS, Loss
-from segnext.training.losses.parts import Parts, precise
+from segnext.training.losses.parts import Parts, enlarged, precise
 
 Term = Callable[[Tensor, Tensor, int], Parts]
 SMALLEST = 1e-6  # divisor, where nothing counts
@@ -30,6 +30,7 @@ class TrainLoss:
     Attributes:
         class_weights: as given.
         terms: for each loss, its name, weight and function.
+        coarse: whether all of them take logits of lower resolution as they are.
 
     Raises:
         SegNextError: for a loss that there is not for such masks.
@@ -45,18 +46,22 @@ class TrainLoss:
                 f"loss.{missing[0]} is for masks of one label per pixel, and these are multi-label; "
                 f"set it to 0 and use {', '.join(functions)}"
             )
+        self.coarse = not labels.multi_label and {name for name, _ in wanted} <= softmax.OF_CROSS_ENTROPY
         self.terms = [(name, weight, functions[name]) for name, weight in wanted]
 
     def __call__(self, logits: Tensor, target: Tensor, mean: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         """The loss of a batch, a float32 scalar; zero, with zero gradients, where every pixel is ignored.
 
         Args:
-            logits: (B, classes, H, W); float32 is used whatever their type.
+            logits: (B, classes, H, W), or of lower resolution, then enlarged bilinearly; float32 is used whatever their
+                type.
             target: (B, H, W) int64 labels; of multi-label masks (B, classes, H, W) of 0 and 1. Both hold `ignore`.
             mean: of a scalar over all processes. With it, the processes' mean loss and mean gradients are those
                 that one process would have for all their pictures.
         """
         total = logits.new_zeros((), dtype=precise(logits[:0]).dtype)
+        if not self.coarse:
+            logits = enlarged(logits, target)
         for _, weight, term in self.terms:
             loss, divisor = term(logits, target, self.ignore)
             total = total + weight * (loss / mean(divisor).clamp(min=SMALLEST))
