@@ -1,5 +1,6 @@
 """Every engine gives the trained network's logits, at every size, from one artefact."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import picture, weights_like
+from conftest import CONFIG, picture, weights_like
 
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
@@ -15,6 +16,7 @@ from segnext.inference import engines
 from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import PRESETS
 
 SIZES = [(64, 96), (32, 32), (96, 64)]
 
@@ -32,9 +34,12 @@ SIZES = [(64, 96), (32, 32), (96, 64)]
 def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: str, tolerance: float) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
-    running = start(tiny_weights, engine, "cpu", precision)
+    weights = (
+        weights_like(dataclasses.replace(CONFIG, channels=(24, 32, 40, 48))) if precision == "bf16" else tiny_weights
+    )
+    running = start(weights, engine, "cpu", precision)
     assert (running.name, running.precision, running.device) == (engine, precision, "cpu")
-    model = tiny_weights.model()
+    model = weights.model()
     for size in SIZES:
         x = np.random.default_rng(0).standard_normal((1, *size, 3), np.float32)
         with torch.inference_mode():
@@ -47,6 +52,17 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
         kept = logits.copy()
         running(x[:, ::-1].copy())
         np.testing.assert_array_equal(logits, kept, "the caller's array must not change with the next picture")
+
+
+def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(tiny_weights, "torch", "cpu", "auto").precision == "fp32"
+    assert capsys.readouterr().err == ""
+    assert start(tiny_weights, "torch", "cpu", "bf16").precision == "fp32"
+    assert "this network is computed in fp32" in capsys.readouterr().err
+    for channels, strips, hangs in (((16, 32, 32, 32), (7, 21), True), ((17, 32, 32, 32), (7, 21), False)):
+        assert engines._hangs_in_bf16(dataclasses.replace(CONFIG, channels=channels, strips=strips)) == hangs
+    assert not engines._hangs_in_bf16(dataclasses.replace(CONFIG, strips=(7, 11)))
+    assert not any(engines._hangs_in_bf16(config) for config in PRESETS.values())
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])

@@ -27,7 +27,6 @@ from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities, vote
 from segnext.kernels.classify import classify
 from segnext.kernels.enlarge import enlarge
-from segnext.kernels.threads import loading
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
 
@@ -100,9 +99,8 @@ class Segmenter:
             "threshold": threshold,
             "streams": streams,
         }
-        with loading:
-            use_first()
-            self.engine = start(weights, engine, device, precision, streams)
+        use_first()
+        self.engine = start(weights, engine, device, precision, streams)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""

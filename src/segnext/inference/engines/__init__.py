@@ -9,6 +9,9 @@ import numpy as np
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
+from segnext.kernels.threads import loading
+from segnext.model.config import NetworkConfig
+from segnext.progress import say
 
 ENGINES = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
@@ -39,6 +42,10 @@ def start(
         if choice not in ("auto", *known):
             raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {', '.join(known[:-1])} or {known[-1]}")
     device = _device(device)
+    if device == "cpu" and precision != "fp32" and _hangs_in_bf16(weights.config):
+        if precision == "bf16":
+            say("this network is computed in fp32: oneDNN does not come to an end with its narrow stages in bf16")
+        precision = "fp32"
     if engine == "auto":
         engine = _best_engine(device)
     if engine == "torch":
@@ -52,10 +59,21 @@ def start(
     return _used_first(started, weights)
 
 
+def _hangs_in_bf16(config: NetworkConfig) -> bool:
+    """Whether oneDNN, which torch and OpenVINO compute with, would look for a bfloat16 kernel for minutes or for ever.
+
+    It does so (3.x) for depthwise kernels 21 wide, on maps 32 wide or more, with at most 16 channels; not up to 11
+    wide, nor from 17 channels on. The published networks have at least 32.
+    """
+    sides = (*getattr(config, "strips", ()), getattr(config, "square", None) or 0)
+    return min(config.channels) <= 16 and max(sides) > 11
+
+
 def _used_first(engine: Engine, weights: Weights) -> Engine:
     """The engine after its first use, on the smallest picture, which no other thread may share: see `first_use`."""
     stride = weights.config.strides[-1]
-    engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
+    with loading:
+        engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
     return engine
 
 
