@@ -62,7 +62,7 @@ def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pyt
     for channels, strips, hangs in (((16, 32, 32, 32), (7, 21), True), ((17, 32, 32, 32), (7, 21), False)):
         assert engines._hangs_in_bf16(dataclasses.replace(CONFIG, channels=channels, strips=strips)) == hangs
     assert not engines._hangs_in_bf16(dataclasses.replace(CONFIG, strips=(7, 11)))
-    assert not any(engines._hangs_in_bf16(config) for config in PRESETS.values())
+    assert not any(engines._hangs_in_bf16(config) for name, config in PRESETS.items() if name.startswith("segnext"))
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])

@@ -10,7 +10,7 @@ from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
 from segnext.kernels.threads import loading
-from segnext.model.config import NetworkConfig
+from segnext.model.config import ModelConfig, NetworkConfig
 from segnext.progress import say
 
 ENGINES = ("torch", "openvino", "onnxruntime")
@@ -65,8 +65,9 @@ def _hangs_in_bf16(config: NetworkConfig) -> bool:
     It does so (3.x) for depthwise kernels 21 wide, on maps 32 wide or more, with at most 16 channels; not up to 11
     wide, nor from 17 channels on. The published networks have at least 32.
     """
-    sides = (*getattr(config, "strips", ()), getattr(config, "square", None) or 0)
-    return min(config.channels) <= 16 and max(sides) > 11
+    if not isinstance(config, ModelConfig):
+        return False
+    return min(config.channels) <= 16 and max(*config.strips, config.square or 0, 0) > 11
 
 
 def _used_first(engine: Engine, weights: Weights) -> Engine:
