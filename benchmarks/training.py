@@ -28,12 +28,12 @@ from scenes import write_scenes
 from torch import Tensor
 
 from segnext.allocator import keep_pages
+from segnext.checkpoint.module import create_model
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
 from segnext.kernels import depthwise
 from segnext.kernels.launch import definitions
 from segnext.labels import Labels
-from segnext.model.families import create_model
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.losses.total import TrainLoss

@@ -475,3 +475,18 @@ def test_a_header_that_promises_more_than_the_file_can_hold(kind: str, rgb: NDAr
     for read in (read_image, read_values):
         with pytest.raises(SegNextError, match=r"bytes cannot hold|damaged"):
             read(tmp_path / "a.img")
+
+
+@pytest.mark.parametrize(("kind", "package"), [("HEIF", "pillow_heif"), ("JXL", "pillow_jxl")])
+def test_formats_of_packages_beside_pillow(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip(package, reason=f"the package {package} is not installed")
+    values = np.zeros((32, 48, 3), np.uint8)
+    values[:, 24:] = (200, 100, 50)
+    if kind == "HEIF":
+        plugin.register_heif_opener()
+    content = encoded(PIL.Image.fromarray(values), kind, quality=95)
+    assert np.abs(read_image(content)[:, [4, 40]].astype(int) - values[:, [4, 40]]).max() < 8
+    monkeypatch.setitem(sys.modules, package, None)
+    message = r"picture, for which a package is missing; pip install 'segnext\[heif\]', or convert"
+    with pytest.raises(SegNextError, match=message):
+        read_image(content)

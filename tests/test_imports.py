@@ -40,15 +40,17 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE
     | {"allocator", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation", "checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
+    "tuning": BASE | {"figures", "pages", "training"},
+    "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
     "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
     | {"allocator", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training"}
-    | {"pretraining", "bench", "compare"},
+    | {"pretraining", "bench", "compare", "export", "tuning"},
 }
 # The package itself names what is public, and `python -m segnext` is the command.
-ENTRANCES = {"__init__": {"errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
+ENTRANCES = {"__init__": {"checkpoint", "errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
 PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours
 HEAVY = {"torch", "cv2", "matplotlib", "numba", "openvino", "onnxruntime", "tensorboardX", "PIL", "rasterio", "scipy"}
 

@@ -41,6 +41,7 @@ def work(kind: str, seed: int, first: int, cases: int, gigabytes: float) -> None
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        os.chdir(folder)  # for what is written to the folder at hand
         tried = KINDS[kind](folder)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is not an answer
         os.dup2(1, 2)
@@ -85,7 +86,7 @@ def watch(kind: str, args: argparse.Namespace) -> tuple[Counter[str], dict[int, 
     bad: dict[int, str] = {}
     first = 0
     while first < args.cases:
-        command = [sys.executable, __file__, "--worker", kind, "--first", str(first)]
+        command = [sys.executable, str(Path(__file__).resolve()), "--worker", kind, "--first", str(first)]
         command += [f"--cases={args.cases}", f"--seed={args.seed}", f"--gigabytes={args.gigabytes}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
             assert worker.stdout is not None

@@ -76,14 +76,20 @@ def headers(folder: Path) -> Tried:
     content = file.read_bytes()
     head = 8 + int.from_bytes(content[:8], "little")
 
+    table = json.loads(content[8:head])
+    ours = table["__metadata__"]["segnext"].encode()
+
     def read(mutated: bytes) -> None:
+        if b"__metadata__" not in mutated[:40]:  # what we write into the header
+            table["__metadata__"]["segnext"] = mutated.decode("utf-8", "replace")
+            mutated = json.dumps(table).encode()
         length = 1 << 40 if len(mutated) % 16 == 0 else len(mutated)
         file.write_bytes(length.to_bytes(8, "little") + mutated + content[head:])
         weights = load_weights(file)
         with torch.inference_mode():
             weights.model()(torch.zeros(1, weights.config.in_channels, 32, 32))
 
-    return Tried([content[8:head]], read, text=True)
+    return Tried([content[8:head], ours, ours, ours], read, text=True)
 
 
 def yaml(folder: Path) -> Tried:

@@ -11,16 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segnext.checkpoint.module import create_model, save_pretrained
     from segnext.errors import SegNextError
     from segnext.inference.load import load
     from segnext.inference.result import Result
     from segnext.inference.segmenter import Segmenter
     from segnext.inference.testing import Testing
     from segnext.labels import Labels
-    from segnext.model.families import create_model
     from segnext.model.network import SegNeXt
     from segnext.training.config import TrainConfig
     from segnext.training.train import train
+
+__version__: str
 
 _HOMES = {
     "Labels": "labels",
@@ -30,7 +32,8 @@ _HOMES = {
     "Segmenter": "inference.segmenter",
     "Testing": "inference.testing",
     "TrainConfig": "training.config",
-    "create_model": "model.families",
+    "create_model": "checkpoint.module",
+    "save_pretrained": "checkpoint.module",
     "load": "inference.load",
     "train": "training.train",
 }
@@ -41,6 +44,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "Result",
     "Testing",
     "create_model",
+    "save_pretrained",
     "SegNeXt",
     "train",
     "TrainConfig",
@@ -50,6 +54,8 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("segnext")
     if name not in _HOMES:
         raise AttributeError(f"module 'segnext' has no attribute '{name}'")
     return getattr(import_module(f"segnext.{_HOMES[name]}"), name)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -45,10 +46,14 @@ FORMATS = (
     *("ICO", "TGA", "QOI", "PSD", "PCX", "SGI", "DDS", "ICNS"),
 )
 
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+
 # File name suffixes, in lower case, by which pictures are found in folders.
 SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
+        *(".heic", ".heif", ".hif", ".jxl"),
         *(".gif", ".avif", ".avifs", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c", ".pbm", ".pgm", ".ppm"),
         *(".pnm", ".pfm", ".ico", ".tga", ".qoi", ".psd", ".pcx", ".sgi", ".dds", ".icns"),
     )
@@ -189,7 +194,11 @@ def identify(file: IO[bytes]) -> PIL.Image.Image:
         OSError: when its header is damaged, or promises more pixels than its bytes can hold.
     """
     PIL.Image.init()
-    picture = PIL.Image.open(file, formats=[name for name in FORMATS if name in PIL.Image.OPEN])
+    picture: PIL.Image.Image
+    try:
+        picture = PIL.Image.open(file, formats=[name for name in FORMATS if name in PIL.Image.OPEN])
+    except PIL.UnidentifiedImageError:
+        picture = _open_by_plugin(file)
     place = file.tell()
     length = file.seek(0, os.SEEK_END)
     file.seek(place)
@@ -197,6 +206,38 @@ def identify(file: IO[bytes]) -> PIL.Image.Image:
     if pixels <= MAX_PIXELS and pixels * _least_bits(picture) > 8 * length * _most_packed(picture):
         raise OSError(f"{length:,} bytes cannot hold {picture.width} x {picture.height} pixels")
     return picture
+
+
+class MissingReaderError(Exception):
+    """A picture of a format for whose reading a package is missing."""
+
+
+def _open_by_plugin(file: IO[bytes]) -> PIL.Image.Image:
+    """HEIC and JPEG XL, which packages beside Pillow read.
+
+    Raises:
+        PIL.UnidentifiedImageError: for other files.
+        MissingReaderError: when the package is not installed.
+    """
+    file.seek(0)
+    start = file.read(12)
+    file.seek(0)
+    if start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
+        kind, package = "HEIF", "pillow_heif"
+    elif start.startswith(JXL_STARTS):
+        kind, package = "JXL", "pillow_jxl"
+    else:
+        raise PIL.UnidentifiedImageError("of no known format")
+    try:
+        plugin = import_module(package)
+    except ImportError as error:
+        raise MissingReaderError(
+            f"a {'HEIC' if kind == 'HEIF' else 'JPEG XL'} picture, for which a package is missing; "
+            "pip install 'segnext[heif]', or convert it to JPEG or PNG"
+        ) from error
+    if kind == "HEIF" and kind not in PIL.Image.OPEN:
+        plugin.register_heif_opener(thumbnails=False)
+    return PIL.Image.open(file, formats=[kind])
 
 
 def _least_bits(picture: PIL.Image.Image) -> int:
@@ -285,6 +326,8 @@ def decoding(name: str) -> Iterator[None]:
             yield
         except SegNextError:
             raise
+        except MissingReaderError as error:
+            raise SegNextError(f"{name}: {error}") from error
         except PIL.UnidentifiedImageError as error:
             raise SegNextError(
                 f"{name}: not an image that can be read; give a JPEG, PNG, WebP, TIFF or similar file"

@@ -247,11 +247,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client, about its own HTTP library
 def test_upload_and_download(hub: Hub, weights: Weights) -> None:
-    address = Segmenter(weights, "cpu").push_to_hub(REPOSITORY, private=True, token="mine", licence="mit")
+    address = Segmenter(weights, "cpu").push_to_hub(
+        REPOSITORY, commit_message="first", private=True, token="mine", licence="mit"
+    )
     assert address == f"{hub.address}/{REPOSITORY}"
     assert hub.created[0]["name"] == "streets"
     assert hub.tokens == {"Bearer mine"}
-    assert hub.messages == ["Upload SegNeXt weights"]
+    assert hub.messages == ["first"]
     assert sorted(hub.files) == ["README.md", "config.json", "model.safetensors"]
     assert front_matter(hub.files["README.md"].decode())["license"] == "mit"
     assert len(hub.large) == 1
@@ -269,8 +271,9 @@ def test_offline_takes_what_was_downloaded(hub: Hub, weights: Weights, monkeypat
     monkeypatch.delenv("SEGNEXT_OFFLINE")
     Segmenter(weights, "cpu").push_to_hub(REPOSITORY, token="mine")
     segnext.load(REPOSITORY, "cpu")
-    monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
     before = hub.requests
+    assert same(Segmenter.from_pretrained(REPOSITORY, local_files_only=True, device="cpu"), weights)
+    monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
     assert same(segnext.load(REPOSITORY, "cpu"), weights)
     assert hub.requests == before
 

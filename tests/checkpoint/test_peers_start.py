@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 from segnext.checkpoint.checkpoint import read_checkpoint
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.start import start_encoder
 from segnext.errors import SegNextError
-from segnext.model.families import create_model
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone."])

@@ -79,15 +79,23 @@ def test_writes_json_and_the_picture_beside_it(data: Path, tmp_path: Path, loade
     file = tmp_path / "new" / "result.json"
     assert segnext_eval("--data", data, "--json", file, "--weights", "RUN", "--device", "cpu") == 0
     content = json.loads(file.read_text())
-    assert content == {
+    expected = {
         "miou": 0.25,
         "pixel_accuracy": 0.5,
         "mean_accuracy": 0.5,
+        "mean_precision": 0.5,
+        "mean_dice": pytest.approx(1 / 3),
         "iou": {"sky": 0.5, "road": 0.0},
+        "accuracy": {"sky": 1.0, "road": 0.0},
+        "precision": {"sky": 0.5, "road": None},
+        "dice": {"sky": pytest.approx(2 / 3), "road": 0.0},
         "images": 2,
         "pixels": 8,
         "confusion": [[4, 0], [4, 0]],
+        "never_predicted": ["road"],
     }
+    assert {name: content[name] for name in expected} == expected
+    assert content.keys() - expected.keys() == {*("boundary_iou", "boundary_f", "mean_boundary_iou", "mean_boundary_f")}
     assert sorted(path.name for path in file.parent.iterdir()) == ["result.confusion.png", "result.json"]
     assert loaded == [("RUN", "cpu")]
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,50 @@ def test_numbers_of_mask_folders() -> None:
 def test_zeros_before_numbers() -> None:
     names = [name.format(i) for i in (1, 2, 10) for name in ("images/img_{}.png", "masks/mask_{:03}.png")]
     assert pairs(*names) == [(f"images/img_{i}.png", f"masks/mask_{i:03}.png") for i in (1, 10, 2)]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "pairs_there"),
+    [
+        (("dataset/train/images/{}.jpg", "dataset/train/masks/{}.png", "dataset/test/images/t{}.jpg"), 6),
+        (("train_imgs/{}.jpg", "train_labels/{}.png", "val_imgs/{}.jpg", "val_labels/{}.png"), 12),
+        (("IMG_{}.JPG", "labels/IMG_{}.JPG_mask.png"), 6),
+        (("v/f_{}_endo.png", "v/f_{}_endo_mask.png", "v/f_{}_endo_color_mask.png"), 6),
+        (("damage/img ({}).jpg", "damage/img ({})_GT.png"), 6),
+        (("images/img_{}.jpeg", "masks/seg_{}.jpeg"), 6),
+        (("crack/images/{}.jpg", "crack/masks/{}.png", "hole/images/{}.jpg", "hole/masks/{}.png"), 12),
+        (("{}/image.png", "{}/mask.png", "{}/overlay.png"), 6),
+        (("d/x_{}.png", "d/mask_{}.png"), 6),
+        (
+            (
+                "site/a/photos/p{}.jpg",
+                "site/a/photos/labels/p{}.png",
+                "site/b/photos/p{}.jpg",
+                "site/b/photos/labels/p{}.png",
+            ),
+            12,
+        ),
+        (("a/{}.jpg", "b/{}.jpg", "a_masks/{}.png", "b_masks/{}.png"), 12),
+        (("Original images/pic {}.png", "Ground truth/pic {}.png", "Edges/pic {}.png"), 6),
+    ],
+)
+def test_pairs_of_layouts_that_nobody_listed(patterns: tuple[str, ...], pairs_there: int) -> None:
+    found = pair(Path(pattern.format(number)) for number in range(1, 7) for pattern in patterns)
+    assert len(found.pairs) == pairs_there
+    assert all(re.findall(r"\d+", str(image)) == re.findall(r"\d+", str(mask)) for image, mask in found.pairs)
+
+
+def test_where_names_say_nothing_looks_decide() -> None:
+    files = [Path(f"{folder}/{number}.png") for folder in ("one", "two") for number in range(4)]
+    assert pair(files).pairs == []
+    found = pair(files, looks=lambda file: 0.9 if file.parent.name == "one" else 0.1)
+    assert [(image.parent.name, mask.parent.name) for image, mask in found.pairs] == [("two", "one")] * 4
+
+
+def test_masks_can_be_named_by_folder_and_pattern() -> None:
+    kinds = (("images", ""), ("masks", "_x"))
+    files = [Path(f"{folder}/a{number}{end}.png") for number in (1, 2) for folder, end in kinds]
+    files += [Path(f"old/a{number}.png") for number in (1, 2)]
+    assert {mask.parent.name for _, mask in pair(files).pairs} == {"masks"}
+    assert {mask.parent.name for _, mask in pair(files, masks_in="old").pairs} == {"old"}
+    assert {mask.name for _, mask in pair(files, masks_in="masks/*_x").pairs} == {"a1_x.png", "a2_x.png"}

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.examine import Mistake, examine, mistakes, worst
+from segnext.evaluation.examine import Mistake, examine, mistakes, telling, typical, worst
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
 from segnext.preprocess import Image, Raster
@@ -44,6 +44,8 @@ def test_scores_of_pictures_and_metrics_of_all(pairs: list[Pair]) -> None:
     assert np.isnan(scores[2].iou)
     assert [score.pair for score in worst(scores, 5)] == pairs[:2]
     assert [score.pair for score in worst(scores, 1)] == pairs[:1]
+    assert [score.pair for score in typical(scores, 1)] == pairs[:1]
+    assert telling(scores, 4) == pairs[:2]
 
 
 def test_mistakes_come_largest_first_and_without_what_is_right() -> None:

@@ -10,7 +10,7 @@ from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, require_same_classes
 from segnext.evaluation.metrics import Metrics, class_confusions
-from segnext.evaluation.report import confusion_picture
+from segnext.evaluation.summary import confusion_picture
 from segnext.labels import Labels
 
 LABELS = Labels("toy", ("vessel", "disc", "none"), ((200, 0, 0), (0, 200, 0), (0, 0, 200)), 255, multi_label=True)

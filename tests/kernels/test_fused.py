@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from segnext.checkpoint.module import create_model
 from segnext.kernels import launch, threads
 from segnext.kernels.launch import fused
 from segnext.kernels.nmf import factorise
 from segnext.model.encoders.mscan import MSCA, Block
-from segnext.model.families import create_model
 from segnext.model.hamburger import EPS, NMF, Hamburger, update_bases, update_coefficients
 from segnext.model.layers import ConvNorm, batch_normalised
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from peer_cases import drawn
 
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
@@ -19,7 +20,7 @@ from segnext.model.compose import CONVOLUTIONAL, DECODERS, DROPPING
 from segnext.model.composed import COMPOSED, DECODER_CHANNELS, ENCODERS, pair
 from segnext.model.config import named, preset
 from segnext.model.decoders.fcn import FCNDecoder
-from segnext.model.families import build, create_model
+from segnext.model.families import build
 from segnext.preprocess import Preprocess
 
 # Name, classes, height, width, parameters in 1e6, multiply-adds in 1e9, the map and number of auxiliary heads that the

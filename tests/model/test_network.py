@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from segnext.checkpoint.module import create_model
 from segnext.errors import SegNextError
 from segnext.model.config import SEGNEXT, ModelConfig, ablations, preset
-from segnext.model.families import build, create_model
+from segnext.model.families import build
 from segnext.model.hamburger import CD, NMF
 from segnext.model.network import Network
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2))
 DIGEST = """
 import hashlib, numpy, torch
-from segnext.model.families import create_model
+from segnext.checkpoint.module import create_model
 torch.set_num_threads(1)
 torch.manual_seed(0)
 model = create_model("segnext_t", num_classes=5).eval()

@@ -14,12 +14,13 @@ from torch import Tensor
 import segnext
 from segnext.checkpoint.checkpoint import read_checkpoint
 from segnext.checkpoint.convert import convert_from_official
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.names import layout_of, to_ours
 from segnext.checkpoint.start import start_encoder
 from segnext.checkpoint.weights import load_weights
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, SegFormerConfig
-from segnext.model.families import build, create_model
+from segnext.model.families import build
 from segnext.model.fold import fold
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "segformer.npz")

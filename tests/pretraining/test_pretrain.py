@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from segnext.checkpoint.checkpoint import read_checkpoint
 from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.start import start_encoder
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
-from segnext.model.families import create_model
 from segnext.pretraining.classification import Classification, lr_factor, pretrain, total_steps
 from segnext.pretraining.config import CosineSchedule, PictureAugment, PretrainConfig
 from segnext.training.config import Optimizer

@@ -8,12 +8,13 @@ import pytest
 import torch
 from scenes import write_scenes
 
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.names import to_official
 from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
 from segnext.labels import Labels
 from segnext.model.config import preset
-from segnext.model.families import build, create_model
+from segnext.model.families import build
 from segnext.training.config import TrainConfig
 from segnext.training.segmentation import Segmentation
 from segnext.training.start_weights import start_weights

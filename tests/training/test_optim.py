@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from segnext.checkpoint.module import create_model
 from segnext.checkpoint.names import to_official
 from segnext.model.config import ModelConfig
-from segnext.model.families import build, create_model
+from segnext.model.families import build
 from segnext.model.network import Network
 from segnext.training.config import Optimizer, Schedule
 from segnext.training.optim import Average, build_optimizer, decays, encoder_factors, lr_factor

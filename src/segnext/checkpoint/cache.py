@@ -152,7 +152,7 @@ def _write(entry: Published, origin: Downloaded, official: Path, target: Path) -
         licence_note=LICENCE_NOTE,
         published=score,
     )
-    convert_from_official(official, target, like=entry.labels, provenance=provenance)
+    convert_from_official(official, target, like=entry.labels, usual_rank=entry.rank, provenance=provenance)
 
 
 def _record(entry: Published, origin: Downloaded, record: Path) -> None:

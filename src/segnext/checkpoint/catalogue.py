@@ -24,6 +24,8 @@ class Published:
         sha256: the start of its SHA-256; empty where the publisher states none.
         labels: name of the label set; None for an encoder alone.
         miou: published mIoU of the model on the label set's val split at a single scale, 0..1; None for an encoder.
+        rank: of the matrix decomposition, where the file does not say it and its publisher's configurations say another
+            one than the authors'; None for the authors'.
         top1: published ImageNet-1K top-1 accuracy, 0..1; None for a whole model.
     """
 
@@ -34,6 +36,7 @@ class Published:
     labels: str | None = None
     miou: float | None = None
     top1: float | None = None
+    rank: int | None = None
 
     def urls(self) -> list[str]:
         """Where to look for it, in this order: the mirrors in SEGNEXT_MIRRORS, then the publisher.
@@ -54,7 +57,7 @@ def _openmmlab(size: str, stamp: str, miou: float) -> Published:
     folder = f"segnext_mscan-{size}_1x16_512x512_adamw_160k_ade20k"
     file = f"{folder}_{stamp}.pth"
     url = f"{OPENMMLAB}segnext/{folder}/{file}"
-    return Published(f"segnext_{size}.ade20k", file, url, stamp[-8:], "ade20k", miou)
+    return Published(f"segnext_{size}.ade20k", file, url, stamp[-8:], "ade20k", miou, rank=16)  # inherited from T's
 
 
 def _authors(name: str, share: str, labels: str, miou: float) -> Published:

@@ -1,6 +1,6 @@
 """Any file of weights, ours or official, whole or encoder only: its tensors, and what it says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from segnext.checkpoint.names import layout_of
 from segnext.checkpoint.pickles import read_pickle
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import read_metadata, read_tensors
-from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, parse_header
+from segnext.checkpoint.unwrap import unwrapped
+from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, kind_of, parse_header
+from segnext.words import counted
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,11 @@ class Checkpoint:
 
     Attributes:
         path: of the file.
-        state: its tensors, by the names that they have there.
+        state: the network's tensors, by the names that they have there, without what wrappers put before them.
         provenance: where they come from.
         classes: of the network, in order; None where the file does not name them as ours do.
         meta: what official tools put beside the tensors.
+        left_out: names of tensors in the file that are none of the network's, such as an auxiliary head's.
     """
 
     path: Path
@@ -31,11 +34,18 @@ class Checkpoint:
     provenance: Provenance
     classes: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
 
     @property
     def layout(self) -> str:
         """Of the tensors, in words."""
         return layout_of(self.state)
+
+    @property
+    def remark(self) -> str:
+        """What of the file is left out; nothing if all is the network's."""
+        left = counted(len(self.left_out), "tensor")
+        return f"{left} of the file left out ('{self.left_out[0]}' first)" if self.left_out else ""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -46,12 +56,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     foreign = Provenance(converted_from=path.name)
     if path.suffix != ".safetensors":
-        state, meta = read_pickle(path)
-        return Checkpoint(path, state, foreign, meta=meta)
+        found, meta = read_pickle(path)
+        state, left_out = unwrapped(found)
+        return Checkpoint(path, state, foreign, meta=meta, left_out=left_out)
     metadata = read_metadata(path)
-    if metadata.get("format") == FORMAT:
+    if kind_of(metadata) == FORMAT:
         weights = parse_header(metadata, path)
         return Checkpoint(path, weights.state, weights.provenance, weights.labels.classes)
-    encoder = metadata.get("format") == ENCODER_FORMAT
+    encoder = kind_of(metadata) == ENCODER_FORMAT
     provenance = encoder_provenance(metadata, path) if encoder else foreign
-    return Checkpoint(path, read_tensors(path), provenance)
+    state, left_out = unwrapped(read_tensors(path))
+    return Checkpoint(path, state, provenance, left_out=left_out)

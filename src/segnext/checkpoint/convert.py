@@ -1,6 +1,7 @@
 """Official checkpoint files to our weights file, and back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from segnext.checkpoint.names import to_official
+from segnext.checkpoint.config_text import said_by
+from segnext.checkpoint.names import BASES, official_name, to_official
 from segnext.checkpoint.official import from_official
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.start import published_encoder_state
@@ -17,6 +19,7 @@ from segnext.checkpoint.weights import (
     ENCODER_FORMAT,
     FORMAT,
     Weights,
+    kind_of,
     load_weights,
     metadata_of,
     parse_header,
@@ -37,43 +40,52 @@ SAME_NAMES = 0.8  # share of equal names from which on two class lists of one le
 
 
 def convert_from_official(
-    source: Path,
+    source: Path | Checkpoint,
     target: Path,
     *,
     like: str | None = None,
     rank: int | None = None,
+    usual_rank: int | None = None,
     half: bool = False,
     provenance: Provenance | None = None,
 ) -> Weights | Checkpoint:
     """Write the official checkpoint `source`, whole or encoder only, as our file `target`.
 
     Args:
-        source: .pth file, or a .safetensors file with the tensors of one.
+        source: .pth file, or a .safetensors file with the tensors of one, or what `read_checkpoint` gave of it.
         target: .safetensors file to write.
         like: name of the label set of a whole model's classes; None for what the file itself says of its classes and
             preprocessing, and where it says nothing for what is usual for their number.
-        rank: see `from_official`.
+        rank: see `from_official`; None takes what the file says of its configuration.
+        usual_rank: where the file says nothing.
         half: see `save_weights`.
         provenance: what to say of the file's origin; its name when None.
 
     Returns:
         What was written; a `Checkpoint` in our names of an encoder alone.
     """
-    checkpoint = read_checkpoint(source)
+    checkpoint = source if isinstance(source, Checkpoint) else read_checkpoint(source)
     origin = provenance or checkpoint.provenance
     if checkpoint.layout.endswith("encoder only"):
         encoder = published_encoder_state(checkpoint)
         save_encoder(encoder, origin, target, half=half)
         return Checkpoint(target, encoder, origin)
-    weights = _whole(checkpoint, like, rank, origin)
+    weights = _whole(checkpoint, like, rank, usual_rank, origin)
     save_weights(weights, target, half=half)
     return weights
 
 
-def _whole(checkpoint: Checkpoint, like: str | None, rank: int | None, origin: Provenance) -> Weights:
+def _whole(
+    checkpoint: Checkpoint, like: str | None, rank: int | None, usual_rank: int | None, origin: Provenance
+) -> Weights:
     source = checkpoint.path
     ours = _our_header(checkpoint) if like is None else None
-    config, state = from_official(checkpoint.state, str(source), rank or getattr(ours and ours.config, "rank", None))
+    said = said_by(checkpoint.meta)
+    if rank is None and official_name(BASES) not in checkpoint.state:
+        rank = getattr(ours and ours.config, "rank", None) or said.rank or usual_rank
+    config, state = from_official(checkpoint.state, str(source), rank)
+    if said.align_corners and isinstance(config, ModelConfig):
+        config = replace(config, align_corners=True)
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
@@ -85,7 +97,10 @@ def _whole(checkpoint: Checkpoint, like: str | None, rank: int | None, origin: P
         )
     if like is None:
         labels = _classes(checkpoint.meta, labels, source)
-    return Weights(config, labels, Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name)), state, origin)
+    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
+    if said.mean and said.std and len(said.mean) == len(said.std) == config.in_channels:
+        preprocess = replace(preprocess, mean=said.mean, std=said.std)
+    return Weights(config, labels, preprocess, state, origin)
 
 
 def _our_header(checkpoint: Checkpoint) -> Weights | None:
@@ -131,7 +146,7 @@ def convert_to_official(source: Path, target: Path) -> int:
         SegNextError: when the network has another decoder or ablations.
     """
     content: dict[str, Any]
-    if read_metadata(source).get("format") == ENCODER_FORMAT:
+    if kind_of(read_metadata(source)) == ENCODER_FORMAT:
         state = to_official(published_encoder_state(read_checkpoint(source)))
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:

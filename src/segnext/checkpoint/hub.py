@@ -54,13 +54,16 @@ def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: 
         raise SegNextError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
-def fetch_repository(repo_id: str, *, revision: str | None = None, token: str | None = None) -> Path:
+def fetch_repository(
+    repo_id: str, *, revision: str | None = None, token: str | None = None, local_files_only: bool = False
+) -> Path:
     """The model.safetensors of a Hub repository, in the Hub client's own cache.
 
     Args:
         repo_id: OWNER/NAME.
         revision: branch, tag or commit; None for the newest.
         token: of an account that may read it; None takes the one logged in with, if any.
+        local_files_only: take what was downloaded before, and never use the network.
 
     Raises:
         SegNextError: when the client is not installed, or there is no such repository, file or network.
@@ -69,7 +72,10 @@ def fetch_repository(repo_id: str, *, revision: str | None = None, token: str | 
     try:
         with _quiet(hub):
             folder = hub.HfApi(token=token, library_name="segnext").snapshot_download(
-                repo_id, revision=revision, allow_patterns=[MODEL, CONFIG], local_files_only=offline()
+                repo_id,
+                revision=revision,
+                allow_patterns=[MODEL, CONFIG],
+                local_files_only=local_files_only or offline(),
             )
     except (hub.errors.RepositoryNotFoundError, hub.errors.RevisionNotFoundError) as error:
         at = f" at {revision}" if revision else ""
@@ -95,7 +101,7 @@ def push(
     licence: str | None = None,
     private: bool = False,
     token: str | None = None,
-    message: str = "Upload SegNeXt weights",
+    commit_message: str = "Upload SegNeXt weights",
 ) -> str:
     """Upload `weights` to a Hub repository, made when it is not there.
 
@@ -106,7 +112,7 @@ def push(
         licence: see `save_folder`.
         private: whether a new repository is private.
         token: of an account that may write it; None takes the one logged in with.
-        message: of the commit.
+        commit_message: of the upload.
 
     Returns:
         The repository's address.
@@ -121,7 +127,7 @@ def push(
         try:
             with _quiet(hub):
                 address = api.create_repo(repo_id, private=private, exist_ok=True)
-                api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
+                api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=commit_message)
         except Exception as error:  # see above
             raise SegNextError(
                 f"Hugging Face repository '{repo_id}': could not be written ({_first_line(error)}); log in with "

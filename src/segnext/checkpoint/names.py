@@ -92,6 +92,11 @@ def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {official_name(name): tensor for name, tensor in state.items() if name != BASES}
 
 
+def is_openmmlab(names: Collection[str]) -> bool:
+    """Whether these are names of OpenMMLab's layout, or of the Intel port's, which is like it but for the bases."""
+    return any(re.search(r"\bmlp\.dwconv\.weight$", name) for name in names)
+
+
 def layout_of(names: Collection[str]) -> str:
     """In words, the layout that these names of tensors are in."""
     if is_transformers(names):
@@ -103,7 +108,7 @@ def layout_of(names: Collection[str]) -> str:
         whole = any(name.startswith("decode_head.") for name in names)
         if official_name(BASES) in names:
             layout = "the Intel port's layout"
-        elif any(re.search(r"\bmlp\.dwconv\.weight$", name) for name in names):
+        elif is_openmmlab(names):
             layout = "OpenMMLab's layout"
         else:
             layout = "the authors' layout"

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.coverage import compare
-from segnext.checkpoint.names import BASES, to_ours
+from segnext.checkpoint.names import BASES, is_openmmlab, official_name, to_ours
 from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig, StagedConfig, staged_presets
 from segnext.model.families import FAMILIES, Family, build
 from segnext.model.hamburger import fixed_bases
+
+OPENMMLAB_RANK = 16  # of all sizes, as configurations inherit it from T's
 
 
 def from_official(
@@ -24,12 +26,15 @@ def from_official(
         state: the official state dict.
         source: names it in error messages.
         rank: rank R of the matrix decomposition, which the authors' layout does not hold; None takes it
-            from the bases if there are any, else from the published model with these stages.
+            from the bases if there are any, else from the authors' model with these stages.
 
     Raises:
-        SegNextError: when tensors are missing, left over, or of another shape than the network's.
+        SegNextError: when tensors are missing, left over, or of another shape than the network's, or the rank may be
+            one or another.
     """
     ours = to_ours(state)
+    if rank is None and is_openmmlab(state) and BASES not in ours:
+        _require_one_rank(ours, source)
     config = _config(ours, source, rank)
     try:
         with torch.device("meta"):
@@ -37,11 +42,27 @@ def from_official(
     except (ValueError, RuntimeError) as error:
         raise SegNextError(f"{source}: its shapes are not those of a SegNeXt ({error})") from error
     if isinstance(config, ModelConfig):
+        if official_name(BASES) in state:  # the Intel port
+            config = replace(config, align_corners=True)
         ours.setdefault(BASES, fixed_bases(config.decoder_channels, config.rank))
     fill_counters(ours, wanted)
     hint = "give the checkpoint of a whole SegNeXt with the Hamburger head"
     compare(wanted, ours).require(source, hint=hint)
     return config, {name: ours[name] for name in wanted}
+
+
+def _require_one_rank(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse to guess where OpenMMLab's and the authors' configurations of a size differ."""
+    try:
+        like = staged_presets().get(preset_like(state) or "")
+    except (LookupError, TypeError, ValueError):
+        return  # refused for more than that
+    if isinstance(like, ModelConfig) and like.rank > OPENMMLAB_RANK:  # of T and S both say 16
+        raise SegNextError(
+            f"{source}: the rank of its matrix decomposition is {OPENMMLAB_RANK} in mmsegmentation's configurations, "
+            f"{like.rank} in the authors', and nothing in the file says which; convert it with 'segnext convert --rank "
+            f"{OPENMMLAB_RANK}' or '--rank {like.rank}', whichever it was trained with"
+        )
 
 
 def fill_counters(state: dict[str, Tensor], wanted: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segnext.checkpoint.unwrap import choose, states
 from segnext.errors import SegNextError
 
 # Training logs that OpenMMLab's tools save beside the weights; numpy arrays and a class of theirs.
@@ -47,8 +48,8 @@ def _stand_ins() -> list[Any]:
 
 
 def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors by name in an official .pth file, bare or under "state_dict", and what its "meta" says, if there is
-    one; nothing in it is executed.
+    """The tensors by name in an official .pth file, bare or under any keys, and what its "meta" says, if there is one;
+    nothing in it is executed.
 
     Raises:
         SegNextError: when the file is missing, damaged, not a checkpoint, wants to execute code, or wants more memory
@@ -74,15 +75,12 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SegNextError(f"{path}: not a readable checkpoint ({problem}); download it again") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    tensors = isinstance(state, dict) and all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
-    )
-    if not tensors or not state:
+    state = choose(list(states(content)))
+    if state is None:
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
     _require_size(path, sum(tensor.nbytes for tensor in state.values()))
-    meta = content.get("meta") if state is not content else None
-    return dict(state), meta if isinstance(meta, dict) else {}
+    meta = content.get("meta")
+    return state, meta if isinstance(meta, dict) else {}
 
 
 def _unpacked(path: Path) -> int:

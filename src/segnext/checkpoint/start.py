@@ -7,10 +7,11 @@ from torch import Tensor
 
 from segnext.checkpoint.checkpoint import Checkpoint
 from segnext.checkpoint.coverage import CLASSIFIER, IMAGENET, Coverage, compare
-from segnext.checkpoint.names import to_ours
+from segnext.checkpoint.names import BASES, to_ours
 from segnext.checkpoint.official import encoder_config, encoder_shape, fill_counters, from_official, preset_like
 from segnext.checkpoint.peers import encoder_tensors
 from segnext.errors import SegNextError
+from segnext.model.config import ModelConfig
 from segnext.model.encoders import Staged
 from segnext.model.families import family_of
 from segnext.model.network import Network
@@ -100,7 +101,8 @@ def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]
     """
     path, state = checkpoint.path, dict(checkpoint.state)
     if checkpoint.classes is None:
-        _, state = from_official(state, str(path))
+        rank = model.config.rank if isinstance(model.config, ModelConfig) else None
+        _, state = from_official(state, str(path), None if BASES in to_ours(state) else rank)
     _inflate(state, model.state_dict())
     new: tuple[str, ...] = ()
     if checkpoint.classes != tuple(classes):

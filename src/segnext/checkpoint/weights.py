@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from segnext.model.network import Network
 
+# What our files are told by: "kind" in their metadata, or "format" in older ones. Other tools look there for "pt".
 FORMAT = "segnext 1"
 ENCODER_FORMAT = "segnext encoder 1"
 USUAL = "segnext"  # family of a header that names none
@@ -139,7 +140,7 @@ def save_encoder(state: "Mapping[str, Tensor]", provenance: Provenance, path: Pa
         path: to write, through a temporary file.
         half: see `save_weights`.
     """
-    metadata = {"format": ENCODER_FORMAT, "segnext": json.dumps({"provenance": provenance.to_dict()})}
+    metadata = {"format": "pt", "kind": ENCODER_FORMAT, "segnext": json.dumps({"provenance": provenance.to_dict()})}
     save_tensors(state, metadata, path, half=half)
 
 
@@ -148,7 +149,7 @@ def description(weights: Weights) -> dict[str, Any]:
     family = family_name(weights.config)
     named = {} if family == USUAL else {"family": family}
     return named | {
-        "model": dataclasses.asdict(weights.config),
+        "model": {k: v for k, v in dataclasses.asdict(weights.config).items() if (k, v) != ("align_corners", False)},
         "labels": weights.labels.to_dict(),
         "preprocess": dataclasses.asdict(weights.preprocess),
         "provenance": weights.provenance.to_dict(),
@@ -157,7 +158,12 @@ def description(weights: Weights) -> dict[str, Any]:
 
 def metadata_of(weights: Weights) -> dict[str, str]:
     """The metadata of our file, as `parse_header` reads it."""
-    return {"format": FORMAT, "segnext": json.dumps(description(weights))}
+    return {"format": "pt", "kind": FORMAT, "segnext": json.dumps(description(weights))}
+
+
+def kind_of(metadata: Mapping[str, str]) -> str | None:
+    """`FORMAT` of our weights files, `ENCODER_FORMAT` of encoders alone; something else of others' files."""
+    return metadata.get("kind", metadata.get("format"))
 
 
 def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
@@ -166,12 +172,12 @@ def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
     Raises:
         SegNextError: when it is not a weights file of ours.
     """
-    if metadata.get("format") == ENCODER_FORMAT:
+    if kind_of(metadata) == ENCODER_FORMAT:
         raise SegNextError(
             f"{path}: holds an encoder alone, which segments nothing; start a training run from it with "
             "--encoder_weights"
         )
-    if metadata.get("format") != FORMAT:
+    if kind_of(metadata) != FORMAT:
         raise SegNextError(
             f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
         )

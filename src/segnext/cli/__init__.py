@@ -21,10 +21,12 @@ COMMANDS = {
     "train": "train a model on a data set folder, or resume a run",
     "eval": "measure weights on a labelled split",
     "pretrain": "pre-train an encoder on pictures sorted by class, or resume a run",
+    "export": "write an ONNX, OpenVINO or torch.export file that agrees with ours, or none",
     "convert": "turn official checkpoints into our weights file, and back",
     "data": "prepare data set folders",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
     "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
+    "tune": "search the best settings of a training, trial by trial",
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
@@ -34,6 +36,7 @@ RUNS = (
     "pretrain",
     "ablate",
     "compare",
+    "tune",
 )  # their flags are the fields of a dataclass, which they parse themselves
 
 USAGE = f"""usage: segnext COMMAND ...

@@ -23,7 +23,7 @@ TIES = "With random weights classes nearly tie, so fewer labels are the same tha
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext bench`."""
     add = parser.add_argument
-    add("--model", metavar="M", help="segnext_t, _s, _b or _l with random weights (default: segnext_t)")
+    add("--model", metavar="M", help="with random weights, as --model of segnext train names it (default: segnext_t)")
     add("--classes", type=positive, metavar="N", help="classes of a random model, up to 256 (default: 150)")
     add(
         "--weights", metavar="W", help="in place of --model: name, file, training run's folder or OWNER/NAME on the Hub"

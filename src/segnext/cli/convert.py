@@ -19,31 +19,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", metavar="NAME", help="label set of the classes; otherwise what the file says, or told by their number"
     )
-    parser.add_argument("--rank", type=int, help="rank of the matrix decomposition; otherwise the published model's")
+    parser.add_argument(
+        "--rank",
+        type=int,
+        help="rank of the matrix decomposition; otherwise what the file says, or the published model's",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert in the direction that IN's kind implies."""
+    from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_from_official
     from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_metadata
-    from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights
+    from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights, kind_of
     from segnext.model.config import ModelConfig
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
         path = weights_path(str(args.source))
-        if read_metadata(path).get("format") in (FORMAT, ENCODER_FORMAT):
+        if kind_of(read_metadata(path)) in (FORMAT, ENCODER_FORMAT):
             return _from_ours(path, args)
     if args.target.suffix in PICKLES:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
-    weights = convert_from_official(args.source, args.target, like=args.like, rank=args.rank, half=args.half)
+    checkpoint = read_checkpoint(args.source)
+    weights = convert_from_official(checkpoint, args.target, like=args.like, rank=args.rank, half=args.half)
+    if checkpoint.remark:
+        show(checkpoint.remark)
     if not isinstance(weights, Weights):
         show(f"{args.target}: {len(weights.state)} tensors, an encoder alone, for --encoder_weights")
         return 0
     config = weights.config
     rank = f", rank {config.rank}" if isinstance(config, ModelConfig) else ""
-    print(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
+    show(f"{args.target}: {len(weights.state)} tensors, {config.num_classes} classes ({weights.labels.name}){rank}")
     return 0
 
 
@@ -52,7 +60,7 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
     from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_to_official
     from segnext.checkpoint.tensors import read_metadata
-    from segnext.checkpoint.weights import ENCODER_FORMAT, load_weights, save_encoder, save_weights
+    from segnext.checkpoint.weights import ENCODER_FORMAT, kind_of, load_weights, save_encoder, save_weights
 
     if args.target.suffix != ".safetensors":
         if args.half:
@@ -64,7 +72,7 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
             "and provenance are in the file too, where only 'segnext convert' reads them"
         )
         return 0
-    if read_metadata(source).get("format") == ENCODER_FORMAT:
+    if kind_of(read_metadata(source)) == ENCODER_FORMAT:
         encoder = read_checkpoint(source)
         save_encoder(encoder.state, encoder.provenance, args.target, half=args.half)
     else:

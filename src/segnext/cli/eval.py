@@ -73,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from segnext.evaluation.report import confusion_picture, print_table
+    from segnext.evaluation.summary import confusion_picture, print_table
 
     print_table(metrics, Console())
     show(f"{found.seconds / metrics.images:.3f} s/image")
     if args.json:
-        write_results(metrics.to_dict(), args.json, "metrics")
+        write_results(metrics.details(), args.json, "metrics")
     if picture:
         confusion_picture(metrics, picture)
         show(f"confusion matrix: {picture}")

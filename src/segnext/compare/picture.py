@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from segnext.compare.results import Comparison, Result
 from segnext.figures import drawing
@@ -19,7 +20,7 @@ def draw(comparison: Comparison, out: Path | BinaryIO) -> None:
         return
     height, width = comparison.size
     panels: list[tuple[str, Costs]] = [
-        (f"multiply-adds, G ({width} x {height})", lambda result: result.operations / 1e9)
+        (f"multiply-adds, G (a picture of {width} x {height})", lambda result: result.operations / 1e9)
     ]
     for device in comparison.devices:
         panels.append((f"{device}, ms a picture", lambda result, device=device: _milliseconds(result, device)))  # type: ignore[misc]
@@ -38,17 +39,22 @@ def _milliseconds(result: Result, device: str) -> float:
 
 
 def _panel(axes: Axes, comparison: Comparison, cost: Costs) -> None:
-    for number, result in enumerate(comparison.results):
-        if not result.counts or math.isnan(cost(result)):
-            continue
+    shown = [(number, result) for number, result in enumerate(comparison.results) if result.counts]
+    shown = [(number, result) for number, result in shown if cost(result) > 0]
+    middle = math.prod(cost(result) ** (1 / len(shown)) for _, result in shown)
+    for number, result in shown:
         color = f"C{number % 10}"
         x, y = cost(result), 100 * result.miou
         spread = 0.0 if math.isnan(result.spread) else 100 * result.spread
         axes.errorbar(x, y, yerr=spread, color=color, capsize=3, zorder=2)
         axes.scatter(x, y, s=14 * result.parameters / 1e6, color=color, alpha=0.3, zorder=1)
         axes.scatter([x] * len(result.mious), [100 * miou for miou in result.mious], s=7, color=color, zorder=3)
-        axes.annotate(result.name, (x, y), xytext=(8, 4), textcoords="offset points", fontsize=9, color=color)
+        side, place = ("left", (8, 4)) if x <= middle else ("right", (-8, 4))
+        axes.annotate(result.name, (x, y), xytext=place, textcoords="offset points", ha=side, fontsize=9, color=color)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.25, y=0.15)
     axes.grid(color="0.92")
     axes.spines[["top", "right"]].set_visible(False)

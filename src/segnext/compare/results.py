@@ -72,7 +72,7 @@ class Comparison:
     Attributes:
         caption: what was compared, in a line.
         classes: names.
-        size: height and width of the picture that operations and costs are of.
+        size: height and width of the picture that multiply-adds and costs are of.
         results: in the order of the recipe.
     """
 

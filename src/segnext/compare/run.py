@@ -47,7 +47,8 @@ class _Run:
         config = entry.config
         result = Result(entry.name, config.model, failure=trained.failure, iterations=trained.iterations)
         if trained.runs:
-            parts = count(load_weights(trained.runs[0] / LAST).config, *self.size)
+            weights = load_weights(trained.runs[0] / LAST)
+            parts = count(weights.config, *weights.preprocess.size(*self.size))
             result = replace(
                 result,
                 counts=tuple(counts_on(run, config, self.data) for run in trained.runs),

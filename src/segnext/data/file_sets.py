@@ -16,7 +16,8 @@ MOST_SETS = 48
 SHARED = 0.02  # of the files must share a folder's or a name's word for it to make a set
 MOST = 0.8  # share of files whose folders say one role, from which all have it
 EQUAL, BARE, CORE, ALONE = "equal names", "names without words", "what names do not share", "file names alone"
-_END = re.compile(r"[ _.\-(]+[^\W\d_]{2,}(?:[ _.\-][^\W\d_]{2,})*\)?$")
+_END = re.compile(r"[ _.\-(]+[^\W\d_]+(?:[ _.\-][^\W\d_]+)*\)?$")
+_BEGIN = re.compile(r"[^\W\d_]+[ _.\-]+(?=\d)")
 
 
 @dataclass
@@ -175,6 +176,10 @@ def _by_words(places: dict[Path, Place]) -> dict[str, tuple[Role, dict[Path, Pla
             known.add(pattern)
         elif match := _END.search(stem, 1):
             pattern, role = f"*{match[0]}", role_of(match[0])
+        elif match := _BEGIN.match(stem):
+            pattern, role = f"{match[0]}*", role_of(match[0])
+        elif stem.isalpha():  # 0001/image.png and 0001/mask.png
+            pattern, role = stem, role_of(stem)
         if pattern:
             found.setdefault(pattern, (role, {}))[1][file] = place
     least = max(2, SHARED * len(places))
@@ -182,7 +187,9 @@ def _by_words(places: dict[Path, Place]) -> dict[str, tuple[Role, dict[Path, Pla
 
 
 def _without(stem: str, word: str) -> str:
-    """A name without a word at its end ("*_mask") or beginning ("mask_*")."""
+    """A name without a word at its end ("*_mask") or beginning ("mask_*"); nothing is left of the word itself."""
+    if stem == word:
+        return ""
     return (stem.removesuffix(word[1:]) if word.startswith("*") else stem.removeprefix(word[:-1])) or stem
 
 

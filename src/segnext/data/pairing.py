@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from segnext.data.file_sets import ALONE, BARE, CORE, EQUAL, MOST, FileSet, Key, file_sets, fits, role_of_all
-from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, split_of, stem_of
+from segnext.data.names import Role, bare_stem, parts_of, role_of, role_word, split_of, stem_of, tokens
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
@@ -159,7 +159,8 @@ def _try(images: FileSet, masks: FileSet, rule: str, rank: int) -> Try | None:
     reached = len(groups) + sum(map(len, groups.values()))
     share = reached / (alone + len(masks.places))
     known = 0.1 * (images.role is Role.IMAGE) + 0.1 * (masks.role is Role.MASK) + 0.005 * ("/" in masks.name)
-    return Try(images, masks, rule, groups, reached * share * (1 + known - 0.03 * rank - _unlikely(masks)))
+    kin = 0.02 * bool({*tokens(images.name)} & {*tokens(masks.name)})  # a/ with a_masks/ before b_masks/
+    return Try(images, masks, rule, groups, reached * share * (1 + known + kin - 0.03 * rank - _unlikely(masks)))
 
 
 def _groups(images: FileSet, masks: FileSet, rule: str) -> Groups:

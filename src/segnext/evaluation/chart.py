@@ -109,7 +109,7 @@ def chart(title: str, lines: Sequence[Line], *, height: float = 190, unit: str =
     x_ticks = [tick for tick in MaxNLocator(5, integer=True).tick_values(0, last) if 0 <= tick <= last]
     y_ticks = _y_ticks(low, high, log)
     return Chart(
-        title,
+        f"{title}, logarithmic" if log else title,
         height,
         right,
         (0, last),

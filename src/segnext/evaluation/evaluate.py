@@ -53,17 +53,34 @@ def evaluate(
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    confusion = no_counts(labels)
+    total = no_counts(labels)
     for done, part in enumerate(confusions(predict, pairs, labels), 1):
-        confusion += part
+        total += part
         progress(done)
-    return Metrics(confusion, labels.classes, len(pairs))
+    return Metrics(total, labels.classes, len(pairs))
 
 
 def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Iterator[NDArray[np.int64]]:
     """The confusion matrix of each picture, in order; they add up to that of all.
 
-    They are (C, C), rows are truth; of multi-label masks (C, 2, 2), see `class_confusions`.
+    Raises:
+        SegNextError: when a prediction and its mask differ in size.
+    """
+    for truth, prediction in compared(predict, pairs, labels):
+        yield confusion(truth, prediction, labels)
+
+
+def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], labels: Labels) -> NDArray[np.int64]:
+    """(C, C), rows are truth; of multi-label masks (C, 2, 2), see `class_confusions`."""
+    if labels.multi_label:
+        return class_confusions(truth, prediction, labels.ignore)
+    return confusion_matrix(truth, prediction, len(labels), labels.ignore)
+
+
+def compared(
+    predict: Predict, pairs: Iterable[Pair], labels: Labels
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The truth and the prediction of each picture, in order; where nothing was measured the truth is ignored too.
 
     Raises:
         SegNextError: when a prediction and its mask differ in size.
@@ -72,11 +89,7 @@ def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Itera
         truth = pair.read_mask(labels)
         prediction = predict(source_of(pair))
         _require_same_size(prediction, truth, pair)
-        truth = np.where(prediction == labels.ignore, prediction, truth)  # nothing was measured there
-        if labels.multi_label:
-            yield class_confusions(truth, prediction, labels.ignore)
-        else:
-            yield confusion_matrix(truth, prediction, len(labels), labels.ignore)
+        yield np.where(prediction == labels.ignore, prediction, truth), prediction
 
 
 def source_of(pair: Pair) -> Path | Image | Raster:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.evaluate import Predict, confusions, no_counts
+from segnext.evaluation.boundaries import boundary_counts, boundary_f, boundary_iou, plane_counts
+from segnext.evaluation.evaluate import Predict, compared, confusion, no_counts
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
 
@@ -51,27 +52,48 @@ def examine(
     labels: Labels,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[Metrics, list[Score]]:
-    """As `evaluate`, with a score for each picture beside the metrics of all.
+    """As `evaluate`, with a score for each picture beside the metrics of all, those along boundaries among them.
 
     Raises:
         SegNextError: when there is no picture, or a prediction and its mask differ in size.
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    total = no_counts(labels)
+    total, along = no_counts(labels), np.zeros((6, len(labels)), np.int64)
     scores = []
-    for pair, confusion in zip(pairs, confusions(predict, pairs, labels), strict=True):
-        total += confusion
-        one = Metrics(confusion, labels.classes, 1)
+    for pair, (truth, prediction) in zip(pairs, compared(predict, pairs, labels), strict=True):
+        counts = confusion(truth, prediction, labels)
+        total += counts
+        if labels.multi_label:
+            along += plane_counts(truth, prediction, labels.ignore)
+        else:
+            along += boundary_counts(truth, prediction, len(labels), labels.ignore)
+        one = Metrics(counts, labels.classes, 1)
         scores.append(Score(pair, one.miou, one.pixel_accuracy, mistakes(one, MISTAKES)))
         progress(len(scores))
-    return Metrics(total, labels.classes, len(scores)), scores
+    return Metrics(total, labels.classes, len(scores), boundary_iou(along), boundary_f(along)), scores
 
 
 def worst(scores: Sequence[Score], count: int) -> list[Score]:
     """The pictures of the lowest IoU, the lowest first; those without a labelled pixel left out."""
-    defined = [score for score in scores if not np.isnan(score.iou)]
-    return sorted(defined, key=lambda score: score.iou)[:count]
+    return _ranked(scores)[:count]
+
+
+def typical(scores: Sequence[Score], count: int) -> list[Score]:
+    """The pictures in the middle, around the median IoU, the lowest first; those without a labelled pixel left out."""
+    ranked = _ranked(scores)
+    first = max(0, (len(ranked) - count) // 2)
+    return ranked[first : first + count]
+
+
+def telling(scores: Sequence[Score], count: int) -> list[Pair]:
+    """Pictures from which people learn most: half of them the worst, half those around the median, each once."""
+    chosen = [*worst(scores, count - count // 2), *typical(scores, count // 2)]
+    return list({score.pair.image: score.pair for score in chosen}.values())
+
+
+def _ranked(scores: Sequence[Score]) -> list[Score]:
+    return sorted((score for score in scores if not np.isnan(score.iou)), key=lambda score: score.iou)
 
 
 def mistakes(metrics: Metrics, most: int) -> tuple[Mistake, ...]:

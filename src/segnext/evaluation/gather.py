@@ -12,13 +12,13 @@ from segnext.data.counts import count_classes
 from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
-from segnext.evaluation.examine import Score, worst
+from segnext.evaluation.examine import Score, typical, worst
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import Example, Page, example
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 
-EXAMPLES = 12  # worst pictures shown
+WORST, TYPICAL = 8, 4  # pictures shown: of the lowest IoU, and around the median
 MOST_MASKS = 2000  # of train that the histogram counts; of more, evenly spread ones
 
 
@@ -44,13 +44,15 @@ def gather(
         SegNextError: when the split or a file of it cannot be read.
     """
     (metrics, scores), labels = measured, data.labels
-    examples = [_example(segmenter, score, data) for score in worst(scores, EXAMPLES)]
+    low = worst(scores, WORST)
+    middle = [score for score in typical(scores, TYPICAL) if score not in low]
+    examples, others = ([_example(segmenter, score, data) for score in chosen] for chosen in (low, middle))
     shares = {split: np.nan_to_num(metrics.shares).tolist()}
     if split != "train":
         with suppress(SegNextError):  # masks that are missing or broken are no matter of the split that was measured
             shares = {"train": _shares(data.pairs("train"), labels), **shares}
     facts = [("data", labels.name), *_facts(segmenter.provenance)]
-    return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter))
+    return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter), others)
 
 
 def _example(segmenter: Segmenter, score: Score, data: DataSet) -> Example:

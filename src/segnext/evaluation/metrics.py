@@ -58,11 +58,15 @@ class Metrics:
         confusion: (C, C) pixel counts, rows are truth; multi-label (C, 2, 2), of being absent and present.
         classes: C names.
         images: number of pictures counted.
+        boundary_iou: per class, see `boundaries`; None where it was not measured.
+        boundary_f: the same.
     """
 
     confusion: NDArray[np.int64]
     classes: tuple[str, ...]
     images: int
+    boundary_iou: Ratios | None = None
+    boundary_f: Ratios | None = None
 
     @property
     def multi_label(self) -> bool:
@@ -90,6 +94,17 @@ class Metrics:
         return _ratio(self.hits, self.predicted)
 
     @property
+    def dice(self) -> Ratios:
+        """Per class: twice the intersection over the sum of its true and its predicted pixels, which is F1."""
+        return _ratio(2 * self.hits, self.true + self.predicted)
+
+    @property
+    def never_predicted(self) -> tuple[str, ...]:
+        """Classes that are in the truth, and nowhere in the predictions."""
+        missing = (self.true > 0) & (self.predicted == 0)
+        return tuple(name for name, is_missing in zip(self.classes, missing, strict=True) if is_missing)
+
+    @property
     def shares(self) -> Ratios:
         """Per class: share of all counted pixels that truly are of it."""
         return _ratio(self.true, np.full_like(self.true, self.pixels))
@@ -97,17 +112,17 @@ class Metrics:
     @property
     def miou(self) -> float:
         """Mean IoU over the classes that occur in truth or in prediction."""
-        return _mean(self.iou)
+        return mean(self.iou)
 
     @property
     def mean_accuracy(self) -> float:
         """Mean accuracy over the classes that occur in truth."""
-        return _mean(self.accuracy)
+        return mean(self.accuracy)
 
     @property
     def mean_precision(self) -> float:
         """Mean precision over the classes that are predicted somewhere."""
-        return _mean(self.precision)
+        return mean(self.precision)
 
     @property
     def pixel_accuracy(self) -> float:
@@ -120,6 +135,17 @@ class Metrics:
         right = np.trace(self.confusion, axis1=-2, axis2=-1).sum()
         return int(right) / int(self.confusion.sum())
 
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice (F1) over the classes that occur in truth or in prediction."""
+        return mean(self.dice)
+
+    def per_class(self) -> dict[str, Ratios]:
+        """The ratios of each class by name, those along boundaries where they were measured."""
+        along = {"boundary_iou": self.boundary_iou, "boundary_f": self.boundary_f}
+        measured = {name: ratios for name, ratios in along.items() if ratios is not None}
+        return {"iou": self.iou, "accuracy": self.accuracy, "precision": self.precision, "dice": self.dice, **measured}
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ratios 0..1, None where undefined, the confusion matrix (or matrices) as rows of truth."""
         return {
@@ -131,6 +157,15 @@ class Metrics:
             "pixels": self.pixels,
             "confusion": self.confusion.tolist(),
         }
+
+    def details(self) -> dict[str, Any]:
+        """`to_dict` with all other ratios of each class and their means."""
+        ratios = {
+            name: {one: _json(value) for one, value in zip(self.classes, values, strict=True)}
+            for name, values in self.per_class().items()
+        }
+        means = {f"mean_{name}": _json(mean(values)) for name, values in self.per_class().items() if name != "iou"}
+        return {**self.to_dict(), **means, **ratios, "never_predicted": list(self.never_predicted)}
 
     @property
     def hits(self) -> NDArray[np.int64]:
@@ -156,7 +191,7 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Ratios:
     return ratios
 
 
-def _mean(ratios: Ratios) -> float:
+def mean(ratios: Ratios) -> float:
     """Mean of the ratios that are defined; NaN when none is."""
     defined = ratios[~np.isnan(ratios)]
     return float(defined.mean()) if defined.size else float("nan")

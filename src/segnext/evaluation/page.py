@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from segnext import pages
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, mistakes
-from segnext.evaluation.metrics import Metrics
+from segnext.evaluation.metrics import Metrics, mean
 from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask
+from segnext.evaluation.summary import COLUMNS, left_out
 from segnext.labels import Labels
 from segnext.pages import jpeg, png
 from segnext.plain import to_yaml
@@ -54,6 +55,7 @@ class Page:
         shares: for each split, each class's share of the labelled pixels.
         charts: curves over the steps of a training.
         details: of the weights, by heading: recipe, versions, ...
+        typical: pictures around the median.
     """
 
     title: str
@@ -65,6 +67,7 @@ class Page:
     shares: Mapping[str, Sequence[float]] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    typical: Sequence[Example] = ()
 
 
 def write_page(page: Page, path: Path) -> None:
@@ -83,6 +86,8 @@ def write_page(page: Page, path: Path) -> None:
         page=page,
         metrics=page.metrics,
         classes=_class_rows(page),
+        columns=[(COLUMNS[name], mean(ratios)) for name, ratios in page.metrics.per_class().items()],
+        left_out=left_out(page.metrics),
         few=few,
         rows=_confusion_rows(page.metrics) if few and single else None,
         picture=_confusion_picture(page.metrics) if single and not few else None,
@@ -109,10 +114,10 @@ def example(name: str, score: Score, photo: Image, truth: Mask, prediction: Mask
 
 def _class_rows(page: Page) -> list[dict[str, Any]]:
     metrics = page.metrics
-    columns = (metrics.iou, metrics.accuracy, metrics.precision, metrics.shares)
+    columns = metrics.per_class().values()
     return [
-        {"label": label, "name": name, "iou": iou, "accuracy": accuracy, "precision": precision, "share": share}
-        for label, (name, iou, accuracy, precision, share) in enumerate(zip(metrics.classes, *columns, strict=True))
+        {"label": label, "name": name, "ratios": ratios, "share": share}
+        for label, (name, share, *ratios) in enumerate(zip(metrics.classes, metrics.shares, *columns, strict=True))
     ]
 
 

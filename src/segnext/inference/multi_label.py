@@ -47,7 +47,7 @@ def _presence(looks: "Sequence[Look]", label: int, size: tuple[int, int]) -> NDA
 
     total = np.zeros(size, np.float32)
     for look in looks:
-        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size)[0]
+        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size, look.corners)[0]
         with np.errstate(over="ignore"):  # then the probability is 0
             total += 1 / (1 + np.exp(-(scores[:, ::-1] if look.mirrored else scores)))
     return total / np.float32(len(looks))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, view
-from segnext.checkpoint.find import weights_path
+from segnext.checkpoint.find import HUB_ID, weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
@@ -179,7 +179,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
-            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2]))
+            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2], only.corners))
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
@@ -210,6 +210,7 @@ class Segmenter:
         *,
         revision: str | None = None,
         token: str | None = None,
+        local_files_only: bool = False,
         device: str = "auto",
         **options: Any,
     ) -> "Segmenter":
@@ -219,14 +220,15 @@ class Segmenter:
             name: see `segnext.load`.
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
+            local_files_only: of a repository, take what was downloaded before, and never use the network.
             device: see `Segmenter`.
             options: engine, precision, testing, threshold and streams; see `Segmenter`.
         """
-        hub = (revision or token) and not Path(name).exists()
+        hub = (revision or token or local_files_only) and HUB_ID.fullmatch(str(name)) and not Path(name).exists()
         if hub:
             from segnext.checkpoint.hub import fetch_repository
 
-            path = fetch_repository(str(name), revision=revision, token=token)
+            path = fetch_repository(str(name), revision=revision, token=token, local_files_only=local_files_only)
         else:
             path = weights_path(name)
         return cls(load_weights(path), device, **options)
@@ -241,11 +243,19 @@ class Segmenter:
 
         save_folder(self.weights(), Path(folder), half=half, licence=licence)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None, **options: Any) -> str:
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Upload SegNeXt weights",
+        private: bool = False,
+        token: str | None = None,
+        **options: Any,
+    ) -> str:
         """Upload to the Hugging Face repository OWNER/NAME; its address. For `options` see `checkpoint.hub.push`."""
         from segnext.checkpoint.hub import push
 
-        return push(self.weights(), repo_id, private=private, token=token, **options)
+        return push(self.weights(), repo_id, commit_message=commit_message, private=private, token=token, **options)
 
     def segment(self, image: Image | Raster, name: str = "image", *, confidence: bool = False) -> Result:
         """Segment what `read` gave. Where no band was measured, the mask has the ignore label, or no class if it is
@@ -317,7 +327,7 @@ def _decide(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
     if len(looks) == 1:
-        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence)
+        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence, corners=looks[0].corners)
     return vote(looks, size, confidence=confidence)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segnext.errors import SegNextError
-from segnext.model.config import NetworkConfig
+from segnext.model.config import NetworkConfig, aligns_corners
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of its multi-scale results, which also flip
 Resize = Literal["pad", "multiple"]
@@ -50,6 +50,11 @@ class Testing:
         """
         if self.slide is None:
             return
+        if aligns_corners(config):
+            raise SegNextError(
+                "the logits of these weights are enlarged from corner to corner (align_corners), so that windows of "
+                "them do not fit together; leave slide out"
+            )
         (crop, step), stride, logits = self.slide, config.strides[-1], config.logits_stride
         if crop < stride or crop % stride or not 0 < step <= crop or step % logits:
             raise SegNextError(

@@ -27,11 +27,13 @@ class Look(NamedTuple):
         covered: height and width, in pixels of the picture, that the logits extend over; more than the picture's own
             where it was padded below and on the right.
         mirrored: whether the network saw the picture with left and right exchanged; `logits` are as it saw it.
+        corners: see `enlarge.places`.
     """
 
     logits: NDArray[np.float32]
     covered: tuple[float, float]
     mirrored: bool = False
+    corners: int = 0
 
 
 def vote(
@@ -39,7 +41,7 @@ def vote(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """The label with the highest mean probability over the looks, and that probability if asked for.
 
-    Each look's logits are resized bilinearly (align_corners False, as torch does), mirrored back, and go through a
+    Each look's logits are resized bilinearly (as torch does), mirrored back, and go through a
     softmax of their own. Of equal labels the lowest wins.
 
     Args:
@@ -95,8 +97,8 @@ def _by_rows(looks: Sequence[Look], size: tuple[int, int], take: Callable[[int, 
 
 def _grid(look: Look, size: tuple[int, int]) -> tuple[NDArray[Any], ...]:
     """For each row, and for each column of the picture: the position before it, and how far it is to the next."""
-    row, down = places(look.logits.shape[0], look.covered[0], size[0])
-    column, across = places(look.logits.shape[1], look.covered[1], size[1])
+    row, down = places(look.logits.shape[0], look.covered[0], size[0], look.corners)
+    column, across = places(look.logits.shape[1], look.covered[1], size[1], look.corners)
     step = -1 if look.mirrored else 1
     return row, down, np.ascontiguousarray(column[::step]), np.ascontiguousarray(across[::step])
 

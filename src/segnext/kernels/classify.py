@@ -22,18 +22,33 @@ FLAGS = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 
 @overload
 def classify(
-    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: Literal[True]
+    logits: NDArray[np.float32],
+    covered: tuple[float, float],
+    size: tuple[int, int],
+    *,
+    confidence: Literal[True],
+    corners: int = 0,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]: ...
 @overload
 def classify(
-    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: bool = False
+    logits: NDArray[np.float32],
+    covered: tuple[float, float],
+    size: tuple[int, int],
+    *,
+    confidence: bool = False,
+    corners: int = 0,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]: ...
 def classify(
-    logits: NDArray[np.float32], covered: tuple[float, float], size: tuple[int, int], *, confidence: bool = False
+    logits: NDArray[np.float32],
+    covered: tuple[float, float],
+    size: tuple[int, int],
+    *,
+    confidence: bool = False,
+    corners: int = 0,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and softmax probabilities of the chosen classes if asked for, at full resolution.
 
-    The labels are those of torch's bilinear resize (align_corners False) and argmax, except where two classes are
+    The labels are those of torch's bilinear resize and argmax, except where two classes are
     equal up to rounding.
 
     Args:
@@ -41,12 +56,13 @@ def classify(
         covered: height and width that the logits extend over, in pixels of the result.
         size: height and width of the result, its top left corner that of the logits; at most `covered`.
         confidence: whether the probabilities are wanted.
+        corners: see `enlarge.places`.
 
     Returns:
         Labels (H, W) uint8, and None or probabilities (H, W) float32.
     """
     logits = np.ascontiguousarray(logits, np.float32)
-    rows, columns = (_cells(logits.shape[axis], covered[axis], size[axis]) for axis in (0, 1))
+    rows, columns = (_cells(logits.shape[axis], covered[axis], size[axis], corners) for axis in (0, 1))
     labels = np.empty(size, np.uint8)
     probability = np.empty(size if confidence else (0, 0), np.float32)
 
@@ -58,9 +74,9 @@ def classify(
     return labels, probability if confidence else None
 
 
-def _cells(low: int, covered: float, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _cells(low: int, covered: float, size: int, corners: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Where along one axis each cell's pixels start, (low + 1,), and each pixel's place in its cell, (size,) 0..1."""
-    cell, place = places(low, covered, size)
+    cell, place = places(low, covered, size, corners)
     return np.searchsorted(cell, np.arange(low + 1)), place
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1) -> Tensor:
+def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1, *, training: bool = True) -> Tensor:
     """Depthwise convolution, stride 1, padded to keep the size; F.conv2d defines the result.
 
     Args:
@@ -20,13 +20,15 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1)
         weight: (C, 1, kh, kw), kh and kw odd.
         bias: (C,).
         dilation: spacing of the kernel's taps; above 1 the computation is torch's own.
+        training: whether gradients will be asked for; without, the computation is torch's own, which can be traced,
+            exported and transformed.
 
     Returns:
         (B, C, H, W). Gradients are exact up to the order of additions; the weight's is accumulated in float32.
     """
     kh, kw = weight.shape[2:]
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    ours = torch.is_grad_enabled() and weight.requires_grad and dilation == 1
+    ours = training and torch.is_grad_enabled() and weight.requires_grad and dilation == 1
     if not (ours and _slow_in_torch(x, autocast or x.dtype)):
         padding = (dilation * (kh // 2), dilation * (kw // 2))
         return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=x.shape[1])
@@ -36,12 +38,17 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1)
 
 
 def _slow_in_torch(x: Tensor, computed_in: torch.dtype) -> bool:
-    """Whether x is what the numba kernel is for: a channels_last CPU tensor, float32 or bfloat16, and to stay so."""
+    """Whether x is what the numba kernel is for: a channels_last CPU tensor, float32 or bfloat16, and to stay so.
+
+    What compiles, traces or transforms the network sees torch's own convolution.
+    """
     return (
         x.device.type == "cpu"
         and {x.dtype, computed_in} <= {torch.float32, torch.bfloat16}
         and x.is_contiguous(memory_format=torch.channels_last)
         and not torch.compiler.is_compiling()
+        and torch._C._get_tracing_state() is None
+        and torch._C._functorch.maybe_current_level() is None
     )
 
 

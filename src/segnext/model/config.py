@@ -59,6 +59,7 @@ class ModelConfig(Architecture):
         expansions: FFN expansion of each stage.
         drop_path: drop path probability of the last block.
         dropout: probability of dropping a channel before the classifier.
+        align_corners: whether the logits are enlarged from corner to corner, as in the Intel port.
     """
 
     channels: tuple[int, int, int, int]
@@ -70,6 +71,7 @@ class ModelConfig(Architecture):
     expansions: tuple[int, int, int, int] = (8, 8, 4, 4)
     drop_path: float = 0.1
     dropout: float = 0.1
+    align_corners: bool = False
 
     decoders: ClassVar[tuple[str, ...]] = DECODERS
 
@@ -209,6 +211,11 @@ def named(name: str) -> NetworkConfig:
         return FunctionConfig(function=name)
     choices = f"{', '.join(PRESETS)}; or give ENCODER+DECODER, or module:function of yours"
     raise SegNextError(f"unknown model '{name}'; choose from: {choices}")
+
+
+def aligns_corners(config: NetworkConfig) -> bool:
+    """Whether a network's logits are enlarged with align_corners True."""
+    return bool(getattr(config, "align_corners", False))
 
 
 def _check_values(config: ModelConfig) -> None:

@@ -27,9 +27,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    q, k, v = (x.flatten(2).mT[:, None] for x in (query, key, value))
+    q, k, v = (x.flatten(2).transpose(-2, -1)[:, None] for x in (query, key, value))
     mixed = F.scaled_dot_product_attention(q, k, v, scale=scale)
-    return mixed[:, 0].mT.reshape(*value.shape[:2], *query.shape[2:])
+    return mixed[:, 0].transpose(-2, -1).reshape(*value.shape[:2], *query.shape[2:])
 
 
 class NonLocal(nn.Module):
@@ -116,10 +116,10 @@ class EMA(nn.Module):
                 if self.training:
                     mean = F.normalize(bases.mean(dim=0, keepdim=True), dim=1)
                     self.bases.lerp_(mean.to(self.bases.dtype), EM_MOMENTUM)
-            rebuilt = bases @ self._responsibilities(x, bases).mT
+            rebuilt = bases @ self._responsibilities(x, bases).transpose(-2, -1)
         return rebuilt.view(x_BCHW.shape).to(x_BCHW.dtype)
 
     @staticmethod
     def _responsibilities(x_BCN: Tensor, bases_BCR: Tensor) -> Tensor:
         """The E step: (B, N, R)."""
-        return F.softmax(x_BCN.mT @ bases_BCR, dim=-1)
+        return F.softmax(x_BCN.transpose(-2, -1) @ bases_BCR, dim=-1)

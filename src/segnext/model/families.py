@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segnext.model.composed import COMPOSED, ComposedConfig
-from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig, preset
+from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig
 from segnext.model.functions import FunctionConfig
 
 if TYPE_CHECKING:  # torch is imported when a network is built
@@ -129,26 +129,3 @@ def build(config: NetworkConfig) -> "Network":
     """
     config.check()
     return family_of(config).network(config)
-
-
-def create_model(
-    name: str, *, num_classes: int = 150, in_channels: int = 3, decoder: str | None = None, **changes: Any
-) -> "Network":
-    """A network with random weights.
-
-    Args:
-        name: see `preset`: segnext_t, segnext_s, segnext_b or segnext_l (table 2 of the paper), segformer_b0, ...
-        num_classes: channels of the logits.
-        in_channels: bands of the image.
-        decoder: of a SegNeXt "ham", the Hamburger head, or "mlp", "aspp", "psp", "danet"; None for the published one.
-        changes: any other field of `ModelConfig`, such as strips=(7, 11) or context="vq", or of `SegFormerConfig`.
-
-    Returns:
-        A module with `.encoder` and `.decoder`; see `Network`.
-
-    Raises:
-        SegNextError: for an unknown name, an impossible value, or a change that would have no effect.
-    """
-    if decoder is not None:
-        changes["decoder"] = decoder
-    return build(preset(name, num_classes=num_classes, in_channels=in_channels, **changes))

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.config import NetworkConfig
+from segnext.model.config import NetworkConfig, aligns_corners
 from segnext.model.encoders import Encoder
 from segnext.model.trainable import Trainable
 
@@ -30,7 +30,7 @@ class Network(Trainable):
         logits: Tensor = self.decoder(self.encoder(image))
         if not enlarge:
             return logits
-        return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
+        return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=aligns_corners(self.config))
 
 
 class SegNeXt(Network):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
@@ -11,7 +12,7 @@ from segnext.model.network import Network
 
 
 class Own(Encoder):
-    """The user's module: image -> its logits, as the only map."""
+    """The user's module: image -> its logits, enlarged to the image, as the only map."""
 
     strides = (1,)
 
@@ -28,7 +29,7 @@ class Own(Encoder):
                 f"the network of {type(self.module).__name__} gives {found}; it must give logits, "
                 f"(batch, {self.channels[0]}, height, width)"
             )
-        return [logits]
+        return [F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)]
 
     def layers(self) -> list[Layers]:
         """All of it is one."""
@@ -36,7 +37,7 @@ class Own(Encoder):
 
 
 class Only(nn.Module):
-    """The decoder of a network that needs none: logits of any size, enlarged to the image's."""
+    """The decoder of a network that needs none."""
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         return maps[0]

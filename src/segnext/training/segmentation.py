@@ -18,7 +18,7 @@ from segnext.data.folder import DataSet, Pair
 from segnext.data.formats.public.open import open_data
 from segnext.data.sampling import ClassSampler
 from segnext.evaluation.evaluate import evaluate, no_counts, predictor
-from segnext.evaluation.examine import examine
+from segnext.evaluation.examine import examine, telling
 from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
@@ -33,6 +33,7 @@ from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
 from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
+from segnext.training.folds import divide
 from segnext.training.log import Log
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
@@ -45,7 +46,7 @@ from segnext.training.task import Forward, NamedSamples, Plan, Task, Watch, prov
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
-EXAMPLES = 6  # val pictures in examples.png
+EXAMPLES = 6  # val pictures in examples.png: the worst, and those around the median
 SHOWN = 3  # of them in TensorBoard, at every measurement
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
 
@@ -60,8 +61,14 @@ class Segmentation(Task[TrainConfig]):
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
         config, self.data = self.open(config)
         self.splits = [split for split in (config.train_split, config.val_split) if split is not None]
-        self.pairs = tuple(self.data.pairs(config.train_split))
-        self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
+        if config.fold is not None:
+            self.splits = [split for split in self.splits if split in self.data.splits()]
+            pool = [pair for split in self.splits for pair in self.data.pairs(split)]
+            train, self.val_pairs = divide(pool, config.fold)
+        else:
+            train = self.data.pairs(config.train_split)
+            self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
+        self.pairs = tuple(train)
         self.labels, self.processes = self.data.labels, processes
         crop = config.crop or _crop(self.pairs, self.labels, Preprocess(short_side=config.short_side))
         self.config = config = replace(config, crop=crop)
@@ -149,7 +156,8 @@ class Segmentation(Task[TrainConfig]):
         data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.pairs)}
         told = provenance(config, state, data)
         if state.metrics:
-            told = replace(told, metrics={"split": config.val_split, **state.metrics})
+            split = config.val_split if config.fold is None else f"fold {config.fold}"
+            told = replace(told, metrics={"split": split, **state.metrics})
         save_weights(replace(self.weights(state.average.state), provenance=told), path)
 
     def show(self, state: State, log: Log) -> None:
@@ -170,11 +178,10 @@ class Segmentation(Task[TrainConfig]):
         if not self.val_pairs or config.val_split is None:
             return
         segmenter = self.segmenter(load_weights(out / "best.safetensors"))
-        draw_examples(
-            [self._item(segmenter, pair) for pair in self._chosen(EXAMPLES)], self.labels, out / "examples.png"
-        )
         title = f"{out.resolve().name}: {config.model} on {self.labels.name}"
         measured = examine(predictor(segmenter), self.val_pairs, self.labels)
+        shown = telling(measured[1], EXAMPLES) or self._chosen(EXAMPLES)
+        draw_examples([self._item(segmenter, pair) for pair in shown], self.labels, out / "examples.png")
         write_page(gather(segmenter, self.data, config.val_split, title, measured, log_charts(log)), report)
 
     def _chosen(self, count: int) -> list[Pair]:

@@ -43,6 +43,8 @@ def start_weights(model: Network, config: TrainConfig, labels: Labels, *, loud: 
         if before != now:
             print(f"its stem for {before} bands is spread over {now}")
         print(coverage, flush=True)
+        if checkpoint.remark:
+            print(checkpoint.remark, flush=True)
     return checkpoint.provenance.succession(Path(name).name, part).to_dict()
 
 

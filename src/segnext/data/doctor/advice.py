@@ -72,6 +72,8 @@ def full_import(case: Case, found: Encoding) -> str:
         if found.palette:
             return import_command(case, "labels", *mapping_option({0: 0, **dict.fromkeys(binary_values(found), 1)}))
         return import_command(case, "binary", "--threshold", "1")
+    if public_layout(survey) == "kitti":  # whose ids have gaps, as grey levels have
+        return import_command(case, "kitti")
     if levels := grey_levels(found, len(labels) if labels else None):
         others = ("--others", "ignore") if is_blurred(found) else ()
         return import_command(case, "labels", *mapping_option(levels), *others)
@@ -115,6 +117,8 @@ def public_layout(survey: Survey) -> str | None:
     images = {part for image, _ in survey.pairing.pairs for part in image.parent.parts}
     if "gtFine" in folders and "leftImg8bit" in images:
         return "cityscapes"
+    if "semantic" in folders and "image_2" in images:
+        return "kitti"
     if "SegmentationClass" in folders and "JPEGImages" in images:
         return "voc"
     if "semantic" in folders and {"training", "image_2"} <= images:

@@ -12,7 +12,16 @@ import PIL.Image
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import MAX_PIXELS, SUFFIXES, identify, open_regular, require_transparency, tiff_header, upright
+from segnext.imageio import (
+    MAX_PIXELS,
+    SUFFIXES,
+    MissingReaderError,
+    identify,
+    open_regular,
+    require_transparency,
+    tiff_header,
+    upright,
+)
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112
@@ -225,6 +234,8 @@ def _open(path: Path, read: Any, pixels: bool) -> Header:
                     return replace(header, error=f"more than {MAX_PIXELS // 1_000_000} megapixels")
                 result: Header = read(picture, header)
                 return result
+    except MissingReaderError as error:
+        return Header(error=str(error))
     except SegNextError as error:  # of a coding, which says what is wrong
         return Header(error=str(error).removeprefix(f"{path}: "))
     except MemoryError:
@@ -247,8 +258,6 @@ def _what_it_is(file: IO[bytes]) -> str:
         return "a PNG whose line ends were changed, as git or FTP does to texts; copy it again as binary"
     if start[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page, not a picture; download it again"
-    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-        return "a HEIC picture, which is not read; convert it to JPEG or PNG"
     return "not a picture, or too damaged to tell its format"
 
 

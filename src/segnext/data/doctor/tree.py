@@ -6,7 +6,7 @@ from pathlib import Path
 from segnext import files
 from segnext.imageio import SUFFIXES
 
-PICTURES = SUFFIXES | {".jng", ".ras", ".sr", ".heic", ".heif", ".exr", ".hdr"}
+PICTURES = SUFFIXES | {".jng", ".ras", ".sr", ".exr", ".hdr"}
 ARRAYS = frozenset((".npy", ".npz", ".mat", ".h5", ".hdf5", ".nii", ".gz", ".dcm", ".nc", ".tfrecord"))
 _RUBBISH = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", ".ds_store", "icon\r", ".ipynb_checkpoints"))
 _NOT_DATA = frozenset(("__pycache__", "node_modules", "site-packages", "venv"))

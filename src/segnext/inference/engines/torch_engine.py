@@ -72,6 +72,8 @@ def torch_device(name: str) -> str:
         device = torch.device(name)
     except RuntimeError as error:
         raise SegNextError(f"unknown device '{name}'; choose auto, cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise SegNextError(f"device '{name}': only processors and CUDA devices are supported; use auto, cpu or cuda")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SegNextError(f"device '{name}' is not there, or torch was built without CUDA; use auto or cpu")
     return name

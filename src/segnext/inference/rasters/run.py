@@ -22,6 +22,7 @@ from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
 from segnext.inference.rasters.source import ADDRESS, Raster
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import aligns_corners
 
 Progress = Callable[[int, int], None]
 
@@ -107,6 +108,8 @@ def segment_raster(
         SegNextError: when the raster cannot be read, has other bands than the weights take, or there is no room.
     """
     started = time.perf_counter()
+    if aligns_corners(segmenter.config):
+        raise SegNextError("the logits of these weights are enlarged from corner to corner; tiles of them do not fit")
     if segmenter.labels.multi_label:
         raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
     if outputs.polygons:

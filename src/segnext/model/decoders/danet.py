@@ -38,7 +38,7 @@ class ChannelAttention(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         with without_autocast(x_BCHW):  # sums over all positions outgrow half precision
             x = x_BCHW.flatten(2).float()
-            likeness = x @ x.mT
+            likeness = x @ x.transpose(-2, -1)
             attention = F.softmax(likeness.amax(dim=-1, keepdim=True) - likeness, dim=-1)
             mixed = (attention @ x).view(x_BCHW.shape)
         return x_BCHW + self.gamma * mixed.to(x_BCHW.dtype)

@@ -19,7 +19,7 @@ class Gather(nn.Module):
     def forward(self, pixels: Tensor, scores: Tensor) -> Tensor:
         with without_autocast(pixels):
             shares = scores.flatten(2).float().softmax(dim=2)
-            return (pixels.flatten(2).float() @ shares.mT)[..., None].to(pixels.dtype)
+            return (pixels.flatten(2).float() @ shares.transpose(-2, -1))[..., None].to(pixels.dtype)
 
 
 class ObjectAttention(nn.Module):

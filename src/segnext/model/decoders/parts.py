@@ -23,7 +23,7 @@ def region_means(x: Tensor, bins: int) -> Tensor:
     if not torch.compiler.is_exporting():
         return F.adaptive_avg_pool2d(x, bins)
     rows, columns = (_shares(side, bins, x) for side in x.shape[2:])  # the pooling is exported for one size alone
-    return rows @ x @ columns.mT
+    return rows @ x @ columns.transpose(-2, -1)
 
 
 def _shares(side: int, bins: int, like: Tensor) -> Tensor:

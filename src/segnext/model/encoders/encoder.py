@@ -93,7 +93,7 @@ class Depthwise(nn.Conv2d):
         super().__init__(channels, channels, (height, width), padding=padding, dilation=dilation, groups=channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return depthwise_conv2d(x, self.weight, self.bias, self.dilation[0])
+        return depthwise_conv2d(x, self.weight, self.bias, self.dilation[0], training=self.training)
 
 
 def drop_path_rates(highest: float, depths: Sequence[int]) -> Iterator[float]:

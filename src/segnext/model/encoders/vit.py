@@ -46,7 +46,7 @@ class Positions(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).mT], dim=1)
+        tokens = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(-2, -1)], dim=1)
         return tokens + interpolated(self.pos_embed, *x.shape[2:])
 
 
@@ -98,7 +98,7 @@ class ViT(Encoder):
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
             if number % every == 0:
-                tapped = x[:, 1:].mT.unflatten(2, (rows, columns))
+                tapped = x[:, 1:].transpose(-2, -1).unflatten(2, (rows, columns))
                 maps.append(self.norms[len(maps)](tapped))
         return maps
 
@@ -117,9 +117,9 @@ def interpolated(embedding: Tensor, rows: int, columns: int) -> Tensor:
     side = round((embedding.shape[1] - 1) ** 0.5)
     if (rows, columns) == (side, side):
         return embedding
-    grid = embedding[:, 1:].mT.reshape(1, -1, side, side)
+    grid = embedding[:, 1:].transpose(-2, -1).reshape(1, -1, side, side)
     grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False)
-    return torch.cat([embedding[:, :1], grid.flatten(2).mT], dim=1)
+    return torch.cat([embedding[:, :1], grid.flatten(2).transpose(-2, -1)], dim=1)
 
 
 def _init(module: nn.Module) -> None:

@@ -9,36 +9,65 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segnext.evaluation.metrics import Metrics, Ratios
+from segnext.evaluation.metrics import Metrics, Ratios, mean
 from segnext.figures import drawing
-from segnext.words import percent
+from segnext.words import listed, percent
 
 CELL_TEXT_LIMIT = 40  # classes; with more, a percentage no longer fits its cell
 DPI = 150
-ABSENT = "-: left out of the mean: not in the masks (accuracy), never predicted (precision), neither (IoU)"
+ABSENT = "-: left out of the mean: not in the masks (accuracy), never predicted (precision), neither (others)"
+COLUMNS = {
+    "iou": "IoU %",
+    "accuracy": "accuracy %",
+    "precision": "precision %",
+    "dice": "Dice %",
+    "boundary_iou": "boundary IoU %",
+    "boundary_f": "boundary F %",
+}
+NARROW = {
+    "accuracy %": "accu-\nracy %",
+    "precision %": "preci-\nsion %",
+    "boundary IoU %": "bound.\nIoU %",
+    "boundary F %": "bound.\nF %",
+}
 
 
 def print_table(metrics: Metrics, console: Console) -> None:
-    """Print IoU, accuracy, precision and share of pixels per class in %, their means, and a summary line."""
+    """Print the ratios of each class in %, its share of the pixels, the means, and a summary line."""
     table = Table()
-    table.add_column("class", overflow="fold")
-    for name in ("IoU %", "accuracy %", "precision %", "pixels %"):
-        table.add_column(name, justify="right", no_wrap=True)
-    columns = (metrics.iou, metrics.accuracy, metrics.precision, metrics.shares)
-    for name, *ratios in zip(metrics.classes, *columns, strict=True):
+    table.add_column("class", overflow="fold", min_width=6)
+    columns = metrics.per_class()
+    for name in (*(COLUMNS[name] for name in columns), "pixels\n%"):
+        table.add_column(NARROW.get(name, name), justify="right", no_wrap=True)
+    for name, *ratios in zip(metrics.classes, *columns.values(), metrics.shares, strict=True):
         table.add_row(escape(name), *map(_cell, ratios))
     table.add_section()
-    means = (metrics.miou, metrics.mean_accuracy, metrics.mean_precision)
-    table.add_row("mean", *map(_cell, means), style="bold")
+    table.add_row("mean", *(_cell(mean(ratios)) for ratios in columns.values()), style="bold")
     console.print(table)
-    if any(np.isnan(ratios).any() for ratios in columns):
-        console.print(ABSENT, highlight=False)
+    for line in left_out(metrics):
+        console.print(line, highlight=False, markup=False)
     summary = (
         f"mIoU {percent(metrics.miou, 2)}, pixel accuracy {percent(metrics.pixel_accuracy, 2)}, "
         f"mean accuracy {percent(metrics.mean_accuracy, 2)}\n"
         f"images {metrics.images:,}, labelled pixels {metrics.pixels:,}"
     )
     console.print(summary, highlight=False)
+
+
+def left_out(metrics: Metrics) -> list[str]:
+    """What the means do not hold, for people: dashes, and classes that are never predicted."""
+    lines = []
+    if any(np.isnan(ratios).any() for ratios in metrics.per_class().values()):
+        lines.append(ABSENT)
+    if missing := metrics.never_predicted:
+        shares = dict(zip(metrics.classes, metrics.shares, strict=True))
+        named = listed((f"{name} ({percent(shares[name], 2)} of the pixels)" for name in missing), 20)
+        zero = float(np.nan_to_num(metrics.precision)[metrics.true + metrics.predicted > 0].mean())
+        lines.append(
+            f"never predicted, though in the masks: {named}; where their precision counts as 0, as elsewhere, the mean "
+            f"precision is {percent(zero, 2)}"
+        )
+    return lines
 
 
 def confusion_picture(metrics: Metrics, path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 
 from segnext.evaluation.metrics import Metrics
-from segnext.evaluation.report import confusion_picture, print_table
+from segnext.evaluation.summary import confusion_picture, print_table
 
 
 def table(metrics: Metrics) -> str:
@@ -26,7 +26,7 @@ def row(text: str, name: str) -> list[str]:
 def test_table_has_a_row_per_class_and_the_means() -> None:
     matrix = np.array([[6, 2, 0], [0, 3, 1], [1, 0, 2]], np.int64)
     text = table(Metrics(matrix, ("sky", "[b]road", "car"), 1))
-    assert row(text, "sky") == ["sky", "66.67", "75.00", "85.71", "53.33"]
+    assert row(text, "sky") == ["sky", "66.67", "75.00", "85.71", "80.00", "53.33"]
     assert row(text, "road")[0] == "[b]road"
     assert row(text, "mean")[:4] == ["mean", "55.56", "72.22", "70.79"]
     assert "mIoU 55.56 %, pixel accuracy 73.33 %, mean accuracy 72.22 %" in text
@@ -35,8 +35,16 @@ def test_table_has_a_row_per_class_and_the_means() -> None:
 
 def test_table_marks_and_explains_absent_classes() -> None:
     text = table(Metrics(np.array([[3, 0], [0, 0]], np.int64), ("sky", "car"), 1))
-    assert row(text, "car") == ["car", "-", "-", "-", "0.00"]
+    assert row(text, "car") == ["car", "-", "-", "-", "-", "0.00"]
     assert "-: left out of the mean: not in the masks (accuracy), never predicted (precision)" in " ".join(text.split())
+
+
+def test_classes_that_are_never_predicted_are_named() -> None:
+    text = " ".join(table(Metrics(np.array([[6, 0], [2, 0]], np.int64), ("sky", "car"), 1)).split())
+    assert (
+        "never predicted, though in the masks: car (25.00 % of the pixels); where their precision counts as 0" in text
+    )
+    assert "the mean precision is 37.50 %" in text
 
 
 def test_every_pixel_ignored_still_prints() -> None:

@@ -1,0 +1,29 @@
+"""Masks from an exported network, with numpy, Pillow and onnxruntime alone.
+
+segnext export segnext_t.camvid --to onnx --out camvid.onnx
+python examples/predict_onnx.py camvid.onnx photo.jpg mask.png
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+
+def main(network: str, picture: str, out: str) -> None:
+    """Segment `picture` with `network`, write the mask in the classes' colours, print the classes' shares."""
+    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    about = session.get_modelmeta().custom_metadata_map
+    image = np.asarray(Image.open(picture).convert("RGB"))
+    (labels,) = session.run(["labels"], {"picture": image[None]})
+    mask = Image.fromarray(labels[0])
+    mask.putpalette([channel for color in json.loads(about["colors"]) for channel in color])
+    mask.save(out)
+    for label, name in enumerate(json.loads(about["classes"])):
+        print(f"{name:12}{(labels == label).mean():8.1%}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

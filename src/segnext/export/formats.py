@@ -1,0 +1,169 @@
+"""The formats: how each is written, and how its own runtime runs what was written."""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segnext.errors import SegNextError
+from segnext.export.deployed import NAMES, Deployed
+
+Arrays = list[NDArray[Any]]
+Run = Callable[[NDArray[Any]], Arrays]  # a batch to all outputs
+OPSET = 18
+INPUT = "picture"
+# Of float16, reductions and norms overflow and the decomposition loses its bases: these stay in float32.
+ISLANDS = (
+    *("MatMul", "Softmax", "Div", "ReduceMean", "ReduceSum", "Sqrt", "Pow", "Reciprocal", "Resize", "ArgMax"),
+    *("InstanceNormalization", "GroupNormalization", "LayerNormalization", "Einsum"),
+)
+
+
+class Kind(NamedTuple):
+    """A format.
+
+    Attributes:
+        suffix: of its file.
+        packages: that writing or running it needs.
+        extra: of ours that installs them.
+        precisions: that it can be written in.
+        write: the graph, its precision and metadata into a file.
+        providers: what runs the file on this machine, by name.
+    """
+
+    suffix: str
+    packages: tuple[str, ...]
+    extra: str
+    precisions: tuple[str, ...]
+    write: Callable[[Deployed, Path, str, dict[str, Any]], None]
+    providers: Callable[[Path], Iterator[tuple[str, Run]]]
+
+    def require(self, name: str, precision: str) -> None:
+        """Refuse what cannot be done here.
+
+        Raises:
+            SegNextError: when packages are missing, or the format has no such precision.
+        """
+        if missing := [package for package in self.packages if find_spec(package) is None]:
+            raise SegNextError(
+                f"--to {name} needs {missing[0]}, which is not installed; run: pip install 'segnext[{self.extra}]'"
+            )
+        if precision not in self.precisions:
+            raise SegNextError(f"--to {name} is written in {' or '.join(self.precisions)}, not in {precision}")
+
+
+def _write_onnx(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
+    import onnx
+
+    free = torch.export.Dim.AUTO
+    with _quiet():
+        torch.onnx.export(
+            graph,
+            (graph.example(),),
+            file,
+            input_names=[INPUT],
+            output_names=list(NAMES[graph.interface.output]),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=({0: free, 1: free, 2: free},),
+            external_data=False,
+            verbose=False,
+        )
+        model = onnx.load(file)
+        if precision == "fp16":
+            from onnxruntime.transformers.float16 import convert_float_to_float16
+
+            model = convert_float_to_float16(model, keep_io_types=True, op_block_list=list(ISLANDS))
+    for key, value in about.items():
+        model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    onnx.save(model, file)
+
+
+def _run_onnx(file: Path) -> Iterator[tuple[str, Run]]:
+    import onnxruntime
+
+    for provider in onnxruntime.get_available_providers():
+        if provider == "AzureExecutionProvider":  # calls a service, and runs no file
+            continue
+        session = onnxruntime.InferenceSession(file, providers=[provider])
+
+        def run(x: NDArray[Any], session: Any = session) -> Arrays:
+            outputs: Arrays = session.run(None, {INPUT: x})
+            return outputs
+
+        yield provider, run
+
+
+def _write_openvino(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
+    import openvino
+
+    example = graph.example()
+    with _quiet(), torch.no_grad():
+        model = openvino.convert_model(graph, example_input=example, input=[-1, -1, -1, example.shape[-1]])
+    model.inputs[0].get_tensor().set_names({INPUT})
+    for output, name in zip(model.outputs, NAMES[graph.interface.output], strict=True):
+        output.get_tensor().set_names({name})
+    for key, value in about.items():
+        model.set_rt_info(value if isinstance(value, str) else json.dumps(value), ["segnext", key])
+    openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
+
+
+def _run_openvino(file: Path) -> Iterator[tuple[str, Run]]:
+    import openvino
+
+    model = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    yield "CPU", lambda x: [np.array(output) for output in model([x]).values()]
+
+
+def _write_torch(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
+    free = torch.export.Dim.AUTO
+    with _quiet():
+        program = torch.export.export(graph, (graph.example(),), dynamic_shapes=({0: free, 1: free, 2: free},))
+        torch.export.save(program, file, extra_files={"segnext.json": json.dumps(about)})
+
+
+def _run_torch(file: Path) -> Iterator[tuple[str, Run]]:
+    program = torch.export.load(file).module()
+
+    def run(x: NDArray[Any]) -> Arrays:
+        with torch.no_grad():
+            outputs = program(torch.from_numpy(x))
+        return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+    yield "torch", run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters' messages about themselves are silenced."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+KINDS = {
+    "onnx": Kind(
+        ".onnx",
+        ("onnx", "onnxscript", "onnxruntime"),
+        "onnxruntime",
+        ("fp32", "fp16"),
+        _write_onnx,
+        _run_onnx,
+    ),
+    "openvino": Kind(".xml", ("openvino",), "fast", ("fp32", "fp16"), _write_openvino, _run_openvino),
+    "torch": Kind(".pt2", (), "", ("fp32",), _write_torch, _run_torch),
+}
