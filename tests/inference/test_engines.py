@@ -15,6 +15,7 @@ from segnext.errors import SegNextError
 from segnext.inference import engines
 from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import PRESETS
 
@@ -37,7 +38,7 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
     weights = (
         weights_like(dataclasses.replace(CONFIG, channels=(24, 32, 40, 48))) if precision == "bf16" else tiny_weights
     )
-    running = start(weights, engine, "cpu", precision)
+    running = start(weights, Runtime(engine, "cpu", precision))
     assert (running.name, running.precision, running.device) == (engine, precision, "cpu")
     model = weights.model()
     for size in SIZES:
@@ -55,9 +56,9 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
 
 
 def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(tiny_weights, "torch", "cpu", "auto").precision == "fp32"
+    assert start(tiny_weights, Runtime("torch", "cpu", "auto")).precision == "fp32"
     assert capsys.readouterr().err == ""
-    assert start(tiny_weights, "torch", "cpu", "bf16").precision == "fp32"
+    assert start(tiny_weights, Runtime("torch", "cpu", "bf16")).precision == "fp32"
     assert "this network is computed in fp32" in capsys.readouterr().err
     for channels, strips, hangs in (((16, 32, 32, 32), (7, 21), True), ((17, 32, 32, 32), (7, 21), False)):
         assert engines._hangs_in_bf16(dataclasses.replace(CONFIG, channels=channels, strips=strips)) == hangs
@@ -182,15 +183,15 @@ def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch, openvino or onnxruntime"):
-        start(tiny_weights, "tensorrt")
+        start(tiny_weights, Runtime("tensorrt"))
     with pytest.raises(SegNextError, match="unknown precision 'int8'; choose auto, fp32 or bf16"):
-        start(tiny_weights, "torch", "cpu", "int8")
+        start(tiny_weights, Runtime("torch", "cpu", "int8"))
     with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
-        start(tiny_weights, "onnxruntime", "cpu", "bf16")
+        start(tiny_weights, Runtime("onnxruntime", "cpu", "bf16"))
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(SegNextError, match=r"engine openvino is not installed.*segnext\[fast\]"):
-        start(tiny_weights, "openvino", "cpu")
-    assert start(tiny_weights, "auto", "cpu").name == "torch", "auto takes what is there"
+        start(tiny_weights, Runtime("openvino", "cpu"))
+    assert start(tiny_weights, Runtime("auto", "cpu")).name == "torch", "auto takes what is there"
 
 
 def test_a_warm_cache_needs_no_torch(weights_file: Path, tmp_path: Path) -> None:

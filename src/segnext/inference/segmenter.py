@@ -18,6 +18,7 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
@@ -48,14 +49,12 @@ class Segmenter:
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
-        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
-        engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
-        precision: "auto", "fp32" or "bf16".
-        streams: pictures that callers in different threads want segmented at the same time.
+        device, engine, precision, streams: see `inference.engines.runtime.Runtime`.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
+        runtime: what was asked for.
         engine: what runs the network, with its name, precision and device.
         config: what determines the network's shape.
         provenance: where the weights come from.
@@ -92,19 +91,15 @@ class Segmenter:
         testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
-        self._options: dict[str, Any] = {
-            "device": device,
-            "engine": engine,
-            "precision": precision,
-            "threshold": threshold,
-            "streams": streams,
-        }
+        self._threshold = threshold
+        self.runtime = Runtime(engine, device, precision, streams)
         use_first()
-        self.engine = start(weights, engine, device, precision, streams)
+        self.engine = start(weights, self.runtime)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
-        return partial(type(self), testing=self.testing, **self._options), (self._weights,)
+        settings = {**vars(self.runtime), "testing": self.testing, "threshold": self._threshold}
+        return partial(type(self), **settings), (self._weights,)
 
     def __repr__(self) -> str:
         """The network, its classes, and what runs it, in a line."""

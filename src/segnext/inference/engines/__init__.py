@@ -9,6 +9,7 @@ import numpy as np
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
+from segnext.inference.engines.runtime import Runtime
 from segnext.kernels.threads import loading
 from segnext.model.config import ModelConfig, NetworkConfig
 from segnext.progress import say
@@ -21,33 +22,23 @@ INSTALL = {
 }
 
 
-def start(
-    weights: Weights, engine: str = "auto", device: str = "auto", precision: str = "auto", streams: int = 1
-) -> Engine:
+def start(weights: Weights, runtime: Runtime) -> Engine:
     """An engine that runs the network of `weights`.
-
-    Args:
-        weights: the network.
-        engine: "torch", "openvino" or "onnxruntime"; "auto" takes torch on a CUDA device, and on a processor OpenVINO
-            where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
-        device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
-        precision: "fp32" or "bf16"; "auto" takes bf16 where the processor computes it, fp32 elsewhere and on CUDA.
-        streams: pictures to work on at the same time, called from so many threads; each then takes longer, all of
-            them together take less. OpenVINO alone has more than one.
 
     Raises:
         SegNextError: when what is asked for is unknown, not installed or not possible here.
     """
+    engine, precision = runtime.engine, runtime.precision
     for kind, choice, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
         if choice not in ("auto", *known):
             raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {', '.join(known[:-1])} or {known[-1]}")
-    device = _device(device)
-    if device == "cpu" and precision != "fp32" and _hangs_in_bf16(weights.config):
+    device = _device(runtime.device)
+    if engine == "auto":
+        engine = _best_engine(device)
+    if device == "cpu" and engine != "onnxruntime" and precision != "fp32" and _hangs_in_bf16(weights.config):
         if precision == "bf16":
             say("this network is computed in fp32: oneDNN does not come to an end with its narrow stages in bf16")
         precision = "fp32"
-    if engine == "auto":
-        engine = _best_engine(device)
     if engine == "torch":
         return _used_first(_torch(weights, device, precision), weights)
     if device != "cpu":
@@ -55,8 +46,9 @@ def start(
     if not all(map(find_spec, INSTALL[engine])):
         extra = "fast" if engine == "openvino" else engine
         raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
-    started = _openvino(weights, precision, streams) if engine == "openvino" else _onnxruntime(weights, precision)
-    return _used_first(started, weights)
+    if engine == "openvino":
+        return _used_first(_openvino(weights, precision, runtime.streams), weights)
+    return _used_first(_onnxruntime(weights, precision), weights)
 
 
 def _hangs_in_bf16(config: NetworkConfig) -> bool:
