@@ -112,6 +112,7 @@ def content(out: Path) -> dict[str, Any]:
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     for record in records:
         record.pop("seconds_per_image", None)
+        record.pop("waiting", None)
     return {
         **{file: (out / file).read_bytes() for file in ("last.safetensors", "best.safetensors")},
         "state": torch.load(out / "state.pt", weights_only=True),

@@ -20,6 +20,7 @@ from segnext.imageio import (
     open_regular,
     opencv_decode,
     orientation_of,
+    plain_source,
     read_image,
     tiff_header,
     upright,
@@ -55,8 +56,8 @@ def read_bands(source: Source, bands: Bands) -> Raster:
     is a band like any other. A palette is looked up. EXIF orientation is applied.
 
     Args:
-        source: a file's path, an encoded file's bytes, a PIL image, or an array, H x W x bands (H x W for one band),
-            with all bands that files have.
+        source: a file's path, an encoded file's bytes or the open file, a PIL image, or an array or tensor,
+            H x W x bands (H x W for one band), with all bands that files have.
         bands: which bands there are, and which are wanted.
 
     Returns:
@@ -66,6 +67,7 @@ def read_bands(source: Source, bands: Bands) -> Raster:
         SegNextError: when it cannot be read, has another number of bands than `bands` names, or holds 8-bit values
             where training had more, or the reverse; or when it needs rasterio, which is not installed.
     """
+    source = plain_source(source)
     values, missing = read_values(source)
     return select(values, missing, bands, str(source) if isinstance(source, str | Path) else "the picture in memory")
 
@@ -147,6 +149,7 @@ def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:
     Raises:
         SegNextError: when it cannot be read.
     """
+    source = plain_source(source)
     if isinstance(source, np.ndarray):
         return _from_array(source), None
     if isinstance(source, PIL.Image.Image):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 import PIL.Image
@@ -22,8 +22,18 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from segnext.errors import SegNextError
 from segnext.preprocess import Image
 
+
+class SupportsArray(Protocol):
+    """What numpy makes an array of."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
 T = TypeVar("T", bound=np.generic)
-Source = Path | str | bytes | PIL.Image.Image | NDArray[Any]
+Source = (  # what a picture is read from; the last is an array of another library, such as a tensor
+    os.PathLike[str] | str | bytes | bytearray | memoryview | IO[bytes] | PIL.Image.Image | NDArray[Any] | SupportsArray
+)
+Plain = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 
 # Pictures with more pixels are refused from their header, before anything is decoded.
 MAX_PIXELS = 512_000_000
@@ -64,8 +74,8 @@ def read_image(source: Source) -> Image:
     - Grey, 1-bit, palette, CMYK and YCbCr pictures become RGB.
 
     Args:
-        source: a file's path, an encoded file's bytes, a PIL image, or an array, H x W x 3 (RGB) or H x W
-            (grey), uint8.
+        source: a file's path, an encoded file's bytes or the open file, a PIL image, or an array or tensor, H x W x 3
+            (RGB) or H x W (grey), uint8.
 
     Returns:
         A new array, (H, W, 3) uint8.
@@ -73,6 +83,7 @@ def read_image(source: Source) -> Image:
     Raises:
         SegNextError: when it is missing, unreadable, empty, damaged, too large or no image.
     """
+    source = plain_source(source)
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, PIL.Image.Image):
@@ -80,11 +91,39 @@ def read_image(source: Source) -> Image:
             return _to_rgb(source, "the PIL image")
     if isinstance(source, bytes):
         return _from_file(io.BytesIO(source), len(source), "the image in memory")
-    if not isinstance(source, str | Path):
-        raise SegNextError(
-            f"cannot read a picture from {type(source).__name__}; give a path, bytes, a PIL image or a numpy array"
-        )
     return _from_path(source)
+
+
+def plain_source(source: object) -> Plain:
+    """A source as one of few types: what is open is read, and what another library holds becomes an array.
+
+    Raises:
+        SegNextError: when it is nothing that a picture could be read from.
+    """
+    if isinstance(source, str | Path | bytes | PIL.Image.Image | np.ndarray):
+        return source
+    if isinstance(source, os.PathLike):
+        return Path(os.fsdecode(source))
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    kind = type(source).__name__
+    if hasattr(source, "read"):
+        content = source.read()
+        if not isinstance(content, bytes):
+            raise SegNextError(f"cannot read a picture from {kind}, which gives text; open the file with 'rb'")
+        return content
+    if hasattr(source, "__array__"):
+        try:
+            return np.asarray(source)
+        except Exception as error:  # of a tensor on another device, or one with a gradient
+            raise SegNextError(f"cannot make an array of {kind} ({error}); give a numpy array") from error
+    raise SegNextError(f"cannot read a picture from {kind}; give a path, bytes, an open file, a PIL image or an array")
+
+
+def is_source(source: object) -> bool:
+    """Whether `plain_source` would try to read one picture from it."""
+    kinds = (str, bytes, bytearray, memoryview, os.PathLike, PIL.Image.Image, np.ndarray)
+    return isinstance(source, kinds) or hasattr(source, "read") or hasattr(source, "__array__")
 
 
 def _from_path(name: str | Path) -> Image:

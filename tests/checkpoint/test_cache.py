@@ -16,7 +16,7 @@ import torch
 import segnext
 from segnext.checkpoint import catalogue, download
 from segnext.checkpoint import weights as weights_module
-from segnext.checkpoint.cache import cache_folder, published_file
+from segnext.checkpoint.cache import published_file
 from segnext.checkpoint.catalogue import LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.checkpoint import read_checkpoint
 from segnext.checkpoint.weights import load_weights
@@ -230,17 +230,6 @@ def test_a_disk_full_of_the_download_is_no_matter_of_mirrors(published: Any, mon
         SegNextError, match=r"\.part: cannot be written \(No space left .*make room, or set SEGNEXT_CACHE$"
     ):
         published_file(ENCODER)
-
-
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEGNEXT_CACHE", "/somewhere/else")
-    assert cache_folder() == Path("/somewhere/else")
-    monkeypatch.delenv("SEGNEXT_CACHE")
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert cache_folder() == Path("/caches/segnext")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache/segnext"
 
 
 def test_the_file_stands_alone(published: Any, tiny: ModelConfig) -> None:

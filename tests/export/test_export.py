@@ -14,7 +14,7 @@ from conftest import picture
 
 from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
-from segnext.data.folder import Folder
+from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.export import formats
 from segnext.export.deployed import Deployed, Interface
@@ -60,8 +60,13 @@ def test_the_example_runs(
     np.testing.assert_array_equal(np.asarray(PIL.Image.open(tmp_path / "mask.png")), segmenter(image).mask)
 
 
-def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, street: Path, tmp_path: Path) -> None:
-    pairs = Folder.open(street).pairs("val")
+def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, tmp_path: Path) -> None:
+    pairs = []
+    for seed in range(2):
+        pair = Pair(tmp_path / f"{seed}.jpg", tmp_path / f"{seed}.png")
+        PIL.Image.fromarray(picture(200, 300, seed)).save(pair.image)
+        PIL.Image.fromarray(np.random.default_rng(seed).integers(0, 4, (200, 300), np.uint8)).save(pair.mask)
+        pairs.append(pair)
     interface = Interface("float", "confidence")
     report = export(tiny_weights, "openvino", tmp_path / "toy.xml", interface=interface, pairs=pairs)
     assert report.passed

@@ -1,5 +1,6 @@
 """Every engine gives the trained network's logits, at every size, from one artefact."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import picture, weights_like
+from conftest import CONFIG, picture, weights_like
 
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.inference import engines
-from segnext.inference.engines import start
+from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import PRESETS
 
 SIZES = [(64, 96), (32, 32), (96, 64)]
 
@@ -32,9 +35,12 @@ SIZES = [(64, 96), (32, 32), (96, 64)]
 def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: str, tolerance: float) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
-    running = start(tiny_weights, engine, "cpu", precision)
+    weights = (
+        weights_like(dataclasses.replace(CONFIG, channels=(24, 32, 40, 48))) if precision == "bf16" else tiny_weights
+    )
+    running = start(weights, Runtime(engine, "cpu", precision))
     assert (running.name, running.precision, running.device) == (engine, precision, "cpu")
-    model = tiny_weights.model()
+    model = weights.model()
     for size in SIZES:
         x = np.random.default_rng(0).standard_normal((1, *size, 3), np.float32)
         with torch.inference_mode():
@@ -47,6 +53,17 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
         kept = logits.copy()
         running(x[:, ::-1].copy())
         np.testing.assert_array_equal(logits, kept, "the caller's array must not change with the next picture")
+
+
+def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(tiny_weights, Runtime("torch", "cpu", "auto")).precision == "fp32"
+    assert capsys.readouterr().err == ""
+    assert start(tiny_weights, Runtime("torch", "cpu", "bf16")).precision == "fp32"
+    assert "this network is computed in fp32" in capsys.readouterr().err
+    for channels, strips, hangs in (((16, 32, 32, 32), (7, 21), True), ((17, 32, 32, 32), (7, 21), False)):
+        assert engines._hangs_in_bf16(dataclasses.replace(CONFIG, channels=channels, strips=strips)) == hangs
+    assert not engines._hangs_in_bf16(dataclasses.replace(CONFIG, strips=(7, 11)))
+    assert not any(engines._hangs_in_bf16(config) for name, config in PRESETS.items() if name.startswith("segnext"))
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
@@ -100,28 +117,81 @@ def test_a_failure_leaves_nothing_behind() -> None:
     with pytest.raises(RuntimeError, match="no"):
         artefact("f" * 64, "numpy", fail)
     made = artefact("f" * 64, "numpy", lambda folder: (folder / "whole").touch())
-    assert [file.name for file in made.iterdir()] == ["whole"]
+    assert sorted(file.name for file in made.iterdir()) == [artefacts.SEAL, "whole"]
 
 
 def test_without_a_cache_the_files_are_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    monkeypatch.setattr(artefacts, "temporary_cache", lambda: tmp_path / "temporary")
     monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "file" / "cache"))  # cannot be made below a file
     folder = artefact("a" * 64, "numpy", lambda folder: (folder / "x").touch())
     assert (folder / "x").exists()
-    assert tmp_path not in folder.parents
+    assert tmp_path / "temporary" in folder.parents
+
+
+def test_what_is_not_as_it_was_written_is_made_anew() -> None:
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "network").write_bytes(b"as it should be")
+
+    folder = artefact("1" * 64, "numpy", make)
+    file, added = folder / "network", folder / "compiled"
+    for harm in (
+        lambda: file.write_bytes(b"as it should bE"),
+        lambda: file.write_bytes(b"as it"),
+        file.unlink,
+        lambda: (folder / artefacts.SEAL).write_text("{"),
+        lambda: (folder / artefacts.SEAL).unlink(),
+    ):
+        before = len(made)
+        harm()
+        assert artefact("1" * 64, "numpy", make) == folder
+        assert (len(made), file.read_bytes()) == (before + 1, b"as it should be")
+    added.write_bytes(b"half written when the process was killed")
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert not added.exists()
+    added.write_bytes(b"compiled")
+    artefacts.seal(folder)
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert added.read_bytes() == b"compiled"
+    added.write_bytes(b"Compiled")
+    assert artefact("1" * 64, "numpy", make) == folder
+    assert not added.exists()
+    assert len(made) == 6
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_changed_bytes_in_the_cache_change_no_mask(engine: str, tiny_weights: Weights) -> None:
+    pytest.importorskip(engine)
+    image = picture(50, 75)
+    mask = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask
+    folder = artefact(tiny_weights.digest, engine, lambda folder: pytest.fail("it was made before"))
+    for file in [*folder.glob("*.bin"), *folder.glob("*.blob"), *folder.glob("*.onnx")]:
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
+        file.write_bytes(content)
+    np.testing.assert_array_equal(Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask, mask)
+
+
+def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "SOURCES", ("model", "moved"))
+    with pytest.raises(FileNotFoundError, match="no source in moved"):
+        artefacts._version.__wrapped__("numpy")
 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch, openvino or onnxruntime"):
-        start(tiny_weights, "tensorrt")
+        start(tiny_weights, Runtime("tensorrt"))
     with pytest.raises(SegNextError, match="unknown precision 'int8'; choose auto, fp32 or bf16"):
-        start(tiny_weights, "torch", "cpu", "int8")
+        start(tiny_weights, Runtime("torch", "cpu", "int8"))
     with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
-        start(tiny_weights, "onnxruntime", "cpu", "bf16")
+        start(tiny_weights, Runtime("onnxruntime", "cpu", "bf16"))
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(SegNextError, match=r"engine openvino is not installed.*segnext\[fast\]"):
-        start(tiny_weights, "openvino", "cpu")
-    assert start(tiny_weights, "auto", "cpu").name == "torch", "auto takes what is there"
+        start(tiny_weights, Runtime("openvino", "cpu"))
+    assert start(tiny_weights, Runtime("auto", "cpu")).name == "torch", "auto takes what is there"
 
 
 def test_a_warm_cache_needs_no_torch(weights_file: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Pictures in, results out."""
 
 import dataclasses
+import io
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,11 +83,36 @@ def test_every_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> No
     image = picture(30, 41)
     file = tmp_path / "street.view.png"
     PIL.Image.fromarray(image).save(file)
-    results = [segmenter(x) for x in (file, str(file), file.read_bytes(), PIL.Image.fromarray(image), image)]
+
+    class OnlyPath:
+        def __fspath__(self) -> str:
+            return str(file)
+
+    content = file.read_bytes()
+    with file.open("rb") as opened:
+        named = [segmenter(x) for x in (file, str(file), OnlyPath(), opened)]
+    nameless: list[Any] = [content, bytearray(content), memoryview(content), io.BytesIO(content)]
+    nameless += [PIL.Image.fromarray(image), image, torch.from_numpy(image)]
+    results = [*named, *map(segmenter, nameless)]
     for result in results[1:]:
         assert result.mask.tobytes() == results[0].mask.tobytes()
         assert result.confidence.tobytes() == results[0].confidence.tobytes()
-    assert [result.name for result in results] == ["street.view", "street.view", "image", "image", "image"]
+    assert [result.name for result in results] == ["street.view"] * 4 + ["image"] * 7
+
+
+def test_what_holds_no_picture_is_refused_at_once(segmenter: Segmenter, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with (tmp_path / "a.txt").open() as text, pytest.raises(SegNextError, match="gives text; open the file with 'rb'"):
+        segmenter(text)
+    for source, kind in (({"image": picture(8, 8)}, "dict"), (3, "int"), (None, "NoneType"), (object(), "object")):
+        with pytest.raises(SegNextError, match=f"cannot read a picture from {kind}; give a path, bytes"):
+            segmenter(source)  # type: ignore[call-overload]
+    with pytest.raises(SegNextError, match="cannot make an array of Tensor"):
+        segmenter(torch.zeros(8, 8, 3, requires_grad=True))
+    with pytest.raises(SegNextError, match=r"the array's shape is \(3, 8, 8\); give H x W x 3"):
+        segmenter(torch.zeros(3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(SegNextError, match="cannot read a picture from list"):
+        next(segmenter([[picture(8, 8)]]))  # type: ignore[list-item]
 
 
 def test_pictures_of_a_list_get_different_names(segmenter: Segmenter, tmp_path: Path) -> None:
@@ -148,6 +175,7 @@ def test_bad_source_in_a_list_is_named(segmenter: Segmenter) -> None:
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
         RuntimeError("Exception from src/inference.cpp: std::bad_alloc"),
+        RuntimeError("could not create a primitive"),
         torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,18 @@ def test_region_means_are_exported_as_what_they_are(
     expected = region_means(x, bins)
     monkeypatch.setattr("torch.compiler.is_exporting", lambda: True)
     torch.testing.assert_close(region_means(x, bins), expected)
+
+
+@pytest.mark.parametrize("name", ["hrformer", "vit"])
+def test_openvino_runs_what_attends_at_other_sizes(name: str) -> None:
+    """Windows are cut and positions interpolated within the converted network, for any size."""
+    openvino = pytest.importorskip("openvino")
+    encoder = ours(name)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
+        example = torch.zeros(1, 3, 64, 96)
+        converted = openvino.convert_model(encoder, example_input=example, input=[1, 3, -1, -1])
+        network = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        image = drawn("image", (1, 3, 128, 160))
+        for found, expected in zip(network([image.numpy()]).values(), encoder(image), strict=True):
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-3)

@@ -133,7 +133,8 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     ]
     rates = [record["lr"] for record in log if record["kind"] == "train"]
     assert rates == pytest.approx([0.01, 0.0075, 0.005, 0.0025])  # too short for a warm-up
-    assert all(record["seconds_per_image"] > 0 for record in log if record["kind"] == "train")
+    steps = [record for record in log if record["kind"] == "train"]
+    assert all(record["seconds_per_image"] > 0 and 0 <= record["waiting"] <= 1 for record in steps)
 
     best = max((record for record in log if record["kind"] == "val"), key=lambda record: float(record["miou"]))
     provenance = load_weights(out / "best.safetensors").provenance

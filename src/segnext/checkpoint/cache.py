@@ -15,23 +15,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from segnext.cache import cache_folder
 from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
 from segnext.checkpoint.provenance import Provenance
 from segnext.errors import SegNextError
 from segnext.plain import write_json
-
-
-def cache_folder() -> Path:
-    """SEGNEXT_CACHE where it is set, else the platform's folder for caches."""
-    chosen = os.environ.get("SEGNEXT_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "segnext" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/segnext"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segnext"
 
 
 def offline() -> bool:

@@ -26,6 +26,7 @@ COMMANDS = {
     "data": "prepare data set folders",
     "ablate": "train the networks of the paper's ablation table on a data set, and tabulate them",
     "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
+    "tune": "search the best settings of a training, trial by trial",
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
@@ -35,6 +36,7 @@ RUNS = (
     "pretrain",
     "ablate",
     "compare",
+    "tune",
 )  # their flags are the fields of a dataclass, which they parse themselves
 
 USAGE = f"""usage: segnext COMMAND ...

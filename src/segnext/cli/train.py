@@ -23,12 +23,15 @@ def main(arguments: list[str]) -> int:
 def _summarise(out: Path) -> None:
     """What the run has reached, and what lies where."""
     from segnext.checkpoint.weights import load_weights
+    from segnext.training.folds import summary
 
     best = out / "best.safetensors"
     if best.exists():
         provenance = load_weights(best).provenance
         if provenance.miou is not None:  # as it is when val holds no labelled pixel
             show(f"best mIoU on {provenance.split}: {100 * provenance.miou:.2f} % at step {provenance.step}")
+    if (folds := summary(out)) is not None:
+        show(folds)
     show(f"weights, log and pictures: {out}")
     show(f"segment pictures with them: segnext predict PATH --weights {out}")
 

@@ -69,7 +69,12 @@ class FileSet:
 
 
 def fits(file: Path, given: str) -> bool:
-    """Whether a file is in a folder that is given by its path, its name, or a pattern such as "masks/*_mask"."""
+    """Whether a file is in a folder that is given by its path, its name, or a pattern such as "masks/*_mask".
+
+    Several are parted by commas.
+    """
+    if "," in given:
+        return any(fits(file, part) for part in given.split(","))
     if "*" in given:
         names = (f"/{file.as_posix()}", f"/{file.with_suffix('').as_posix()}")
         return any(fnmatch(name.casefold(), f"*/{given.casefold()}") for name in names)

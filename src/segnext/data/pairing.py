@@ -76,7 +76,7 @@ class Pairing:
         groups: all masks of each picture that has any, with what names them beside it.
         several: those of them that have several: a mask for each object or class.
         choices: sets of masks that fit the pictures equally well, and how many each fits; the first is in `pairs`.
-        tries: the ways to pair that were tried, the best first.
+        tries: the best two ways to pair that were tried, in words.
     """
 
     pairs: list[tuple[Path, Path]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Pairing:
     groups: Groups = field(default_factory=dict)
     several: Groups = field(default_factory=dict)
     choices: list[tuple[str, int]] = field(default_factory=list)
-    tries: list[Try] = field(default_factory=list)
+    tries: list[str] = field(default_factory=list)
 
 
 def pair(
@@ -112,9 +112,12 @@ def pair(
     left = [file for file in files if file not in aside]
     known = set(given.values())
     sets = [entry for entry in file_sets(left, given) if not known or _agrees(entry, given, known)]
-    result = Pairing(aside=sorted(aside), tries=_tries(sets, len(left), looks))
-    _take(result, left)
-    _sort_rest(result, left, given)
+    tries = _tries(sets, len(left), looks)
+    result = Pairing(aside=sorted(aside))
+    _take(result, left, tries)
+    _sort_rest(result, left, given, tries[:1])
+    others = [entry for entry in tries[1:] if entry.masks.places.keys() != tries[0].masks.places.keys()]
+    result.tries = [str(entry) for entry in (*tries[:1], *others[:1])]
     return result
 
 
@@ -260,13 +263,13 @@ def _preference(file: Path) -> tuple[bool, str]:
     return file.suffix.lower() != ".png", str(file)
 
 
-def _take(result: Pairing, files: list[Path]) -> None:
+def _take(result: Pairing, files: list[Path], tries: list[Try]) -> None:
     """Fill in the pairs of the best try and of those that pair what is left; note what fits the same pictures."""
     masks_of: Groups = {}
     used: set[Path] = set()
     more: list[Path] = []
-    first = result.tries[0] if result.tries else None
-    for entry in result.tries:
+    first = tries[0] if tries else None
+    for entry in tries:
         free = {
             image: [part for part in parts if part[1] not in used and part[1] not in masks_of]
             for image, parts in entry.groups.items()
@@ -328,11 +331,11 @@ def _note_equal(result: Pairing, entry: Try, new: Groups) -> None:
                 groups.append(alike)
 
 
-def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role]) -> None:
+def _sort_rest(result: Pairing, files: list[Path], given: dict[Path, Role], best: list[Try]) -> None:
     """Say of what was not paired whether it is a picture, a mask or something else."""
     equal = {file for group in (*result.same_stem, *result.same_mask) for file in group}
     done = {file for both in result.pairs for file in both} | {*result.many_masks, *result.aside} | equal
-    first = result.tries[0] if result.tries else None
+    first = best[0] if best else None
     for file in [file for file in files if file not in done]:
         role = given.get(file) or role_of_all([file])
         role = _role_of_name(file) if role is Role.UNKNOWN else role

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
+from segnext.model.config import aligns_corners
 from segnext.model.fold import fold
 
 Input = Literal["uint8", "float"]
@@ -53,6 +54,7 @@ class Deployed(nn.Module):
         self.interface = interface
         self.network = fold(weights.model())
         self.stride, self.step = weights.config.strides[-1], weights.config.logits_stride
+        self.corners = aligns_corners(weights.config)
         self.named = weights.preprocess.bands is not None
         self.register_buffer("mean", torch.tensor(weights.preprocess.mean))
         self.register_buffer("std", torch.tensor(weights.preprocess.std))
@@ -77,7 +79,9 @@ class Deployed(nn.Module):
         logits: Tensor = self.network(F.pad(x, (0, 0, 0, columns - width, 0, rows - height))).float()
         if self.interface.output == "logits":
             return logits
-        scores = F.interpolate(logits.permute(0, 3, 1, 2), scale_factor=float(self.step), mode="bilinear")
+        scores = F.interpolate(
+            logits.permute(0, 3, 1, 2), scale_factor=float(self.step), mode="bilinear", align_corners=self.corners
+        )
         scores = scores[:, :, :height, :width]
         labels = scores.argmax(1).to(torch.uint8)
         if self.interface.output == "labels":
@@ -103,6 +107,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "bands": list(bands.chosen) if bands else ["red", "green", "blue"],
         "stride": weights.config.strides[-1],
         "logits_stride": weights.config.logits_stride,
+        "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,
     }

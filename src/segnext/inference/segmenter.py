@@ -1,6 +1,7 @@
 """The network with everything around it: pictures in, results out."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 import cv2
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, view
 from segnext.checkpoint.find import HUB_ID, weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
-from segnext.imageio import Source
+from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
@@ -27,7 +28,6 @@ from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities, vote
 from segnext.kernels.classify import classify
 from segnext.kernels.enlarge import enlarge
-from segnext.kernels.threads import loading
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
 
@@ -38,7 +38,10 @@ if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from segnext.kernels.average import Look
     from segnext.model.network import Network
 
-NO_MEMORY = ("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc")
+NO_MEMORY = (
+    *("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc"),
+    "could not create a primitive",  # oneDNN's words for it
+)
 
 
 class Segmenter:
@@ -46,14 +49,12 @@ class Segmenter:
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
-        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda" or "cuda:N".
-        engine: what runs the network: "auto", "torch", "openvino" or "onnxruntime"; see `inference.engines.start`.
-        precision: "auto", "fp32" or "bf16".
-        streams: pictures that callers in different threads want segmented at the same time.
+        device, engine, precision, streams: see `inference.engines.runtime.Runtime`.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
     Attributes:
+        runtime: what was asked for.
         engine: what runs the network, with its name, precision and device.
         config: what determines the network's shape.
         provenance: where the weights come from.
@@ -90,20 +91,15 @@ class Segmenter:
         testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
-        self._options: dict[str, Any] = {
-            "device": device,
-            "engine": engine,
-            "precision": precision,
-            "threshold": threshold,
-            "streams": streams,
-        }
-        with loading:
-            use_first()
-            self.engine = start(weights, engine, device, precision, streams)
+        self._threshold = threshold
+        self.runtime = Runtime(engine, device, precision, streams)
+        use_first()
+        self.engine = start(weights, self.runtime)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
-        return partial(type(self), testing=self.testing, **self._options), (self._weights,)
+        settings = {**vars(self.runtime), "testing": self.testing, "threshold": self._threshold}
+        return partial(type(self), **settings), (self._weights,)
 
     def __repr__(self) -> str:
         """The network, its classes, and what runs it, in a line."""
@@ -134,9 +130,9 @@ class Segmenter:
         """Segment a picture, or several.
 
         Args:
-            source: a path, a PIL image, an array (H x W x 3 or H x W, uint8) or an encoded file's bytes;
-                or a list or iterator of those. For weights of other bands than RGB, an array has all bands that
-                the files of the training had, of any type.
+            source: a path, a PIL image, an array or tensor (H x W x 3 or H x W, uint8), an encoded file's bytes or the
+                open file; or a list or iterator of those. For weights of other bands than RGB, an array has all bands
+                that the files of the training had, of any type.
 
         Returns:
             The picture's result; for a list or iterator, an iterator that segments each picture when
@@ -146,9 +142,9 @@ class Segmenter:
             SegNextError: when a picture cannot be read or does not fit in memory; the iterator ends there. What goes
                 on with the other pictures is `inference.predict.predict_files`.
         """
-        if isinstance(source, str | bytes | Path | PIL.Image.Image | np.ndarray) or not isinstance(source, Iterable):
-            return self._segment(source, _stem(source))
-        return self._segment_each(source)
+        if isinstance(source, Iterable) and not is_source(source) and not isinstance(source, Mapping):
+            return self._segment_each(source)  # type: ignore[arg-type]  # bytes are sources
+        return self._segment(source, _stem(source))  # type: ignore[arg-type]  # what it is not, is said there
 
     def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128) -> "LazyLabels":
         """The labels of a raster of any size, found where they are asked for: `raster("big.tif")[:1000, 2000:3000]`.
@@ -306,8 +302,9 @@ class Segmenter:
         return kind(view(image, bands), mask, measure_confidence, self.labels, seconds, name)
 
 
-def _stem(source: Source) -> str:
-    return Path(source).stem if isinstance(source, str | Path) else "image"
+def _stem(source: object) -> str:
+    path = getattr(source, "name", None) if hasattr(source, "read") else source
+    return Path(os.fsdecode(path)).stem if isinstance(path, str | os.PathLike) else "image"
 
 
 def _require_described(preprocess: Preprocess, in_channels: int) -> None:

@@ -3,16 +3,18 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from threading import RLock
 
-# One segmenter is loaded at a time, and the process does not fork meanwhile: a child would find every lock that the
-# loading thread holds taken for ever.
+# Held while engines begin and kernels are loaded: by one thread at a time, and not while the process forks, for in a
+# child every lock that the loading thread holds stays taken for ever. What may fork itself, such as an export, must
+# not run under it.
 loading = RLock()
+PATIENCE = 10.0  # seconds that a fork waits for it
 
-PARTS = (
-    16  # of a sample's positions, each a task of its own: the same, and so the order of sums, for any number of threads
-)
+# Of a sample's positions, each a task of its own: the same, and so the order of sums, for any number of threads.
+PARTS = 16
 
 
 def cores() -> int:
@@ -33,6 +35,19 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores(), thread_name_prefix="kernel")
 
 
+def _before_fork() -> None:
+    loading.acquire(timeout=PATIENCE)
+
+
+def _after_fork_in_parent() -> None:
+    with suppress(RuntimeError):  # the patience was at an end
+        loading.release()
+
+
+def _after_fork_in_child() -> None:
+    loading._at_fork_reinit()  # type: ignore[attr-defined]  # as Python does with locks of its own
+    _pool.cache_clear()  # it has none of its threads here
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=loading.acquire, after_in_parent=loading.release, after_in_child=loading.release)
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but none of its threads
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,7 +1,5 @@
 """A folder of pictures sorted by class, as ImageNet is kept, and Tiny-ImageNet as it is published."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.files import walk
 from segnext.imageio import SUFFIXES
 
 ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's: a picture's name, a tab, its class, and more
@@ -70,17 +69,10 @@ def _by_class(folder: Path) -> dict[str, list[str]]:
     found = {}
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not entry.name.startswith("."):
-            found[entry.name] = sorted(_below(entry))
+            found[entry.name] = [str(file) for file in walk(entry) if file.suffix.lower() in SUFFIXES]
             if not found[entry.name]:
                 raise SegNextError(f"{entry}: a class without pictures; remove the folder or fill it")
     return found
-
-
-def _below(folder: Path) -> Iterator[str]:
-    for root, _, names in os.walk(folder, followlinks=True):
-        for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                yield f"{root}/{name}"
 
 
 def _by_annotations(file: Path) -> dict[str, list[str]]:

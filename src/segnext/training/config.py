@@ -154,6 +154,8 @@ class TrainConfig(Settings):
         freeze: first stages of the encoder that are not trained, their BatchNorm statistics neither; 4 is all of it.
         train_split: split to train on.
         val_split: split to measure on; null to measure nowhere.
+        fold: K/N, as 1/5, for cross-validation: the labelled pictures of both splits are divided into N parts, of
+            which the K-th is measured on and the others are trained on; null for the splits as they are.
         iterations: optimiser steps.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
@@ -181,6 +183,7 @@ class TrainConfig(Settings):
     freeze: int = 0
     train_split: str = "train"
     val_split: str | None = "val"
+    fold: str | None = None
     iterations: int = 10_000
     crop: tuple[int, int] | None = None
     bands: tuple[str, ...] | None = None
@@ -216,6 +219,8 @@ class TrainConfig(Settings):
                 f"data_weights is {self.data_weights}; it takes a number above 0 for each data set, here "
                 f"{1 + len(self.more_data)}"
             )
+        if self.fold is not None and (self.val_split is None or self.more_data):
+            raise SegNextError(f"fold is {self.fold}; it is for one data set, and needs a val_split to measure on")
         if self.bands is not None and not self.bands:
             raise SegNextError("bands is empty; name one band or more, or leave it out for all of them")
         if self.patience is not None and (self.patience < 1 or self.val_split is None):

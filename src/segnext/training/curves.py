@@ -95,7 +95,8 @@ def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
             parts.append(f"best val {name} {values[best]:.2f} % at step {steps[best]:,}")
     _, seconds = series(train, "seconds_per_image")
     if seconds:
-        parts.append(f"{1000 * np.median(seconds):.3g} ms/image")
+        median = float(np.median(seconds))
+        parts.append(f"{median:.2f} s/image" if median >= 1 else f"{1000 * median:.3g} ms/image")
     return "   ·   ".join(parts)
 
 

@@ -20,7 +20,8 @@ Series = tuple[list[float], list[float]]  # steps, values
 class Log:
     """Append to RUN/log.jsonl, RUN/tensorboard and `trackers`, after dropping what a killed run wrote past `step`.
 
-    Records: {"kind": "train", "step", "loss", "grad_norm", "lr", "seconds_per_image"} and
+    Records: {"kind": "train", "step", "loss", "grad_norm", "lr", "seconds_per_image", "waiting"} (the share
+    of the time, 0..1, that steps waited for data), and
     {"kind": "val", "step", "miou", "pixel_accuracy", "mean_accuracy", "iou": {class: 0..1 or null}}.
     """
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from segnext.progress import bar, say
 
 LINE_EVERY = 60.0  # seconds between lines, where there is no bar
+SLOW_DATA = 0.05  # share of the time that steps wait for data, from which on it is said
 
 
 class Progress:
@@ -33,6 +34,7 @@ class Progress:
         self.task = self.bar.add_task("train", total=steps, completed=done, numbers="")
         self.measured = ""
         self.loss = float("nan")
+        self.waiting = 0.0
         self.said = time.monotonic()
 
     def __enter__(self) -> "Progress":
@@ -45,9 +47,10 @@ class Progress:
         with suppress(OSError):
             self.bar.stop()
 
-    def update(self, step: int, loss: float, lr: float) -> None:
-        """After a training step."""
+    def update(self, step: int, loss: float, lr: float, waiting: float) -> None:
+        """After a training step; `waiting` is the share of the time, 0..1, that steps waited for data of late."""
         self.loss = loss
+        self.waiting = waiting
         self.bar.update(self.task, completed=step, numbers=f"{self._rate()}loss {loss:.3f}  lr {lr:.1e}{self.measured}")
         self._report_now_and_then()
 
@@ -78,4 +81,7 @@ class Progress:
 
     def _rate(self) -> str:
         speed = self.bar.tasks[self.task].speed
-        return f"{speed * self.images_per_step:.1f} images/s  " if speed else ""
+        if not speed:
+            return ""
+        waiting = f" ({100 * self.waiting:.0f} % waiting for data)" if self.waiting >= SLOW_DATA else ""
+        return f"{speed * self.images_per_step:.1f} images/s{waiting}  "

@@ -33,6 +33,7 @@ from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
 from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
+from segnext.training.folds import divide
 from segnext.training.log import Log
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
@@ -60,8 +61,14 @@ class Segmentation(Task[TrainConfig]):
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
         config, self.data = self.open(config)
         self.splits = [split for split in (config.train_split, config.val_split) if split is not None]
-        self.pairs = tuple(self.data.pairs(config.train_split))
-        self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
+        if config.fold is not None:
+            self.splits = [split for split in self.splits if split in self.data.splits()]
+            pool = [pair for split in self.splits for pair in self.data.pairs(split)]
+            train, self.val_pairs = divide(pool, config.fold)
+        else:
+            train = self.data.pairs(config.train_split)
+            self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
+        self.pairs = tuple(train)
         self.labels, self.processes = self.data.labels, processes
         crop = config.crop or _crop(self.pairs, self.labels, Preprocess(short_side=config.short_side))
         self.config = config = replace(config, crop=crop)
@@ -149,7 +156,8 @@ class Segmentation(Task[TrainConfig]):
         data = {"name": self.labels.name, "split": config.train_split, "pictures": len(self.pairs)}
         told = provenance(config, state, data)
         if state.metrics:
-            told = replace(told, metrics={"split": config.val_split, **state.metrics})
+            split = config.val_split if config.fold is None else f"fold {config.fold}"
+            told = replace(told, metrics={"split": split, **state.metrics})
         save_weights(replace(self.weights(state.average.state), provenance=told), path)
 
     def show(self, state: State, log: Log) -> None:

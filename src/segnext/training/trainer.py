@@ -43,6 +43,7 @@ class Trainer:
         stop: whether this process was asked to end.
         callbacks: the caller's.
         seconds: of the steps since the last line of the log, measuring and saving left out.
+        waits: seconds of them that they waited for data.
     """
 
     task: Task[Any]
@@ -54,6 +55,7 @@ class Trainer:
     stop: Stop
     callbacks: Callbacks = field(default_factory=Callbacks)
     seconds: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """What is asked for everywhere."""
@@ -104,7 +106,9 @@ class Trainer:
         stream = self._batches()
         while not self.finished:
             started = time.perf_counter()
-            taken = self._take(self._fetch(stream))
+            parts = self._fetch(stream)
+            self.waits.append(time.perf_counter() - started)
+            taken = self._take(parts)
             self.seconds.append(time.perf_counter() - started)
             with self._writing():
                 self._after(taken)
@@ -118,7 +122,7 @@ class Trainer:
         self.state.average.update(self.state.model, self.state.step)
         self.state.step += 1
         self.state.losses.append(taken.loss)
-        self.progress.update(self.state.step, taken.loss, taken.lr)
+        self.progress.update(self.state.step, taken.loss, taken.lr, sum(self.waits) / sum(self.seconds))
         last = self.state.step == self.plan.iterations
         if last or self.state.step % self.config.log_every == 0:
             self._write(taken)
@@ -141,9 +145,11 @@ class Trainer:
                 lr=taken.lr,
                 grad_norm=taken.grad_norm,
                 seconds_per_image=round(seconds, 4),
+                waiting=round(sum(self.waits) / sum(self.seconds), 4),
             )
         self.state.losses.clear()
         self.seconds.clear()
+        self.waits.clear()
 
     def _measure(self) -> None:
         """Measure on val, unless the run is to stop meanwhile."""

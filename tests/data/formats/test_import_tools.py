@@ -18,6 +18,7 @@ from segnext.data.formats.labelstudio import brush
 from segnext.data.formats.options import Options
 from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
+from segnext.errors import SegNextError
 
 HEIGHT, WIDTH = 20, 30
 BOX = (slice(4, 11), slice(6, 19))  # rows and columns of the shape that every tool draws, outline included
@@ -286,3 +287,13 @@ def test_geojson_over_rasters(tmp_path: Path) -> None:
     assert folder.labels.classes == ("background", "field")
     np.testing.assert_array_equal(labels_of(folder, "train/a"), boxed(1))
     assert [(record.source, record.kind) for record in summary.records if not record.target] == [("b.tif", "no mask")]
+
+
+@pytest.mark.parametrize("names", ["{x: a}", "{-1: a}", "{1000000000: a}", "{.inf: a}", "[no, 1]"])
+def test_yolo_with_names_that_are_none(tmp_path: Path, names: str) -> None:
+    pictures(tmp_path / "in/images", "a.jpg")
+    (tmp_path / "in/labels").mkdir()
+    (tmp_path / "in/labels/a.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.6\n")
+    (tmp_path / "in/data.yaml").write_text(f"names: {names}")
+    with pytest.raises(SegNextError, match=r"data\.yaml: 'names' "):
+        bring("yolo", tmp_path / "in")

@@ -1,9 +1,11 @@
 """The commands that mend what was found."""
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from segnext.data.curate.split import alone
 from segnext.data.doctor.case import Case
 from segnext.data.doctor.encoding import (
     Encoding,
@@ -16,12 +18,15 @@ from segnext.data.doctor.encoding import (
     main_colors,
     mixed_binary,
 )
+from segnext.data.doctor.scenes import by_copies, joined
 from segnext.data.doctor.survey import Survey
 from segnext.data.formats.class_lists import NAMES, read_class_list
 from segnext.data.formats.options import FORMATS
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
 
+FEWEST_GROUPS = 2  # that cannot be divided well
+LARGEST_GROUP = 0.6  # share of the pictures in one group, beyond which they cannot either
 FEW_COLORS = 40  # beyond, rare colours are rather slips or blur than classes
 SAME = 0.5  # intersection over union of masks of a picture, from which they are of several people
 LIKELY = 0.6  # share of a label set's colours that must occur before it is suggested
@@ -55,7 +60,7 @@ def full_import(case: Case, found: Encoding) -> str:
         return "exchange the names of the pictures' and the masks' folders, and check again"
     if survey.pairing.several:
         return import_command(case, "objects", *(("--merge", "vote") if case.agreed > SAME else ()))
-    if public := public_layout(survey):
+    if found.kind == "labels" and (public := public_layout(survey)):
         return import_command(case, public)
     if found.kind == "binary":
         names = ("--names", ",".join(labels.classes)) if labels and len(labels) == 2 else ()
@@ -144,7 +149,13 @@ def scene_kind(case: Case) -> str | None:
     """What `--group-by` must say so that no scene and no copy is divided; None where there are none."""
     if case.sampled:
         return None
-    return "scene" if case.scenes else "copies" if case.exact or case.near else None
+    pictures = case.survey.pictures()
+    copies = by_copies(pictures, (*case.exact, *case.near))
+    for kind, rule in (("scene", case.scenes), ("copies", alone if case.exact or case.near else None)):
+        sizes = Counter(joined(copies, rule).values()) if rule else Counter()
+        if len(sizes) > FEWEST_GROUPS and max(sizes.values()) <= LARGEST_GROUP * len(pictures):
+            return kind
+    return None
 
 
 def likely_set(colors: Iterable[int]) -> str | None:

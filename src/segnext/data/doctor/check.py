@@ -122,7 +122,6 @@ def _layout(case: Case, encoding: Encoding) -> Iterator[Finding]:
     elif not seen.items:
         yield from judge_tools(seen) or [_no_pairs(seen)]
     elif not seen.ready:
-        tries = seen.pairing.tries
         yield found(
             "other-layout",
             (),
@@ -130,7 +129,7 @@ def _layout(case: Case, encoding: Encoding) -> Iterator[Finding]:
             missing="" if seen.labels else "no dataset.yaml, ",
             images=_places(seen, 0),
             masks=_places(seen, 1),
-            paired=f"; paired here: {tries[0]}" if tries else "",
+            paired="".join(map("; {}: {}".format, ("paired here", "next best"), seen.pairing.tries)),
             fix=full_import(case, encoding),
         )
     elif seen.labels is None:

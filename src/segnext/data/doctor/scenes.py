@@ -1,13 +1,12 @@
 """Pictures that belong together: copies of each other, shots of one time, scenes by their names and looks."""
 
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segnext.data.curate.split import Grouping, by_folder, by_prefix
 from segnext.data.doctor.duplicates import Copy
@@ -19,7 +18,7 @@ PAUSE = 60  # seconds between pictures of one shot
 CLOSER = 0.15  # by which pictures of one scene must be more alike, as a correlation, than those of two
 FEWEST = 8  # pictures, below which nothing is measured
 RUNS = 10  # parts of a clip
-COMPARED = 2000  # pairs of pictures, within scenes and across them, that are compared
+COMPARED = 400  # pairs of pictures, within scenes and across them, that are compared
 _TIME = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_.T ]?(\d\d)[-_.:]?(\d\d)[-_.:]?(\d\d)(?!\d)")
 _TAKEN, _CHANGED, _EXIF = 36867, 306, 0x8769  # EXIF tags: when a picture was taken, and changed; where the first is
 
@@ -106,9 +105,7 @@ def scene_rule(pictures: Sequence[PurePosixPath], records: Sequence[Record]) -> 
     kept = [index for index, record in enumerate(records) if record.image.thumb]
     if len(kept) < FEWEST:
         return None
-    thumbs = np.stack([np.frombuffer(records[index].image.thumb, np.uint8) for index in kept]).astype(np.float32)
-    thumbs -= thumbs.mean(axis=1, keepdims=True)
-    thumbs /= np.maximum(np.linalg.norm(thumbs, axis=1, keepdims=True), 1e-6)
+    thumbs = [records[index].image.thumb for index in kept]
     for rule in (by_prefix, by_folder, by_run(pictures)):
         if _gain([rule(pictures[index]) for index in kept], thumbs) > CLOSER:
             return rule
@@ -127,20 +124,30 @@ def by_run(pictures: Sequence[PurePosixPath]) -> Grouping:
     return lambda picture: f"part {place[picture] + 1}"
 
 
-def _gain(groups: list[str], thumbs: NDArray[np.float32]) -> float:
+def _gain(groups: list[str], thumbs: Sequence[bytes]) -> float:
     """How much more alike pictures of one group are than those of two, as a correlation; 0 for groups of no use."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
-    largest = max(map(len, members.values()))
-    if not 2 < len(members) <= len(groups) / 2 or largest > len(groups) / 2:
+    sizes = Counter(groups)
+    if not 2 < len(sizes) <= len(groups) / 2 or max(sizes.values()) > len(groups) / 2:
         return 0.0
+    number = {group: place for place, group in enumerate(sizes)}
+    labels = np.array([number[group] for group in groups])
     random = np.random.Generator(np.random.PCG64(0))
-    labels = np.array([list(members).index(group) for group in groups])
-    one, two = random.integers(0, len(groups), (2, 50 * COMPARED))
-    same = labels[one] == labels[two]
-    inside, across = (np.flatnonzero(chosen & (one != two))[:COMPARED] for chosen in (same, ~same))
-    if not inside.size or not across.size:
-        return 0.0
-    alike = [float(np.median((thumbs[one[at]] * thumbs[two[at]]).sum(axis=1))) for at in (inside, across)]
-    return alike[0] - alike[1]
+    first = random.integers(0, len(groups), 50 * COMPARED)
+    order = np.argsort(labels, kind="stable")  # members of a group side by side, so that each finds another of its own
+    starts = np.searchsorted(labels[order], labels[first])
+    mates = order[starts + random.integers(0, np.bincount(labels)[labels[first]])]
+    others = random.integers(0, len(groups), first.size)
+    pairs = ((mates, mates != first), (others, labels[others] != labels[first]))
+    inside, across = (
+        [_alike(thumbs[one], thumbs[two]) for one, two in zip(first[good][:COMPARED], second[good], strict=False)]
+        for second, good in pairs
+    )
+    return float(np.median(inside) - np.median(across)) if inside and across else 0.0
+
+
+def _alike(one: bytes, two: bytes) -> float:
+    """The correlation of two thumbnails; 0 where one is plain."""
+    values = np.stack([np.frombuffer(thumb, np.uint8) for thumb in (one, two)]).astype(np.float32)
+    values -= values.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(values, axis=1)
+    return float(values[0] @ values[1] / (norms[0] * norms[1])) if norms.all() else 0.0

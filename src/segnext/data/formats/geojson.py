@@ -15,7 +15,7 @@ from segnext.bands import GDAL_DRIVERS
 from segnext.data.formats.canvas import Canvas, Points, points_of
 from segnext.data.formats.options import Options
 from segnext.data.formats.pictures import annotations_of
-from segnext.data.formats.shapes import IGNORED, WRONG, Drawing, Found, Json, Shape, shapes_source
+from segnext.data.formats.shapes import IGNORED, Drawing, Found, Json, Shape, shapes_source
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.formats.via import ONLY, main_attribute, value_of
 from segnext.data.names import folders_of, stem_of
@@ -69,7 +69,6 @@ def _add(
 ) -> None:
     """Add a raster with what lies on it of a file's features."""
     from rasterio import DatasetReader
-    from rasterio.errors import RasterioError
     from rasterio.warp import transform
 
     if any(drawing.item.image == image for drawing in found.drawings):
@@ -88,7 +87,7 @@ def _add(
             return np.stack([columns, rows], 1).round(3)
 
         drawn = [(_class(feature, attribute), _polygons(feature, pixels)) for feature in features]
-    except (*WRONG, RasterioError, SegNextError) as error:
+    except Exception as error:  # rasterio and the library behind it raise almost anything
         found.problems.append(Problem(image, "unreadable mask", f"{file.name} cannot be laid on it ({error})"))
         return
     inside = [(name, shapes) for name, shapes in drawn if any(_touches(rings[0], height, width) for rings in shapes)]

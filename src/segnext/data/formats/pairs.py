@@ -36,12 +36,15 @@ def find_pairs(options: Options) -> tuple[list[Item], list[Problem]]:
     ]
     if not items:
         raise SegNextError(_nothing(source, found))
+    labelled = {image.parent for image, _ in found.pairs}  # elsewhere nobody labelled any, as in test splits
     for left, kind, reason in (
         (found.images, "no mask", "there is no mask of this name"),
         (found.masks, "no picture", "there is no picture of this name"),
         (found.many_masks, "further mask", "its picture has a mask already"),
     ):
-        problems += [Problem(source / file, kind, reason) for file in left if file not in clashes]
+        for file in [file for file in left if file not in clashes]:
+            bare = kind == "no mask" and file.parent not in labelled
+            problems.append(Problem(source / file, kind, reason, expected=bare))
     return sorted(items, key=lambda item: item.name), problems
 
 

@@ -22,6 +22,7 @@ from segnext.imageio import SUFFIXES
 from segnext.progress import Watch, quiet
 
 LARGEST = 50_000_000  # bytes of a picture's labels
+MOST_CLASSES = 10_000
 LISTS = ("classes.txt", "obj.names", "labels.txt")
 
 
@@ -67,7 +68,11 @@ def _names(source: Path, files: list[Path]) -> list[str]:
         content = read_yaml(file)
         names = content.get("names") if isinstance(content, dict) else None
         if isinstance(names, dict):
-            names = [names[key] for key in sorted(names, key=int)]
+            if not all(type(key) is int and 0 <= key < MOST_CLASSES for key in names):
+                raise SegNextError(
+                    f"{file}: 'names' numbers {shown(list(names))}; classes count from 0, below {MOST_CLASSES}"
+                )
+            names = [names.get(number, f"class {number}") for number in range(max(names, default=-1) + 1)]
         if isinstance(names, list):
             if not all(isinstance(name, str) for name in names):
                 raise SegNextError(f"{file}: 'names' holds {shown(names)}; names are texts: put them in quotes")

@@ -9,6 +9,10 @@ import numpy as np
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
+from segnext.inference.engines.runtime import Runtime
+from segnext.kernels.threads import loading
+from segnext.model.config import ModelConfig, NetworkConfig
+from segnext.progress import say
 
 ENGINES = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
@@ -18,29 +22,23 @@ INSTALL = {
 }
 
 
-def start(
-    weights: Weights, engine: str = "auto", device: str = "auto", precision: str = "auto", streams: int = 1
-) -> Engine:
+def start(weights: Weights, runtime: Runtime) -> Engine:
     """An engine that runs the network of `weights`.
-
-    Args:
-        weights: the network.
-        engine: "torch", "openvino" or "onnxruntime"; "auto" takes torch on a CUDA device, and on a processor OpenVINO
-            where it is installed and the processor is of the x86 family, the ones it is made for, else torch.
-        device: "cpu", "cuda" or "cuda:N"; "auto" takes a CUDA device if there is one.
-        precision: "fp32" or "bf16"; "auto" takes bf16 where the processor computes it, fp32 elsewhere and on CUDA.
-        streams: pictures to work on at the same time, called from so many threads; each then takes longer, all of
-            them together take less. OpenVINO alone has more than one.
 
     Raises:
         SegNextError: when what is asked for is unknown, not installed or not possible here.
     """
+    engine, precision = runtime.engine, runtime.precision
     for kind, choice, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
         if choice not in ("auto", *known):
             raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {', '.join(known[:-1])} or {known[-1]}")
-    device = _device(device)
+    device = _device(runtime.device)
     if engine == "auto":
         engine = _best_engine(device)
+    if device == "cpu" and engine != "onnxruntime" and precision != "fp32" and _hangs_in_bf16(weights.config):
+        if precision == "bf16":
+            say("this network is computed in fp32: oneDNN does not come to an end with its narrow stages in bf16")
+        precision = "fp32"
     if engine == "torch":
         return _used_first(_torch(weights, device, precision), weights)
     if device != "cpu":
@@ -48,14 +46,27 @@ def start(
     if not all(map(find_spec, INSTALL[engine])):
         extra = "fast" if engine == "openvino" else engine
         raise SegNextError(f"engine {engine} is not installed; install it with: pip install 'segnext[{extra}]'")
-    started = _openvino(weights, precision, streams) if engine == "openvino" else _onnxruntime(weights, precision)
-    return _used_first(started, weights)
+    if engine == "openvino":
+        return _used_first(_openvino(weights, precision, runtime.streams), weights)
+    return _used_first(_onnxruntime(weights, precision), weights)
+
+
+def _hangs_in_bf16(config: NetworkConfig) -> bool:
+    """Whether oneDNN, which torch and OpenVINO compute with, would look for a bfloat16 kernel for minutes or for ever.
+
+    It does so (3.x) for depthwise kernels 21 wide, on maps 32 wide or more, with at most 16 channels; not up to 11
+    wide, nor from 17 channels on. The published networks have at least 32.
+    """
+    if not isinstance(config, ModelConfig):
+        return False
+    return min(config.channels) <= 16 and max(*config.strips, config.square or 0, 0) > 11
 
 
 def _used_first(engine: Engine, weights: Weights) -> Engine:
     """The engine after its first use, on the smallest picture, which no other thread may share: see `first_use`."""
     stride = weights.config.strides[-1]
-    engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
+    with loading:
+        engine(np.zeros((1, stride, stride, weights.config.in_channels), np.float32))
     return engine
 
 

@@ -1,10 +1,12 @@
 """What engines make of weights, kept between processes.
 
 CACHE/engines/DIGEST-VERSION/ENGINE/...   DIGEST of the weights, VERSION of all that turns them into files
+
+Nothing in it is taken on trust: beside the files lie their digests, and what is cut, changed or missing is made anew.
 """
 
 import hashlib
-import os
+import json
 import shutil
 import sys
 import tempfile
@@ -12,19 +14,24 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import segnext
-from segnext.checkpoint.cache import cache_folder
+from filelock import FileLock
+
+from segnext.cache import cache_folder, temporary_cache
+from segnext.plain import write_json
 from segnext.progress import is_terminal, say
 
 LENGTH = 16  # of a hexadecimal digest: enough to tell the weights of one machine apart
+SEAL = "digests.json"  # {"made": {file: SHA-256}, "added": {file: SHA-256}}
+SOURCES = ("model", "kernels", "inference/engines")  # the code that turns weights into files
 
 
 def artefact(digest: str, engine: str, make: Callable[[Path], None]) -> Path:
-    """The folder of what `engine` made of the weights, made now when it is not in the cache.
+    """The folder of what `engine` made of the weights, made now when it is not in the cache or not as it was written.
 
     It appears whole or not at all, and what older versions made of the same weights is removed. Where the cache
-    cannot be written, the folder is a temporary one of this process.
+    cannot be written, another folder is taken.
 
     Args:
         digest: of the weights, hexadecimal.
@@ -32,61 +39,95 @@ def artefact(digest: str, engine: str, make: Callable[[Path], None]) -> Path:
         make: writes files into an empty folder.
     """
     name = f"{digest[:LENGTH]}-{_version(engine)}"
-    root = cache_folder() / "engines"
-    target = root / name / engine
-    if target.is_dir():
-        return target
-    if is_terminal(sys.stderr):
-        say(f"preparing the network for {engine}, once for these weights")
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
+        return _found_or_made(cache_folder() / "engines", name, engine, make)
     except OSError:
-        return _temporary(make)
-    try:
-        (work / engine).mkdir()
-        make(work / engine)
-        target.parent.mkdir(exist_ok=True)
-        _move(work / engine, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        return _found_or_made(temporary_cache() / "engines", name, engine, make)
+
+
+def seal(folder: Path) -> None:
+    """Note the digests of what an engine has added to its artefact since."""
+    known = _sealed(folder)
+    listed = {SEAL, *known["made"], *known["added"]}
+    if added := {file.name: _digest(file) for file in folder.iterdir() if file.name not in listed}:
+        write_json({**known, "added": {**known["added"], **added}}, folder / SEAL)
+
+
+def _found_or_made(root: Path, name: str, engine: str, make: Callable[[Path], None]) -> Path:
+    target = root / name / engine
+    if _is_whole(target):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        if _is_whole(target):  # another process was quicker
+            return target
+        if is_terminal(sys.stderr):
+            say(f"preparing the network for {engine}, once for these weights")
+        shutil.rmtree(target, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{engine}.", dir=target.parent))
+        try:
+            make(work)
+            made = {file.name: _digest(file) for file in work.iterdir()}
+            write_json({"made": made, "added": {}}, work / SEAL)
+            work.rename(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     _remove_older(root, name, engine)
     return target
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether all that was made is there as it was written; what was added and is not, is removed."""
+    known = _sealed(folder)
+    if not known["made"] or any(_digest(folder / name) != digest for name, digest in known["made"].items()):
+        return False
+    for file in folder.iterdir():
+        if file.name != SEAL and file.name not in known["made"] and _digest(file) != known["added"].get(file.name):
+            file.unlink(missing_ok=True)
+    return True
+
+
+def _sealed(folder: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return {kind: dict(known[kind]) for kind in ("made", "added")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"made": {}, "added": {}}
+
+
+def _digest(file: Path) -> str:
+    """Of a file's content; empty where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            digest = hashlib.sha256()
+            while part := content.read(1 << 20):
+                digest.update(part)
+            return digest.hexdigest()
+    except OSError:
+        return ""
+
+
 @cache
 def _version(engine: str) -> str:
-    """A digest of what turns weights into an artefact: the network's source, this package's, and the engine's."""
+    """A digest of what turns weights into an artefact: our source, and the engine's version.
+
+    Raises:
+        FileNotFoundError: when one of `SOURCES` is not there: it would change unnoticed.
+    """
     digest = hashlib.sha256(version(engine).encode())
-    for folder in ("model", "kernels", "inference/engines"):
-        for file in sorted((Path(segnext.__file__).parent / folder).rglob("*.py")):
+    for folder in SOURCES:
+        files = sorted((Path(__file__).parents[2] / folder).rglob("*.py"))
+        if not files:
+            raise FileNotFoundError(f"no source in {folder}, whose changes must make engines' files anew")
+        for file in files:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:LENGTH]
 
 
-def _move(made: Path, target: Path) -> None:
-    """Rename a finished folder; another process may have been quicker, and then its folder stays."""
-    try:
-        made.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-
-
 def _remove_older(root: Path, name: str, engine: str) -> None:
-    digest = name[:LENGTH]
-    for folder in root.glob(f"{digest}-*"):
+    for folder in root.glob(f"{name[:LENGTH]}-*"):
         if folder.name != name:
             shutil.rmtree(folder / engine, ignore_errors=True)
+            (folder / f"{engine}.lock").unlink(missing_ok=True)
             if not any(folder.iterdir()):
                 folder.rmdir()
-
-
-_kept: list[tempfile.TemporaryDirectory[str]] = []  # until the process ends
-
-
-def _temporary(make: Callable[[Path], None]) -> Path:
-    _kept.append(tempfile.TemporaryDirectory(prefix=f"segnext-{os.getpid()}-"))
-    folder = Path(_kept[-1].name)
-    make(folder)
-    return folder

@@ -44,6 +44,7 @@ class PerProcess(ABC):
 
     def __init__(self) -> None:
         self.running: Any = None
+        self._process = 0
         self._begin()
         _engines.add(self)
 
@@ -58,14 +59,14 @@ class PerProcess(ABC):
     def __call__(self, x: Batch) -> Logits:
         """See `Engine`."""
         if self._process != os.getpid():
-            with loading:
-                if self._process != os.getpid():
-                    self._begin()
+            self._begin()
         return self.run(x)
 
     def _begin(self) -> None:
-        self.running = self.begin()
-        self._process = os.getpid()
+        with loading:
+            if self._process != os.getpid():
+                self.running = self.begin()
+                self._process = os.getpid()
 
 
 _engines: "WeakSet[PerProcess]" = WeakSet()

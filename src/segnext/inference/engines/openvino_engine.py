@@ -2,13 +2,14 @@
 
 import sys
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from segnext.checkpoint.weights import Weights
-from segnext.inference.engines.artefacts import artefact
+from segnext.inference.engines.artefacts import artefact, seal
 from segnext.inference.engines.engine import Batch, Logits, PerProcess
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
@@ -33,6 +34,8 @@ class OpenVINOEngine(PerProcess):
     def begin(self) -> "SimpleQueue[Any]":
         """The network's requests, as many as streams; each has its own memory."""
         network = compiled(self.file, self.precision, self.streams)
+        with suppress(OSError):  # a cache that cannot be written
+            seal(self.file.parent)
         free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             free.put(network.create_infer_request())

@@ -42,7 +42,7 @@ class LazyLabels:
         self, pipeline: Pipeline, name: str | Path, testing: Testing, tile: int = TILE, overlap: int = OVERLAP
     ) -> None:
         self._pipeline, self._name = pipeline, name
-        self._wanted = Wanted.of(testing)
+        self._wanted = Wanted.of(testing, pipeline.config)
         self.labels = pipeline.labels
         with self._open() as raster:
             self.shape: tuple[int, int] = (raster.height, raster.width)

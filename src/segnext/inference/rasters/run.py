@@ -114,7 +114,9 @@ def segment_raster(
         raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
     if outputs.polygons:
         driver_of(outputs.polygons)
-    wanted = Wanted.of(segmenter.testing, outputs.confidence is not None, outputs.probabilities is not None)
+    wanted = Wanted.of(
+        segmenter.testing, segmenter.config, outputs.confidence is not None, outputs.probabilities is not None
+    )
     with Raster(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config

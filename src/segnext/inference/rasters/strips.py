@@ -21,7 +21,7 @@ from segnext.inference.testing import Testing
 from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.classify import classify
 from segnext.labels import Labels
-from segnext.model.config import NetworkConfig
+from segnext.model.config import NetworkConfig, aligns_corners
 from segnext.preprocess import Preprocess
 
 S = TypeVar("S")
@@ -57,12 +57,19 @@ class Wanted:
     views: tuple[int, ...] = (0,)
 
     @classmethod
-    def of(cls, testing: Testing, confidence: bool = False, probabilities: bool = False) -> "Wanted":
-        """What a way of testing asks for.
+    def of(
+        cls, testing: Testing, config: NetworkConfig, confidence: bool = False, probabilities: bool = False
+    ) -> "Wanted":
+        """What a way of testing asks for of a network.
 
         Raises:
-            SegNextError: when it slides windows, which tiles are already.
+            SegNextError: when it slides windows, which tiles are already, or the network's logits do not fit together.
         """
+        if aligns_corners(config):
+            raise SegNextError(
+                "the logits of these weights are enlarged from corner to corner (align_corners), so that tiles of them "
+                "do not fit together; give pictures one by one, with a folder as --out"
+            )
         if testing.slide is not None:
             raise SegNextError(
                 "a raster is looked at in tiles already; leave out --slide, and see --tile and --overlap"

@@ -1,5 +1,6 @@
 """The plain vision transformer (Dosovitskiy et al., 2021), as SETR's encoder: four maps of one size, 1/16."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -114,7 +115,7 @@ class ViT(Encoder):
 
 def interpolated(embedding: Tensor, rows: int, columns: int) -> Tensor:
     """Position embeddings (1, 1 + G * G, C) for a grid of `rows` x `columns`: (1, 1 + rows * columns, C)."""
-    side = round((embedding.shape[1] - 1) ** 0.5)
+    side = math.isqrt(int(embedding.shape[1]) - 1)  # a constant of the network, in an exported one too
     if (rows, columns) == (side, side):
         return embedding
     grid = embedding[:, 1:].transpose(-2, -1).reshape(1, -1, side, side)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from segnext.training.losses.parts import Parts, precise
+from segnext.training.losses.parts import Parts, enlarged, precise
 from segnext.training.losses.total import Term, TrainLoss
 
 
@@ -43,9 +42,7 @@ def with_sets(loss: TrainLoss, sets: Sequence[Sequence[int]], classes: int, clas
             total, divisor = term(logits, target.masked_fill(target >= classes, ignore), ignore)
             if name != "cross_entropy":
                 return total, divisor
-            if logits.shape[2:] != target.shape[1:]:
-                logits = F.interpolate(logits, target.shape[1:], mode="bilinear", align_corners=False)
-            more, weights = marginal(logits, target, table.to(target.device), class_weights)
+            more, weights = marginal(enlarged(logits, target), target, table.to(target.device), class_weights)
             return total + more, divisor + weights
 
         return parts
