@@ -1,7 +1,10 @@
 """Downloads from a server that misbehaves."""
 
 import hashlib
+import itertools
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,3 +152,27 @@ def test_unwritable_folder(server: Any, tmp_path: Path) -> None:
     server.files["/file.bin"] = CONTENT
     with pytest.raises(SegNextError, match="set SEGNEXT_CACHE"):
         download([f"{server.address}/file.bin"], tmp_path / "absent" / "file.bin", SHA256)
+
+
+def test_a_file_larger_than_it_can_be_is_refused(server: Any, tmp_path: Path) -> None:
+    server.files["/large"] = bytes(1000)
+    with pytest.raises(SegNextError, match=r"is 1,000 bytes, and no such file has more than 999\)"):
+        download([f"{server.address}/large"], tmp_path / "large", limit=999)
+    assert list(tmp_path.iterdir()) == []
+    assert download([f"{server.address}/large"], tmp_path / "large", limit=1000).size == 1000
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/a", "file:///etc/hosts", "http://example.org/a", "a", "http://[::x/"])
+def test_other_addresses_are_not_fetched(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SegNextError, match=r"is not fetched: only https|is no address"):
+        download([url], tmp_path / "a")
+    with pytest.raises(module._NoFileError):  # nor followed
+        module._SafeRedirects().redirect_request(None, None, 302, "", None, url)
+
+
+def test_a_server_that_drips_is_left(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(step=3600)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(hours), sleep=time.sleep))
+    server.files["/slow"] = bytes(1000)
+    with pytest.raises(SegNextError, match="sends less than 1,000 bytes a second"):
+        download([f"{server.address}/slow"], tmp_path / "slow")

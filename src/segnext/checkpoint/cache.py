@@ -111,7 +111,7 @@ def _convert(entry: Published, target: Path) -> None:
 
 def _download(entry: Published, official: Path) -> Downloaded:
     try:
-        return download(entry.urls(), official, entry.sha256)
+        return download(entry.urls(), official, entry.sha256, entry.limit)
     except UnavailableError as error:
         raise SegNextError(
             f"{error}; try again later, set SEGNEXT_MIRRORS to another source, or put the file into {official.parent}"
@@ -124,7 +124,7 @@ def _expected(entry: Published, record: Path) -> tuple[str, str]:
     Raises:
         SegNextError: when the record of the first download is damaged.
     """
-    if entry.sha256 or not record.is_file():
+    if not record.is_file():
         return entry.sha256, "published"
     try:
         known = str(json.loads(record.read_text(encoding="utf-8"))["sha256"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 OPENMMLAB = "https://download.openmmlab.com/mmsegmentation/v0.5/"
 AUTHORS = "https://cloud.tsinghua.edu.cn/f/{}/?dl=1"
+LIMITS = {"t": 80_000_000, "s": 250_000_000, "b": 500_000_000, "l": 900_000_000}
 LICENCE = "Apache-2.0"
 LICENCE_NOTE = (
     "These are weights of the SegNeXt authors' models (Guo et al., NeurIPS 2022), or OpenMMLab's of the same models. "
@@ -37,6 +38,11 @@ class Published:
     miou: float | None = None
     top1: float | None = None
     rank: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the file has at most: four times the weights, room for what an optimiser keeps."""
+        return next(limit for size, limit in LIMITS.items() if f"_{size}." in f"{self.name}.")
 
     def urls(self) -> list[str]:
         """Where to look for it, in this order: the mirrors in SEGNEXT_MIRRORS, then the publisher.

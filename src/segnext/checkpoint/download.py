@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import ipaddress
 import time
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from rich.progress import (
@@ -32,7 +33,11 @@ PAUSE = 1.0  # seconds before the second attempt, doubled before each further on
 CHUNK = 1 << 18
 GIVE_UP = (400, 401, 403, 404, 405, 410, 451)  # HTTP states that another attempt will not change
 
-Broken = (OSError, http.client.HTTPException)  # URLError and timeouts are OSErrors
+SLOWEST = 1000.0  # bytes a second, over TIMEOUT seconds
+NEAR = (".localhost", ".local", ".internal", ".home.arpa", ".test", ".invalid")  # names that the Internet has not
+LARGEST = 1_000_000_000  # bytes of a file of which nothing is said
+
+Broken = (OSError, http.client.HTTPException, ValueError)  # URLError and timeouts are OSErrors; malformed replies
 
 
 class UnavailableError(SegNextError):
@@ -48,7 +53,7 @@ class Downloaded:
     size: int
 
 
-def download(urls: Sequence[str], target: Path, sha256: str = "") -> Downloaded:
+def download(urls: Sequence[str], target: Path, sha256: str = "", limit: int = LARGEST) -> Downloaded:
     """Bring a file to `target`, which appears only whole and checked.
 
     What has arrived of it lies in TARGET.part, and a later call goes on from there, if the server can. Proxies are
@@ -58,6 +63,7 @@ def download(urls: Sequence[str], target: Path, sha256: str = "") -> Downloaded:
         urls: addresses of the same file, tried in this order.
         target: file to write; its folder must exist.
         sha256: the start of the file's SHA-256 in hexadecimal; empty where it is not known.
+        limit: bytes that it has at most.
 
     Raises:
         UnavailableError: when no address gives the file, naming what each said.
@@ -66,7 +72,7 @@ def download(urls: Sequence[str], target: Path, sha256: str = "") -> Downloaded:
     problems = []
     for url in urls:
         try:
-            return _from(url, target, sha256)
+            return _from(url, target, sha256, limit)
         except _NoFileError as error:
             problems.append(f"{url}: {error}")
     raise UnavailableError(f"{target.name} could not be downloaded ({'; '.join(problems)})")
@@ -76,15 +82,16 @@ class _NoFileError(Exception):
     """This address does not give the file; says why."""
 
 
-def _from(url: str, target: Path, sha256: str) -> Downloaded:
+def _from(url: str, target: Path, sha256: str, limit: int) -> Downloaded:
+    _require_safe(url)
     part = Part(target, url, checked=bool(sha256))
     resumed = part.size > 0
-    _fetch(url, part, target.name)
+    _fetch(url, part, target.name, limit)
     found = digest(part.path)
     if not found.startswith(sha256.lower()):
         part.remove()
         if resumed:  # what lay there may have been of another file
-            return _from(url, target, sha256)
+            return _from(url, target, sha256, limit)
         raise _NoFileError(f"its SHA-256 starts with {found[:8]} instead of {sha256}, so it was deleted")
     size = part.size
     part.finish()
@@ -144,7 +151,7 @@ class Part:
         return mark if url == self.url else ""
 
 
-def _fetch(url: str, part: Part, name: str) -> None:
+def _fetch(url: str, part: Part, name: str, limit: int) -> None:
     """Bring the rest of the file, over as many connections as it takes while each brings something new."""
     failures = 0
     farthest = part.size
@@ -152,7 +159,7 @@ def _fetch(url: str, part: Part, name: str) -> None:
         task = progress.add_task(f"{name} from {urlsplit(url).hostname}", total=None)
         while True:
             try:
-                return _connection(url, part, progress, task)
+                return _connection(url, part, progress, task, limit)
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code == 416:  # the server's file is shorter than what is here
@@ -169,11 +176,11 @@ def _fetch(url: str, part: Part, name: str) -> None:
             time.sleep(PAUSE * 2 ** max(0, failures - 1))
 
 
-def _connection(url: str, part: Part, progress: Progress, task: TaskID) -> None:
+def _connection(url: str, part: Part, progress: Progress, task: TaskID, limit: int) -> None:
     """One connection: the rest of the file, or all of it from a server that does not know ranges."""
     headers = {"User-Agent": f"segnext/{version('segnext')}", "Accept-Encoding": "identity", **part.headers()}
     offset = part.size
-    opener = urllib.request.build_opener()  # with the proxies that the environment names now
+    opener = urllib.request.build_opener(_SafeRedirects)  # with the proxies that the environment names now
     with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as reply:
         if reply.headers.get_content_type() == "text/html":
             raise _NoFileError("sent a web page instead of the file")
@@ -184,16 +191,55 @@ def _connection(url: str, part: Part, progress: Progress, task: TaskID) -> None:
             raise OSError("the server sent another part than was asked for")
         length = reply.headers.get("Content-Length")
         total = offset + int(length) if length else None
+        if total is not None and total > limit:
+            raise _NoFileError(f"is {total:,} bytes, and no such file has more than {limit:,}")
         progress.reset(task, total=total, completed=offset)
         with _writing(part):
             file = part.open(reply)
         with file:
-            while chunk := reply.read(CHUNK):
+            since, got = time.monotonic(), 0
+            while chunk := reply.read1(CHUNK):
                 with _writing(part):
                     file.write(chunk)
                 progress.update(task, advance=len(chunk))
+                offset, got = offset + len(chunk), got + len(chunk)
+                if offset > limit:
+                    break
+                if (passed := time.monotonic() - since) > TIMEOUT:
+                    if got < SLOWEST * passed:
+                        raise _NoFileError(f"sends less than {SLOWEST:,.0f} bytes a second")
+                    since, got = time.monotonic(), 0
+    if offset > limit:
+        part.remove()
+        raise _NoFileError(f"sends more than the {limit:,} bytes that such a file has at most")
     if total is not None and part.size < total:
         raise OSError(f"the connection broke off at {part.size} of {total} bytes")
+
+
+def _require_safe(url: str) -> None:
+    """Refuse an address that anyone on the way could answer for: https alone, or http where the host is near."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise _NoFileError("is no address") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
+        raise _NoFileError("is not fetched: only https addresses are, and http ones of this machine or network")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith(NEAR))
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to addresses that would be fetched by themselves alone."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        _require_safe(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 @contextmanager
