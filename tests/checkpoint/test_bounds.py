@@ -89,11 +89,20 @@ def test_networks_that_the_file_cannot_hold(config: Any, field: str, value: Any,
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("rank", value) for value in (BIG, -4, 2.5)),
-        *(("strips", value) for value in ([BIG + 1], [3] * 5000, ["7"], 7)),
-        *(("square", value) for value in (10**9 + 1, "7", [])),
-        *(("inverse_temperature", value) for value in (float("nan"), "100", None)),
-        *(("stages", value) for value in ([1, 2, [3]], [True], {})),
+        ("rank", BIG),
+        ("rank", -4),
+        ("rank", 2.5),
+        ("strips", [BIG + 1]),
+        ("strips", [3] * 5000),
+        ("strips", ["7"]),
+        ("strips", 7),
+        ("square", 10**9 + 1),
+        ("square", "7"),
+        ("inverse_temperature", float("nan")),
+        ("inverse_temperature", "100"),
+        ("stages", [1, 2, [3]]),
+        ("stages", [True]),
+        ("stages", {}),
     ],
 )
 def test_fields_of_a_segnext(field: str, value: Any, tmp_path: Path) -> None:
@@ -166,6 +175,15 @@ def test_published_networks_are_within_the_bounds(name: str) -> None:
     require_bounded(PRESETS[name], Preprocess(), shapes)
     with pytest.raises(ValueError, match="mean and std"):
         require_bounded(preset(name, in_channels=4), Preprocess(), shapes)
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_classes": 10**400}, {"strips": (7, 2**40 + 1)}, {"decoder_channels": 1 << 62}]
+)
+def test_numbers_beyond_all_networks(change: dict[str, Any]) -> None:
+    with pytest.raises(SegNextError, match="a network's numbers are at most 1,048,576") as raised:
+        build(dataclasses.replace(TINY, **change))
+    assert len(str(raised.value)) < 200
 
 
 def test_bands_without_bounds_of_their_own() -> None:
