@@ -1,6 +1,6 @@
 """End predict and eval at random moments, by kills and by disks that are full: what they leave is whole.
 
-    python benchmarks/faults/ends.py [--kills 40] [--full 40] [--seed 0] [--json F]
+    python benchmarks/faults/ends.py [--kills 20] [--full 20] [--seed 0] [--json F]
 
 kills: `segnext predict` and `segnext eval` are killed (SIGKILL) after a random time. Every file that has its final
 name must then be readable, `results.jsonl.part` a valid line for each line but its last, and the command run again
@@ -185,8 +185,8 @@ def full(folder: Path, number: int, random: random.Random) -> Counter[str]:
 def main() -> int:
     """Do both, print, write JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=40)
-    parser.add_argument("--full", type=int, default=40)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--full", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
