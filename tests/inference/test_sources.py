@@ -109,9 +109,9 @@ def test_equal_names_below_two_folders(tree: Path) -> None:
 
 def test_what_is_passed_over_is_told(tree: Path) -> None:
     (tree / "a.masks").mkdir()
-    for name in ("film.mp4", "photo.heic", "deep/values.npy", "a.masks/sky.png", "results.jsonl", "classes.json"):
+    for name in ("film.mp4", "photo.raw", "deep/values.npy", "a.masks/sky.png", "results.jsonl", "classes.json"):
         (tree / name).touch()
     passed: list[str] = []
     expand([tree, tree / "text" / "readme.md"], passed.append)
     told = [Path(file).relative_to(tree).as_posix() for file in passed]
-    assert told == ["deep/values.npy", "film.mp4", "notes.txt", "photo.heic", "text/readme.md"]
+    assert told == ["deep/values.npy", "film.mp4", "notes.txt", "photo.raw", "text/readme.md"]
