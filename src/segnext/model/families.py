@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from segnext.documents import shown
 from segnext.errors import SegNextError
 from segnext.model.composed import COMPOSED, ComposedConfig
 from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig
@@ -133,6 +132,6 @@ def build(config: NetworkConfig) -> "Network":
     """
     for name, value in vars(config).items():
         if any(isinstance(part, int) and part > LARGEST for part in (value if isinstance(value, tuple) else (value,))):
-            raise SegNextError(f"{name} is {shown(value)}; a network's numbers are at most {LARGEST:,}")
+            raise SegNextError(f"{name} is too large; a network's numbers are at most {LARGEST:,}")
     config.check()
     return family_of(config).network(config)
