@@ -12,10 +12,10 @@ test: .venv/checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 test-all: .venv/checks
-	$(BIN)/pytest -m "long or not long"
+	$(BIN)/pytest -n auto -m "long or not long"
 
 docs: .venv/checks
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -37,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_newcomer_by_module_and_function(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = {"batch_size": 2, "crop": [32, 32], "iterations": 2, "device": "cpu"}
     recipe = {"models": [{"name": "mine", "model": "mine_for_compare:build"}], "seeds": 1, **settings}
@@ -49,6 +50,7 @@ def test_a_newcomer_by_module_and_function(folder: Path, capsys: pytest.CaptureF
     assert mine["training_peak_rss"] == json.loads(Path("out/mine/seed-0", PEAK).read_text()) > 10_000_000
 
 
+@pytest.mark.long
 def test_a_signal_ends_the_run_with_a_checkpoint(folder: Path) -> None:
     config = TrainConfig(
         data="data", out="run", model="mine_for_compare:build", batch_size=2, crop=(32, 32), iterations=100_000,

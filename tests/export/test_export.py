@@ -83,6 +83,7 @@ def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, t
     np.testing.assert_allclose(confidence[0], result.confidence, atol=1e-4)
 
 
+@pytest.mark.long
 def test_torch_with_logits(tiny_weights: Weights, tmp_path: Path) -> None:
     report = export(tiny_weights, "torch", tmp_path / "toy.pt2", interface=Interface("uint8", "logits"))
     assert report.passed

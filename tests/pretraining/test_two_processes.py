@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from drawn_classes import write_classes
 from safetensors.torch import load_file
@@ -40,6 +41,7 @@ def records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"train": 8, "val": 3})
     with socket.socket() as free:

@@ -64,6 +64,7 @@ def command(tiny_train: Train, street: Path, tmp_path: Path) -> Callable[..., in
     return tune
 
 
+@pytest.mark.long
 def test_a_search_that_is_interrupted_and_taken_further(
     command: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

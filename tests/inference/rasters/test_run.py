@@ -159,6 +159,7 @@ def test_parts_of_other_settings_are_not_mixed(segmenter: Segmenter, tmp_path: P
         segment_raster(segmenter, raster, out, tile=64, overlap=32)
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on(weights_file: Path, tmp_path: Path) -> None:
     raster = write_tiff(tmp_path / "in.tif", picture(3000, 70), **GROUND)
     command: list[str | Path] = [
