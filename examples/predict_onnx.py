@@ -16,9 +16,13 @@ def main(network: str, picture: str, out: str) -> None:
     """Segment `picture` with `network`, write the mask in the classes' colours, print the classes' shares."""
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
-    image = np.asarray(Image.open(picture).convert("RGB"))
-    (labels,) = session.run(["labels"], {"picture": image[None]})
-    mask = Image.fromarray(labels[0])
+    image = Image.open(picture).convert("RGB")
+    size = image.size
+    if side := json.loads(about["short_side"]):  # the size that the network was trained at
+        scale = min(side / min(size), 4 * side / max(size))
+        image = image.resize([max(1, int(length * scale + 0.5)) for length in size], Image.Resampling.BOX)
+    (labels,) = session.run(["labels"], {"picture": np.asarray(image)[None]})
+    mask = Image.fromarray(labels[0]).resize(size, Image.Resampling.NEAREST)
     mask.putpalette([channel for color in json.loads(about["colors"]) for channel in color])
     mask.save(out)
     for label, name in enumerate(json.loads(about["classes"])):
@@ -26,4 +30,6 @@ def main(network: str, picture: str, out: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python predict_onnx.py NETWORK.onnx PICTURE MASK.png")
     main(*sys.argv[1:])

@@ -246,20 +246,20 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
     return values, missing if missing.any() else None
 
 
-def require_picture(file: Path) -> None:
+def require_picture(file: Path, advice: str = "but dataset.yaml names none; add 'bands: [{names}]'") -> None:
     """Refuse a file with more bands than pictures have: read as RGB, it would lose them unnoticed.
 
     Raises:
-        SegNextError: saying how to name them.
+        SegNextError: with `advice`, in which {names} stands for names of the bands.
     """
     with open_regular(file) as content:
         header = tiff_header(content)
-    if header is None or header.bands < 4 or (header.bands == 4 and header.bits == 8):
+    if header is None or header.bands < 4 or (header.bands == 4 and (header.bits == 8 or header.colors)):
         return  # whether a fourth band of 8 bits is transparency, its values tell
     names = ", ".join(f"band{number}" for number in range(1, header.bands + 1))
     raise SegNextError(
-        f"{file}: has {header.bands} bands of {header.bits} bits, but dataset.yaml names none; "
-        f"add 'bands: [{names}]' with their names in the files' order"
+        f"{file}: has {header.bands} bands of {header.bits} bits, {advice.format(names=names)} with their names in the "
+        "files' order"
     )
 
 

@@ -36,6 +36,8 @@ Source = (  # what a picture is read from; the last is an array of another libra
 Plain = Path | str | bytes | PIL.Image.Image | NDArray[Any]
 
 # Pictures with more pixels are refused from their header, before anything is decoded.
+ALPHA = (1, 2)  # what a TIFF says of transparency
+CMYK = 5
 MAX_PIXELS = 512_000_000
 FEW, HALF = 0.1, 0.5  # shares of pixels neither clear nor opaque: up to these a TIFF's last band can be transparency,
 MOST_STEPS = 16  # between them if it has no more values than this
@@ -414,6 +416,7 @@ class TiffHeader:
         bits: of the widest channel.
         floats: whether values are floating-point numbers.
         nodata: the value that stands for "not measured", as GDAL writes it; None when there is none.
+        colors: whether it says that its channels are those of a picture: transparency, or the inks of print.
     """
 
     size: tuple[int, int]
@@ -421,6 +424,7 @@ class TiffHeader:
     bits: int
     floats: bool
     nodata: float | None
+    colors: bool = False
 
 
 def tiff_header(file: IO[bytes]) -> TiffHeader | None:
@@ -433,7 +437,9 @@ def tiff_header(file: IO[bytes]) -> TiffHeader | None:
         tags.load(file)
         bits, kinds = (max(np.ravel(tags.get(tag, 1)).tolist()) for tag in (258, 339))
         bands, size = int(tags.get(277, 1)), (int(tags[256]), int(tags[257]))
-        return TiffHeader(size, bands, int(bits), kinds == 3, _number(tags.get(42113)))
+        extra = np.ravel(tags.get(338, 0)).tolist()[-1]
+        colors = extra in ALPHA or tags.get(262) == CMYK
+        return TiffHeader(size, bands, int(bits), kinds == 3, _number(tags.get(42113)), colors)
     except Exception:  # Pillow raises almost anything on damaged ones
         return None
     finally:

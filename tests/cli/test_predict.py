@@ -166,3 +166,12 @@ def test_what_is_left_out_is_said(
     text = capsys.readouterr().out
     assert "2 pictures had been done before: masks and overlays replaced" in text
     assert f"1 file passed over, whose kind is none of pictures: {photos / 'film.mp4'}" in text
+
+
+def test_outs_that_are_no_folders(photos: Path, weights: Path, tmp_path: Path) -> None:
+    for path, out, words in (
+        (photos, "l.tif", "a folder; --out .*l.tif takes one raster"),
+        (photos / "0.png", "l.png", "is the folder of masks and overlays"),
+    ):
+        with pytest.raises(SegNextError, match=words):
+            call(path, "--weights", weights, "--out", tmp_path / out)

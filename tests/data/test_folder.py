@@ -116,7 +116,7 @@ def test_a_typo_in_a_field(data: Path, line: str, meant: str) -> None:
 def test_missing_folder_and_missing_yaml(data: Path) -> None:
     (data / "dataset.yaml").unlink()
     with pytest.raises(
-        SegNextError, match=r"there is no dataset\.yaml; write it .* 'segnext data init .* --like NAME'"
+        SegNextError, match=r"no dataset\.yaml; 'segnext data check .* 'segnext data init .* --like NAME'"
     ):
         Folder.open(data)
     with pytest.raises(SegNextError, match="no such data set folder"):

@@ -53,7 +53,7 @@ def test_the_example_runs(
     onnx_file: Path, segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = picture(77, 131)
-    PIL.Image.fromarray(image).save(tmp_path / "in.png")
+    PIL.Image.fromarray(image).save(tmp_path / "in.png")  # of weights without a short side
     arguments = [str(path) for path in (onnx_file, tmp_path / "in.png", tmp_path / "mask.png")]
     monkeypatch.setattr(sys, "argv", ["predict_onnx.py", *arguments])
     runpy.run_path(str(ROOT / "examples" / "predict_onnx.py"), run_name="__main__")

@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import CONFIG, picture, weights_like
+from raster_files import write_tiff
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
@@ -221,3 +222,13 @@ def test_weights_that_do_not_fit_are_refused(tiny_weights: Weights) -> None:
     labels = dataclasses.replace(tiny_weights.labels, classes=("a", "b"), colors=((0, 0, 0), (1, 1, 1)))
     with pytest.raises(SegNextError, match="tell 4 classes apart, but name 2"):
         Segmenter(dataclasses.replace(tiny_weights, labels=labels), "cpu")
+
+
+def test_files_of_more_bands_than_pictures_have_are_refused(segmenter: Segmenter, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4000, (40, 40, 4), dtype=np.uint16)
+    write_tiff(tmp_path / "four.tif", values)
+    with pytest.raises(SegNextError, match=r"four\.tif: has 4 bands of 16 bits, but these weights take pictures, RGB"):
+        segmenter(tmp_path / "four.tif")
+    values[..., 3] = 65535
+    write_tiff(tmp_path / "rgba.tif", values, photometric="rgb", alpha="yes")
+    assert segmenter(tmp_path / "rgba.tif").mask.shape == (40, 40)

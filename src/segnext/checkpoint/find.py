@@ -12,6 +12,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
 DEFAULT = "segnext_t.camvid"
 FOLDER = Path(str(resources.files("segnext").joinpath("weights")))
 PACKAGED = tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))  # names of what ships with us
+EXPORTED = (".onnx", ".xml", ".pt2")
 IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")
 
 
@@ -34,6 +35,8 @@ def weights_path(name: str | Path) -> Path:
         return published_file(str(name))
     path = Path(name)
     if path.is_file():
+        if path.suffix in EXPORTED:
+            raise SegNextError(f"{path}: an exported network, for its own runtime; give the weights that it is from")
         return path
     if path.is_dir():
         for file in IN_A_FOLDER:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segnext.inference.rasters.run import Summary
 
 SUFFIXES = (".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "share")
 
 
@@ -48,7 +49,11 @@ def wants_raster(args: argparse.Namespace) -> bool:
     if args.out.suffix.lower() in SUFFIXES:
         if len(args.paths) != 1:
             raise SegNextError(f"--out {args.out} takes one raster; give one PATH, or a folder as --out")
+        if Path(args.paths[0]).is_dir():
+            raise SegNextError(f"{args.paths[0]}: a folder; --out {args.out} takes one raster, give a folder as --out")
         return True
+    if args.out.suffix.lower() in PICTURES and not args.out.is_dir():
+        raise SegNextError(f"--out {args.out} is the folder of masks and overlays; name it without {args.out.suffix}")
     given = [f"--{name}" for name in OPTIONS if getattr(args, name) is not None]
     if given:
         raise SegNextError(f"{given[0]} is for rasters; say where the labels go with --out labels.tif")

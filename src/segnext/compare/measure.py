@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segnext.bench.energy import joules_between, read_joules
 from segnext.bench.measure import Progress, take_turns
@@ -20,7 +21,8 @@ from segnext.compare.apart import PEAK
 from segnext.compare.significance import Counts
 from segnext.data.folder import DataSet, Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.evaluate import confusions, predictor, source_of
+from segnext.evaluation.boundaries import outlines
+from segnext.evaluation.evaluate import compared, confusion, predictor, source_of
 from segnext.evaluation.metrics import Metrics
 from segnext.files import replacing
 from segnext.inference.load import load
@@ -30,8 +32,20 @@ COUNTS = "counts.npz"  # in a run's folder
 LAST = "last.safetensors"
 
 
-def counts_on(run: Path, config: TrainConfig, data: DataSet) -> Counts:
-    """Pixels of each picture of val and class, with the weights of the run's last step; kept in its folder.
+class Measured(NamedTuple):
+    """What is counted on val.
+
+    Attributes:
+        counts: pixels of each picture and class.
+        along: what is counted along the outlines of all pictures, see `boundaries.boundary_counts`.
+    """
+
+    counts: Counts
+    along: NDArray[np.int64]
+
+
+def measured(run: Path, config: TrainConfig, data: DataSet) -> Measured:
+    """What the weights of the run's last step reach on val; kept in the run's folder.
 
     Measured as in training: by torch in fp32, with the settings' `testing`.
     """
@@ -40,18 +54,19 @@ def counts_on(run: Path, config: TrainConfig, data: DataSet) -> Counts:
     digest = load_weights(weights).digest
     if file.exists():
         with np.load(file) as kept:
-            if str(kept["weights"]) == digest:
-                return np.asarray(kept["counts"])
+            if str(kept["weights"]) == digest and "along" in kept:
+                return Measured(np.asarray(kept["counts"]), np.asarray(kept["along"]))
     segmenter = load(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
     assert config.val_split is not None
-    found = []
-    for confusion in confusions(predictor(segmenter), data.pairs(config.val_split), data.labels):
-        one = Metrics(confusion, data.labels.classes, 1)
+    labels, found, along = data.labels, [], np.zeros((6, len(data.labels)), np.int64)
+    for truth, prediction in compared(predictor(segmenter), data.pairs(config.val_split), labels):
+        one = Metrics(confusion(truth, prediction, labels), labels.classes, 1)
         found.append(np.stack([one.hits, one.true, one.predicted], axis=1))
+        along += outlines(truth, prediction, labels)
     counts = np.stack(found)
     with replacing(file) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, counts=counts, weights=digest)
-    return counts
+        np.savez_compressed(stream, counts=counts, along=along, weights=digest)
+    return Measured(counts, along)
 
 
 @dataclass(frozen=True)

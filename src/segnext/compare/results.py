@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segnext.compare.measure import Cost
 from segnext.compare.significance import Counts, Difference, compare, mious
+from segnext.evaluation.boundaries import boundary_iou
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,8 @@ class Result:
     Attributes:
         name: of the entry.
         model: what it is, as `--model` names it.
-        counts: of each seed, see `measure.counts_on`; none of a network that failed.
+        counts: of each seed, see `measure.measured`; none of a network that failed.
+        along: of each seed, what is counted along outlines.
         parameters: learned numbers.
         operations: multiply-adds of the network for a picture of val.
         iterations: steps of each seed.
@@ -33,6 +36,7 @@ class Result:
     name: str
     model: str
     counts: tuple[Counts, ...] = ()
+    along: tuple[NDArray[np.int64], ...] = ()
     parameters: int = 0
     operations: int = 0
     iterations: int = 0
@@ -55,6 +59,13 @@ class Result:
     def spread(self) -> float:
         """Standard deviation over the seeds; NaN for one."""
         return statistics.stdev(self.mious) if len(self.counts) > 1 else math.nan
+
+    @property
+    def boundary_iou(self) -> float:
+        """Mean over classes and seeds, 0..1; NaN where there is no outline."""
+        ratios = [boundary_iou(one) for one in self.along]
+        found = [float(np.nanmean(ratio)) for ratio in ratios if not np.isnan(ratio).all()]
+        return statistics.fmean(found) if found else math.nan
 
     @cached_property
     def iou(self) -> tuple[float, ...]:
@@ -120,6 +131,7 @@ class Comparison:
             cells["behind"] = f"{100 * found.miou:.2f}"
             cells["95 % interval"] = f"{100 * found.low:.2f} to {100 * found.high:.2f}"
             cells["p"] = f"{found.p:.3f}"
+        cells["boundary IoU %"] = _percent(result.boundary_iou)
         cells["params M"] = f"{result.parameters / 1e6:.2f}"
         cells["multiply-adds G"] = f"{result.operations / 1e9:.2f}"
         for device in self.devices:
@@ -155,6 +167,7 @@ class Comparison:
                     "miou": _number(result.miou),
                     "spread": _number(result.spread),
                     "miou_of_seeds": list(result.mious),
+                    "boundary_iou": _number(result.boundary_iou),
                     "iou": dict(zip(self.classes, map(_number, result.iou), strict=True)) if result.counts else {},
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,

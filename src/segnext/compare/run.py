@@ -8,7 +8,7 @@ from typing import Any
 from segnext.checkpoint.weights import load_weights
 from segnext.compare.apart import train_apart
 from segnext.compare.contest import Budget, Entry, Trained, contest, keep_settings, require_comparable
-from segnext.compare.measure import LAST, Cost, costs, counts_on, training_peak
+from segnext.compare.measure import LAST, Cost, costs, measured, training_peak
 from segnext.compare.page import write
 from segnext.compare.picture import draw
 from segnext.compare.results import Comparison, Result
@@ -48,10 +48,12 @@ class _Run:
         result = Result(entry.name, config.model, failure=trained.failure, iterations=trained.iterations)
         if trained.runs:
             weights = load_weights(trained.runs[0] / LAST)
+            reached = [measured(run, config, self.data) for run in trained.runs]
             parts = count(weights.config, *weights.preprocess.size(*self.size))
             result = replace(
                 result,
-                counts=tuple(counts_on(run, config, self.data) for run in trained.runs),
+                counts=tuple(one.counts for one in reached),
+                along=tuple(one.along for one in reached),
                 parameters=sum(part.parameters for part in parts),
                 operations=sum(part.operations for part in parts),
                 seconds_per_step=trained.seconds_per_step,

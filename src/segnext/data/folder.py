@@ -111,8 +111,9 @@ class Folder:
             raise SegNextError(f"{path}: no such data set folder; give the folder that holds images/ and masks/")
         if not file.is_file():
             raise SegNextError(
-                f"{path}: there is no dataset.yaml; write it (name, classes: [{{name: ..., color: [r, g, b]}}, ...], "
-                f"ignore: 255), or 'segnext data init {path} --like NAME' for a known label set"
+                f"{path}: there is no dataset.yaml; 'segnext data check {path}' says what the folder holds and how it "
+                f"becomes a data set; where it is laid out as one, write it (name, classes, ignore), or run "
+                f"'segnext data init {path} --like NAME' for a known label set"
             )
         content = read_yaml(file)
         labels = Labels.from_dict(content, str(file))

@@ -19,17 +19,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.labels import Labels
+
 BAND = 0.02  # of the diagonal: how wide the band along an outline is
 TOLERANCE = 0.0075  # of the diagonal: how far apart two outlines may be
 
-Labels = NDArray[Any]  # H x W
+Mask = NDArray[Any]  # H x W
 Inside = NDArray[np.bool_]  # H x W
 # (6, C): of each class's bands the pixels in both and in either; of its outline the predicted pixels that are near a
 # true one, all predicted ones, the true ones near a predicted one, all true ones.
 Counts = NDArray[np.int64]
 
 
-def boundary_counts(truth: Labels, prediction: Labels, num_classes: int, ignore: int) -> Counts:
+def boundary_counts(truth: Mask, prediction: Mask, num_classes: int, ignore: int) -> Counts:
     """Count along the outlines of a picture: (6, C), see `boundary_iou` and `boundary_f`.
 
     Args:
@@ -51,13 +53,20 @@ def boundary_counts(truth: Labels, prediction: Labels, num_classes: int, ignore:
     return counts
 
 
-def plane_counts(truth: Labels, prediction: Labels, ignore: int) -> Counts:
+def outlines(truth: Mask, prediction: Mask, labels: Labels) -> Counts:
+    """What is counted along the outlines of a picture, (6, C), be its labels one a pixel or several."""
+    if labels.multi_label:
+        return plane_counts(truth, prediction, labels.ignore)
+    return boundary_counts(truth, prediction, len(labels), labels.ignore)
+
+
+def plane_counts(truth: Mask, prediction: Mask, ignore: int) -> Counts:
     """The same of multi-label masks, (C, H, W) of 0, 1 and, in the truth, `ignore`."""
     planes = zip(truth, prediction, strict=True)
     return np.stack([boundary_counts(*plane, 2, ignore)[:, 1] for plane in planes], axis=1)
 
 
-def band(labels: Labels, width: int) -> Inside:
+def band(labels: Mask, width: int) -> Inside:
     """Pixels within `width` (in rows and columns alike) of a pixel of another label, or of the picture's edge."""
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     near = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)  # all that is outside counts as equal
@@ -65,7 +74,7 @@ def band(labels: Labels, width: int) -> Inside:
     return np.asarray(near)
 
 
-def outline(labels: Labels) -> Inside:
+def outline(labels: Mask) -> Inside:
     """Pixels that have a neighbour of another label above, below, to the left or to the right."""
     along = np.zeros(labels.shape, bool)
     down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
@@ -101,7 +110,7 @@ def _met(predicted: Inside, true: Inside, tolerance: float) -> Iterator[int]:
         yield total
 
 
-def _count(labels: Labels, num_classes: int) -> NDArray[np.int64]:
+def _count(labels: Mask, num_classes: int) -> NDArray[np.int64]:
     return np.bincount(labels, minlength=256)[:num_classes].astype(np.int64)
 
 

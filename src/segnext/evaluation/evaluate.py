@@ -113,7 +113,7 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
         if ours != theirs:
             raise SegNextError(
                 f"{data_name}: label {label} is '{theirs}', but '{ours}' for the weights {weights_name}; "
-                "classes must have the same names in the same order, so choose weights trained on them"
+                "classes must have the same names in the same order, so choose weights trained on them with --weights"
             )
     if weights.multi_label != data.multi_label:
         several, one = (weights_name, data_name) if weights.multi_label else (data_name, weights_name)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.evaluation.boundaries import boundary_counts, boundary_f, boundary_iou, plane_counts
+from segnext.evaluation.boundaries import boundary_f, boundary_iou, outlines
 from segnext.evaluation.evaluate import Predict, compared, confusion, no_counts
 from segnext.evaluation.metrics import Metrics
 from segnext.labels import Labels
@@ -64,10 +64,7 @@ def examine(
     for pair, (truth, prediction) in zip(pairs, compared(predict, pairs, labels), strict=True):
         counts = confusion(truth, prediction, labels)
         total += counts
-        if labels.multi_label:
-            along += plane_counts(truth, prediction, labels.ignore)
-        else:
-            along += boundary_counts(truth, prediction, len(labels), labels.ignore)
+        along += outlines(truth, prediction, labels)
         one = Metrics(counts, labels.classes, 1)
         scores.append(Score(pair, one.miou, one.pixel_accuracy, mistakes(one, MISTAKES)))
         progress(len(scores))

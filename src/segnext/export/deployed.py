@@ -107,6 +107,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "bands": list(bands.chosen) if bands else ["red", "green", "blue"],
         "stride": weights.config.strides[-1],
         "logits_stride": weights.config.logits_stride,
+        "short_side": weights.preprocess.short_side,
         "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,

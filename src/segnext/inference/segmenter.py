@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.bands import read_picture, view
+from segnext.bands import read_picture, require_picture, view
 from segnext.checkpoint.find import HUB_ID, weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
@@ -38,6 +38,9 @@ if TYPE_CHECKING:  # torch is imported only by engines and calls that need it
     from segnext.kernels.average import Look
     from segnext.model.network import Network
 
+PICTURES_ONLY = (
+    "but these weights take pictures, RGB; use weights trained on such bands, by a dataset.yaml with 'bands: [{names}]'"
+)
 NO_MEMORY = (
     *("not enough memory", "allocate memory", "out of memory", "insufficient memory", "bad_alloc", "bad alloc"),
     "could not create a primitive",  # oneDNN's words for it
@@ -192,7 +195,10 @@ class Segmenter:
         Raises:
             SegNextError: see `read_picture`.
         """
-        return read_picture(source, self.preprocess.bands)
+        bands = self.preprocess.bands
+        if bands is None and isinstance(source, str | os.PathLike):
+            require_picture(Path(source), PICTURES_ONLY)
+        return read_picture(source, bands)
 
     def _looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
