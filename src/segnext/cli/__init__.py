@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import errno
 import importlib
 import io
 import os
@@ -30,6 +31,7 @@ COMMANDS = {
     "bench": "measure how long each stage takes, engine by engine",
     "info": "count parameters and multiply-adds, beside the paper's figures",
 }
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 FAULT = 70  # exit code of a fault of ours, as EX_SOFTWARE of BSD's sysexits
 RUNS = (
     "train",
@@ -85,13 +87,20 @@ def main(arguments: list[str] | None = None) -> int:
     except (SegNextError, OSError) as error:  # an OSError names its file: a full disk, a folder that may not be read
         if debug:
             raise
-        say(f"segnext {printable(name)}: {printable(error)}")
+        say(f"segnext {printable(name)}: {printable(_sentence(error))}")
         return 2
     except SystemExit as stop:  # argparse, after --help
         return int(stop.code or 0)
     except Exception as error:
         _report(name, error, debug)
         return FAULT
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says; of one for lack of room, which names no file or only that, also what to do."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make room, then run it again"
+    return str(error)
 
 
 def _mend_streams() -> None:

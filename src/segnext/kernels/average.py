@@ -8,11 +8,11 @@ low-resolution logits there is only what those rows need, and it stays in the ca
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from segnext.kernels.classify import FLAGS, exp
+from segnext.kernels.compiling import compiled
 from segnext.kernels.enlarge import places
 from segnext.kernels.threads import cores, share
 
@@ -103,7 +103,7 @@ def _grid(look: Look, size: tuple[int, int]) -> tuple[NDArray[Any], ...]:
     return row, down, np.ascontiguousarray(column[::step]), np.ascontiguousarray(across[::step])
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def _add(logits: Any, row: Any, down: Any, column: Any, across: Any, total: Any) -> None:
     """Add the softmax of the enlarged logits to `total`, (rows, classes, W)."""
     h, w, classes = logits.shape

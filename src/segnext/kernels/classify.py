@@ -9,10 +9,10 @@ most cells have one candidate and need no arithmetic. (Rounding is monotonic, so
 
 from typing import Any, Literal, overload
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.kernels.compiling import compiled
 from segnext.kernels.enlarge import places
 from segnext.kernels.threads import cores, share
 
@@ -80,7 +80,7 @@ def _cells(low: int, covered: float, size: int, corners: int) -> tuple[NDArray[n
     return np.searchsorted(cell, np.arange(low + 1)), place
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def _candidates(corners: Any, margin: Any, top: Any, chosen: Any) -> int:
     """Write into `chosen` the classes that come within `margin` (negative) of the highest in a cell; how many."""
     a, b, c, d = corners[0], corners[1], corners[2], corners[3]
@@ -95,7 +95,7 @@ def _candidates(corners: Any, margin: Any, top: Any, chosen: Any) -> int:
     return count
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def _weigh(down: Any, across: Any, weights: Any) -> None:
     """Bilinear weights (4, pixels) of the corners for each pixel of a cell, row by row."""
     columns = across.shape[0]
@@ -108,7 +108,7 @@ def _weigh(down: Any, across: Any, weights: Any) -> None:
             weights[3, n] = down[y] * across[x]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def _choose(corners: Any, chosen: Any, weights: Any, best: Any, label: Any) -> None:
     """The highest of the chosen classes, and its score, at each pixel of a cell."""
     best[:] = -np.inf
@@ -123,7 +123,7 @@ def _choose(corners: Any, chosen: Any, weights: Any, best: Any, label: Any) -> N
             label[n] = k if higher else label[n]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def exp(x: Any) -> Any:
     """The exponential of x <= 0, within 1e-7 of it: arithmetic that the compiler turns into vector code."""
     t = max(x, np.float32(LOWEST)) * np.float32(1 / 64)
@@ -137,7 +137,7 @@ def exp(x: Any) -> Any:
     return p * p
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FLAGS)
+@compiled(fastmath=FLAGS)
 def _sum_exp(corners: Any, chosen: Any, weights: Any, best: Any, total: Any) -> None:
     """Sum over the chosen classes of exp(score - best) at each pixel of a cell."""
     total[:] = 0
@@ -148,7 +148,7 @@ def _sum_exp(corners: Any, chosen: Any, weights: Any, best: Any, total: Any) -> 
             total[n] += exp(a * u[n] + b * v[n] + (c * w[n] + d * z[n]) - best[n])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _fill(
     logits: Any,
     first: int,

@@ -6,17 +6,17 @@ Shapes: x and grad (B, H, W, C), bfloat16 as raw 16-bit words or float32; result
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segnext.kernels.compiling import compiled
 from segnext.kernels.threads import share
 
 ROWS = 8  # rows of one partial sum; fixed, so that the order of additions never depends on the threads
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _widen(words: Any) -> Any:
     """bfloat16 words (H, W, C) -> float32: a bfloat16 is the upper half of a float32."""
     wide = np.empty(words.shape, np.uint32)
@@ -27,7 +27,7 @@ def _widen(words: Any) -> Any:
     return wide.view(np.float32)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)
+@compiled(fastmath=True)
 def _accumulate(x: Any, grad: Any, offset: int, kh: int, kw: int, out: Any) -> None:
     """Add to `out` (kh * kw, C) the products of grad's rows with x; grad's row 0 lies on x's row `offset`."""
     height, width, channels = x.shape

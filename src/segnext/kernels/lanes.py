@@ -11,11 +11,12 @@ nearest even when it is written.
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
+
+from segnext.kernels import compiling
 
 WIDTH = 16
 FLAGS = ("nsz", "contract", "reassoc")  # products and sums may become one operation
@@ -23,7 +24,7 @@ FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 WORDS = ir.VectorType(ir.IntType(32), WIDTH)
 HALVES = ir.VectorType(ir.IntType(16), WIDTH)
 
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+compiled = compiling.compiled(error_model="numpy")
 
 
 class _Lanes(types.Type):
