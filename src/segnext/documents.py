@@ -4,6 +4,7 @@ import json
 import re
 import reprlib
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,25 @@ def read_json(path: Path, most: int = JSON_BYTES) -> Any:
         SegNextError: when it cannot be read, is no JSON, or nests too deeply.
     """
     return parse_json(read_text(path, most, "JSON"), str(path))
+
+
+def parse_small_json(text: str, name: str) -> Any:
+    """The same of a text that is no larger and nests no deeper than YAML may, for what a program hides in a file."""
+    if len(text) > YAML_BYTES:
+        raise SegNextError(f"{name}: {len(text):,} letters are too many; give the right file")
+    content = parse_json(text, name)
+    level = [content]
+    for _ in range(YAML_DEPTH):
+        level = [part for whole in level for part in _parts(whole)]
+    if level:
+        raise SegNextError(f"{name}: holds more than {YAML_DEPTH} levels; give the right file")
+    return content
+
+
+def _parts(whole: Any) -> Iterable[Any]:
+    if isinstance(whole, dict):
+        return whole.values()
+    return whole if isinstance(whole, list) else ()
 
 
 def parse_json(text: str, name: str) -> Any:

@@ -138,9 +138,9 @@ def test_a_module_is_saved_and_loads(model: Network, tmp_path: Path) -> None:
 
 def test_files_of_before_load() -> None:
     from segnext.checkpoint.find import weights_path
-    from segnext.checkpoint.tensors import read_metadata
+    from segnext.checkpoint.tensors import read_header
 
-    metadata = read_metadata(weights_path(DEFAULT))
+    metadata = read_header(weights_path(DEFAULT)).metadata
     assert metadata["format"] == "segnext 1"
     assert isinstance(load_weights(weights_path(DEFAULT)), Weights)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from segnext.checkpoint.names import layout_of
 from segnext.checkpoint.pickles import read_pickle
 from segnext.checkpoint.provenance import Provenance
-from segnext.checkpoint.tensors import read_metadata, read_tensors
+from segnext.checkpoint.tensors import read_header, read_tensors
 from segnext.checkpoint.unwrap import unwrapped
 from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, encoder_provenance, kind_of, parse_header
 from segnext.words import counted
@@ -59,11 +59,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         found, meta = read_pickle(path)
         state, left_out = unwrapped(found)
         return Checkpoint(path, state, foreign, meta=meta, left_out=left_out)
-    metadata = read_metadata(path)
-    if kind_of(metadata) == FORMAT:
-        weights = parse_header(metadata, path)
+    header = read_header(path)
+    if kind_of(header.metadata) == FORMAT:
+        weights = parse_header(header, path)
         return Checkpoint(path, weights.state, weights.provenance, weights.labels.classes)
-    encoder = kind_of(metadata) == ENCODER_FORMAT
-    provenance = encoder_provenance(metadata, path) if encoder else foreign
+    encoder = kind_of(header.metadata) == ENCODER_FORMAT
+    provenance = encoder_provenance(header.metadata, path) if encoder else foreign
     state, left_out = unwrapped(read_tensors(path))
     return Checkpoint(path, state, provenance, left_out=left_out)

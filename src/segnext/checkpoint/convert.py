@@ -14,7 +14,7 @@ from segnext.checkpoint.names import BASES, official_name, to_official
 from segnext.checkpoint.official import from_official
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.start import published_encoder_state
-from segnext.checkpoint.tensors import read_metadata
+from segnext.checkpoint.tensors import Header, read_header
 from segnext.checkpoint.weights import (
     ENCODER_FORMAT,
     FORMAT,
@@ -106,7 +106,10 @@ def _whole(
 def _our_header(checkpoint: Checkpoint) -> Weights | None:
     """What `convert_to_official` has put beside the tensors, so that the way back loses nothing."""
     text = checkpoint.meta.get("segnext")
-    return parse_header({"format": FORMAT, "segnext": text}, checkpoint.path) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    shapes = {name: tuple(tensor.shape) for name, tensor in checkpoint.state.items()}
+    return parse_header(Header({"format": FORMAT, "segnext": text}, shapes), checkpoint.path)
 
 
 def _fits(config: NetworkConfig, state: Mapping[str, Tensor]) -> bool:
@@ -146,7 +149,7 @@ def convert_to_official(source: Path, target: Path) -> int:
         SegNextError: when the network has another decoder or ablations.
     """
     content: dict[str, Any]
-    if kind_of(read_metadata(source)) == ENCODER_FORMAT:
+    if kind_of(read_header(source).metadata) == ENCODER_FORMAT:
         state = to_official(published_encoder_state(read_checkpoint(source)))
         content = {"state_dict": {name.removeprefix("backbone."): tensor for name, tensor in state.items()}}
     else:

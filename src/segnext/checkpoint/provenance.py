@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from segnext.documents import shown
+
 _TEXTS = ("converted_from", "url", "sha256", "licence", "licence_note")
 _TABLES = ("recipe", "data", "metrics", "started_from", "published", "versions")
 
@@ -73,6 +75,9 @@ class Provenance:
         for name, value in known.items():
             if value is not None and not isinstance(value, kinds[name]):
                 raise TypeError(f"its provenance has {type(value).__name__} as {name}")
+        miou = (known.get("metrics") or {}).get("miou")
+        if miou is not None and not isinstance(miou, float) and (type(miou) is not int or not 0 <= miou <= 1):
+            raise TypeError(f"its provenance has {shown(miou)} as miou")
         if "classes" in known:
             known["classes"] = tuple(map(str, known["classes"]))
         return cls(**known, more={name: value for name, value in content.items() if name not in names})

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,33 @@ from segnext.files import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
+HEADER_BYTES = 16_000_000  # a network of 2,000 tensors has 0.3 million
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file, read without torch.
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says before its tensors: texts of any kind, and the shapes of the tensors by name."""
+
+    metadata: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+def read_header(path: Path) -> Header:
+    """The header of a safetensors file, read without torch.
 
     Raises:
-        SegNextError: when the file is missing or damaged.
+        SegNextError: when the file is missing or damaged, or its header too large.
     """
     if not path.is_file():
         raise SegNextError(f"{path}: no such weights file; give a .safetensors file or a training run's folder")
     try:
-        with safe_open(path, framework="numpy") as file:
-            return file.metadata() or {}
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        if HEADER_BYTES < length < path.stat().st_size:
+            raise SegNextError(f"{path}: {length:,} bytes are too many for the header of weights; give the right file")
+        with safe_open(path, framework="numpy") as opened:
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            return Header(opened.metadata() or {}, shapes)
     except (SafetensorError, OSError) as error:
         raise SegNextError(
             f"{path}: not a readable safetensors file ({error}); official .pth files become one with "
@@ -34,7 +50,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def read_tensors(path: Path) -> dict[str, "Tensor"]:
-    """The tensors, float16 as float32, of a safetensors file whose metadata could be read.
+    """The tensors, float16 as float32, of a safetensors file whose header could be read.
 
     Raises:
         SegNextError: when the file has been removed or damaged since.

@@ -11,8 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segnext.checkpoint.bounds import require_bounded
 from segnext.checkpoint.provenance import Provenance
-from segnext.checkpoint.tensors import read_metadata, read_tensors, save_tensors
+from segnext.checkpoint.tensors import Header, read_header, read_tensors, save_tensors
+from segnext.documents import parse_small_json
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.model.config import NetworkConfig
@@ -99,7 +101,7 @@ class _Stored(Mapping[str, "Tensor"]):
             with torch.device("meta"):
                 wanted = build(self.config).state_dict()
         except (TypeError, ValueError, RuntimeError, SegNextError) as error:
-            raise SegNextError(f"{self.path}: its header does not fit this version of segnext ({error})") from error
+            raise _misfit(self.path, error) from error
         compare(wanted, found).require(str(self.path), hint="the file is damaged, save or convert it again")
         return found
 
@@ -120,7 +122,7 @@ def load_weights(path: Path) -> Weights:
     Raises:
         SegNextError: when the file is missing, damaged or not one of ours.
     """
-    return parse_header(read_metadata(path), path)
+    return parse_header(read_header(path), path)
 
 
 def save_weights(weights: Weights, path: Path, *, half: bool = False) -> None:
@@ -166,12 +168,13 @@ def kind_of(metadata: Mapping[str, str]) -> str | None:
     return metadata.get("kind", metadata.get("format"))
 
 
-def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
-    """What the metadata of the weights file `path` say, with the tensors that are in it.
+def parse_header(header: Header, path: Path) -> Weights:
+    """What the header of the weights file `path` says, with the tensors that are in it.
 
     Raises:
-        SegNextError: when it is not a weights file of ours.
+        SegNextError: when it is not a weights file of ours, or asks for more than its tensors show.
     """
+    metadata = header.metadata
     if kind_of(metadata) == ENCODER_FORMAT:
         raise SegNextError(
             f"{path}: holds an encoder alone, which segments nothing; start a training run from it with "
@@ -182,13 +185,14 @@ def parse_header(metadata: Mapping[str, str], path: Path) -> Weights:
             f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
         )
     try:
-        content = json.loads(metadata["segnext"])
+        content = parse_small_json(metadata["segnext"], "segnext")
         config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
         preprocess = _preprocess(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
+        require_bounded(config, preprocess, header.shapes)
         config.check()
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, SegNextError) as error:
-        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
+    except (AttributeError, KeyError, TypeError, ValueError, SegNextError) as error:
+        raise _misfit(path, error) from error
     labels = Labels.from_dict(class_list, str(path))
     if len(labels) != config.num_classes:
         raise SegNextError(
@@ -205,9 +209,14 @@ def encoder_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:
         SegNextError: when the metadata are damaged.
     """
     try:
-        return Provenance.from_dict(json.loads(metadata["segnext"])["provenance"])
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise SegNextError(f"{path}: its header does not fit this version of segnext ({error})") from error
+        return Provenance.from_dict(parse_small_json(metadata["segnext"], "segnext")["provenance"])
+    except (AttributeError, KeyError, TypeError, ValueError, SegNextError) as error:
+        raise _misfit(path, error) from error
+
+
+def _misfit(path: Path, error: Exception) -> SegNextError:
+    problem = " ".join(str(error).split())[:300]
+    return SegNextError(f"{path}: its header does not fit this version of segnext ({problem})")
 
 
 def _preprocess(fields: dict[str, Any]) -> Preprocess:

@@ -31,14 +31,14 @@ def run(args: argparse.Namespace) -> int:
     from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_from_official
     from segnext.checkpoint.find import weights_path
-    from segnext.checkpoint.tensors import read_metadata
+    from segnext.checkpoint.tensors import read_header
     from segnext.checkpoint.weights import ENCODER_FORMAT, FORMAT, Weights, kind_of
     from segnext.model.config import ModelConfig
 
     require_writable(args.target, "OUT")
     if args.source.suffix == ".safetensors" or (args.source.suffix != ".pth" and not args.source.is_file()):
         path = weights_path(str(args.source))
-        if kind_of(read_metadata(path)) in (FORMAT, ENCODER_FORMAT):
+        if kind_of(read_header(path).metadata) in (FORMAT, ENCODER_FORMAT):
             return _from_ours(path, args)
     if args.target.suffix in PICKLES:
         raise SegNextError(f"{args.target}: from an official file comes one of ours; let OUT end in .safetensors")
@@ -59,7 +59,7 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
     """Our file to an official .pth, or to ours again, for example at half the size."""
     from segnext.checkpoint.checkpoint import read_checkpoint
     from segnext.checkpoint.convert import convert_to_official
-    from segnext.checkpoint.tensors import read_metadata
+    from segnext.checkpoint.tensors import read_header
     from segnext.checkpoint.weights import ENCODER_FORMAT, kind_of, load_weights, save_encoder, save_weights
 
     if args.target.suffix != ".safetensors":
@@ -72,7 +72,7 @@ def _from_ours(source: Path, args: argparse.Namespace) -> int:
             "and provenance are in the file too, where only 'segnext convert' reads them"
         )
         return 0
-    if kind_of(read_metadata(source)) == ENCODER_FORMAT:
+    if kind_of(read_header(source).metadata) == ENCODER_FORMAT:
         encoder = read_checkpoint(source)
         save_encoder(encoder.state, encoder.provenance, args.target, half=args.half)
     else:

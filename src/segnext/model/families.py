@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segnext.errors import SegNextError
 from segnext.model.composed import COMPOSED, ComposedConfig
 from segnext.model.config import SEGFORMER, SEGNEXT, ModelConfig, NetworkConfig, SegFormerConfig
 from segnext.model.functions import FunctionConfig
@@ -11,6 +12,8 @@ from segnext.model.functions import FunctionConfig
 if TYPE_CHECKING:  # torch is imported when a network is built
     from segnext.model.encoders import Encoder
     from segnext.model.network import Network
+
+LARGEST = 1 << 20  # of whatever a configuration counts; torch fails in its own words far beyond
 
 
 @dataclass(frozen=True)
@@ -127,5 +130,8 @@ def build(config: NetworkConfig) -> "Network":
     Raises:
         SegNextError: for an unknown name, an impossible value, or a field that would have no effect.
     """
+    for name, value in vars(config).items():
+        if any(isinstance(part, int) and part > LARGEST for part in (value if isinstance(value, tuple) else (value,))):
+            raise SegNextError(f"{name} is too large; a network's numbers are at most {LARGEST:,}")
     config.check()
     return family_of(config).network(config)
