@@ -1,7 +1,10 @@
 """The formats: how each is written, and how its own runtime runs what was written."""
 
+import errno
+import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,7 +116,12 @@ def _write_openvino(graph: Deployed, file: Path, precision: str, about: dict[str
         output.get_tensor().set_names({name})
     for key, value in about.items():
         model.set_rt_info(value if isinstance(value, str) else json.dumps(value), ["segnext", key])
-    openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
+    try:
+        openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
+    except RuntimeError as error:
+        if "iostream" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file)) from error  # it says no more
 
 
 def _run_openvino(file: Path) -> Iterator[tuple[str, Run]]:
@@ -127,7 +135,9 @@ def _write_torch(graph: Deployed, file: Path, precision: str, about: dict[str, A
     free = torch.export.Dim.AUTO
     with _quiet():
         program = torch.export.export(graph, (graph.example(),), dynamic_shapes=({0: free, 1: free, 2: free},))
-        torch.export.save(program, file, extra_files={"segnext.json": json.dumps(about)})
+        content = io.BytesIO()  # torch's own writer ends the process when a disk is full
+        torch.export.save(program, content, extra_files={"segnext.json": json.dumps(about)})
+    file.write_bytes(content.getbuffer())
 
 
 def _run_torch(file: Path) -> Iterator[tuple[str, Run]]:

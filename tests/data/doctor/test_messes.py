@@ -11,6 +11,8 @@ from segnext.cli import main
 from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
 
+QUICK = {"masks of several people", "near infrared as a fourth band", "CVAT"}  # trained on by default; all by `-m long`
+
 
 def printed(root: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The commands in what `segnext data check` prints."""
@@ -52,7 +54,10 @@ def test_a_mess_is_led_to_a_sound_data_set(kind: str, tmp_path: Path, capsys: py
     assert len(report.case.survey.items) >= PICTURES
 
 
-@pytest.mark.parametrize("kind", ["masks of several people", "near infrared as a fourth band", "CVAT"])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in QUICK else pytest.mark.long) for kind in KINDS]
+)
 def test_a_mess_is_led_to_a_training(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_train: Callable[..., int]
 ) -> None:

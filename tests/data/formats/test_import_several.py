@@ -112,6 +112,16 @@ def test_a_class_for_each_folder(tmp_path: Path) -> None:
     assert mask_of(folder, "hole2")[0, 0] == 2
 
 
+@pytest.mark.parametrize("merge", ["order", "union", "multi-label"])
+def test_pixels_between_black_and_white_are_counted(tmp_path: Path, merge: str) -> None:
+    per_class(tmp_path / "in", "suffix")
+    grey = np.zeros((8, 10), np.uint8)
+    grey[A], grey[7, :4], grey[7, 4:] = 255, 100, 200
+    Image.fromarray(grey).save(tmp_path / "in/masks/p0_crack.png")
+    summary, _ = bring(tmp_path / "in", merge=merge)
+    assert summary.notes()["pixels between black and white divided by the threshold"] == (10, 1)
+
+
 @pytest.mark.parametrize(("suffix", "labels"), [(".txt", "labels"), (".csv", "masks"), (".npy", "labels")])
 def test_matrices_of_labels(tmp_path: Path, suffix: str, labels: str) -> None:
     matrix = np.zeros((8, 10), np.int64)

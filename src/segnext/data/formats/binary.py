@@ -13,6 +13,7 @@ from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
 
 NAMES = ("background", "foreground")
+DIVIDED = "pixels between black and white divided by the threshold"
 _COLORS = ((0, 0, 0), (230, 60, 60))
 
 
@@ -51,4 +52,4 @@ def _read(item: Item, options: Options, inverted: bool) -> Reading:
     if options.others == "ignore":
         mask[between[grey]] = 255
         return Reading(mask, {**notes, "pixels between black and white ignored": count})
-    return Reading(mask, {**notes, "pixels between black and white divided by the threshold": count})
+    return Reading(mask, {**notes, DIVIDED: count})

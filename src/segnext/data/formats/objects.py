@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.formats.binary import NAMES
+from segnext.data.formats.binary import DIVIDED, NAMES
 from segnext.data.formats.classes import made_labels, title
 from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import name_of, paired
@@ -57,10 +57,12 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     tags = {options.source / mask: plain_name(what) for parts in groups.values() for what, mask in parts}
 
     def read(item: Item, _: object) -> Reading:
-        masks = [(tags[file], _is_set(file)) for file in (item.mask, *item.more)]
-        if any(mask.shape != masks[0][1].shape for _, mask in masks):
+        found = [(tags[file], *_is_set(file)) for file in (item.mask, *item.more)]
+        if len({mask.shape for _, mask, _ in found}) > 1:
             raise PairError("sizes differ", f"{item.mask}: the masks of its picture have several sizes")
-        return _merged(masks, labels, merge)
+        reading = _merged([(what, mask) for what, mask, _ in found], labels, merge)
+        divided = sum(count for _, _, count in found)
+        return replace(reading, notes={**reading.notes, DIVIDED: divided}) if divided else reading
 
     return Source(labels, tuple(items), (*problems, *lost), read, tuple(remarks))
 
@@ -128,11 +130,15 @@ def _names(options: Options, kinds: Sequence[str], merge: str) -> tuple[str, ...
     return names
 
 
-def _is_set(file: Path) -> NDArray[np.bool_]:
-    """Where a mask is set: brighter than half of 255, or anything but 0 where there is one other value."""
+def _is_set(file: Path) -> tuple[NDArray[np.bool_], int]:
+    """Where a mask is set: brighter than half of 255, or anything but 0 where there is one other value.
+
+    The second result is how many pixels between black and white were divided by that half.
+    """
     grey = read_grey(file)
-    one = len(np.unique(grey[grey > 0])) <= 1
-    return np.asarray(grey > 0 if one else grey >= 128)
+    if len(np.unique(grey[grey > 0])) <= 1:
+        return np.asarray(grey > 0), 0
+    return np.asarray(grey >= 128), int(np.count_nonzero((grey > 0) & (grey < 255)))
 
 
 def _merged(masks: Sequence[tuple[str, NDArray[np.bool_]]], labels: Labels, merge: str) -> Reading:
