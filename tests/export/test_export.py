@@ -85,6 +85,7 @@ def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, t
 
 @pytest.mark.long
 def test_torch_with_logits(tiny_weights: Weights, tmp_path: Path) -> None:
+    assert export(tiny_weights, "torch", tmp_path / "labels.pt2").passed
     report = export(tiny_weights, "torch", tmp_path / "toy.pt2", interface=Interface("uint8", "logits"))
     assert report.passed
     about: dict[str, Any] = {"segnext.json": ""}

@@ -82,11 +82,16 @@ class Deployed(nn.Module):
         scores = F.interpolate(
             logits.permute(0, 3, 1, 2), scale_factor=float(self.step), mode="bilinear", align_corners=self.corners
         )
-        scores = scores[:, :, :height, :width]
-        labels = scores.argmax(1).to(torch.uint8)
+        labels = _corner(scores.argmax(1).to(torch.uint8), height, width)
         if self.interface.output == "labels":
             return labels
-        return labels, scores.softmax(1).amax(1)
+        return labels, _corner(scores.softmax(1).amax(1), height, width)
+
+
+def _corner(x: Tensor, height: int, width: int) -> Tensor:
+    """The first rows and columns of (N, H, W); a slice would tie the graph to sizes at which it is none."""
+    rows, columns = (torch.arange(side, device=x.device) for side in (height, width))
+    return x.index_select(1, rows).index_select(2, columns)
 
 
 def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str, Any]:
