@@ -1,5 +1,6 @@
 """For all tests: a cache of their own, a tiny network with random weights, pictures, and trainings of it."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from segnext.model.config import PRESETS, ModelConfig
 from segnext.model.families import build
 from segnext.preprocess import Image, Preprocess
 from segnext.training.segmentation import Segmentation
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: children would ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LABELS = Labels("toy", ("sky", "road", "tree", "car"), ((10, 20, 250), (100, 60, 100), (0, 130, 0), (200, 0, 0)))
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)

@@ -44,7 +44,8 @@ def test_pixels_that_were_not_measured_are_told(tmp_path: Path, capsys: pytest.C
     for folder in ("images/train", "masks/train"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "dataset.yaml").write_text(
-        "name: bands\nclasses:\n  - {name: a, color: [0, 0, 0]}\nignore: 255\nbands: [red, green, nir]\nnodata: 0\n"
+        "name: bands\nclasses:\n  - {name: a, color: [0, 0, 0]}\n  - {name: b, color: [9, 9, 9]}\n"
+        "ignore: 255\nbands: [red, green, nir]\nnodata: 0\n"
     )
     image, mask = np.full((4, 5, 3), 9, np.uint8), np.zeros((4, 5), np.uint8)
     image[0], mask[0, :2], image[1, :, 0] = 0, 255, 0  # a row without any band, of which two pixels are ignored

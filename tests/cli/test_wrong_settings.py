@@ -13,15 +13,15 @@ RUN = ["--data", "d", "--out", "o"]
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--crop", "64"], "crop takes two whole numbers, as '[256,256]' or null, not 64"),
+        (["--crop", "x"], "crop takes two whole numbers, as '[256,256]' or null, not [x,x]"),
         (["--iterations", "ten"], "iterations takes a whole number, not ten"),
         (["--optimizer.betas", "[1]"], "optimizer.betas takes two numbers, as '[0.5,2.0]', not [1]"),
-        (["--architecture.strips", "7"], "architecture.strips takes a list such as '[256,256]', not 7"),
+        (["--architecture.strips", "x"], "architecture.strips takes a list such as '[256,256]', not [x]"),
         (["--optimizer.clip_norm", "x"], "optimizer.clip_norm takes a number or null, not x"),
         (["--precision", "fp8"], "precision takes auto or fp32 or bf16 or fp16, not fp8"),
         (
             ["--loss.class_weights", "x"],
-            "loss.class_weights takes a list such as '[0.5,2.0]' or a mapping such as '{name: 1.0}' or null, not x",
+            "loss.class_weights takes a list such as '[0.5,2.0]' or a mapping such as '{name: 1.0}' or null, not [x]",
         ),
         (["--schedule", "x"], "schedule takes settings of its own: warmup, warmup_start, power"),
         (["--modl", "x"], "there is no --modl; did you mean model?"),

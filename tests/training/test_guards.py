@@ -116,8 +116,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     err = capsys.readouterr().err.splitlines()[-1]
     assert err == (
-        f"segnext train: {out}: cannot be written at step 4 (File too large); the checkpoint of step 2 is kept: "
-        f"make room or mend the folder's rights, then go on with --resume {out}"
+        f"segnext train: {out}: cannot be written at step 4 ({out}/state.pt: File too large); "
+        f"the checkpoint of step 2 is kept: make room or mend the folder's rights, then go on with --resume {out}"
     )
     assert state(out)["step"] == 2
     assert not list(out.glob(".*"))

@@ -45,8 +45,8 @@ def require_bounded(config: NetworkConfig, preprocess: Preprocess, shapes: Shape
 
 def _require_preprocess(preprocess: Preprocess, in_channels: int) -> None:
     _require_kinds(preprocess, LONGEST_SIDE)
-    if not len(preprocess.mean) == len(preprocess.std) == in_channels or min(preprocess.std) <= 0:
-        raise ValueError(f"mean and std must be {in_channels} numbers each, one for each band, and std positive")
+    if len(preprocess.mean) != len(preprocess.std) or min(preprocess.std, default=0) <= 0:
+        raise ValueError("mean and std must be as many numbers each, one for each band, and std positive")
     if preprocess.short_side is not None and preprocess.short_side < 1:
         raise ValueError(f"short_side is {preprocess.short_side}")
     bands = preprocess.bands
