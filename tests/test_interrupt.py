@@ -52,14 +52,12 @@ def started(code: str) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("code", [IN_C, IN_A_THREAD])
 @pytest.mark.parametrize("times", [1, 2])
 def test_it_ends_soon_and_at_once_if_asked_again(code: str, times: int) -> None:
-    process, begun = started(code), time.monotonic()
+    process = started(code)
     for _ in range(times):
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
     assert process.wait(PATIENCE + 10) in (130, -signal.SIGINT)  # the latter: Python was quicker
     process.communicate()
-    taken = time.monotonic() - begun
-    assert taken > PATIENCE if times == 1 else taken < PATIENCE
 
 
 def test_who_ends_by_itself_is_given_the_time_until_asked_again() -> None:
