@@ -1,21 +1,18 @@
 """Many files: masks, overlays and a line of results for each."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext.errors import SegNextError
 from segnext.imageio import pages
+from segnext.inference.ahead import ahead, threads
 from segnext.inference.outputs import RESULTS, OutputFolder, Record, open_outputs, read_records
 from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
 
-PATIENCE = 2.0  # seconds
-Named = tuple[Input, str]  # a picture, and the name of its outputs
 
 
 @dataclass
@@ -103,16 +100,7 @@ def _predict(segmenter: Segmenter, summary: Summary, outputs: OutputFolder, mask
         confidence, files = result.mean_confidence, result.files(name)
         return Record(entry.file, True, None, width, height, result.shares, confidence, result.seconds, files)
 
-    threads = segmenter.engine.streams + 1
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
-    waiting: deque[Future[Record]] = deque()
-    try:
-        for entry in summary.inputs:
-            waiting.append(pool.submit(work, entry, "" if entry.error else outputs.name(entry)))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        wait(waiting, PATIENCE)  # pictures at hand after Ctrl-C, which must not wait for a large one
+    count = segmenter.engine.streams + 1
+    named = ((entry, "" if entry.error else outputs.name(entry)) for entry in summary.inputs)
+    with threads(count, "predict") as pool:
+        yield from ahead(pool, lambda item: work(*item), named, count)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.files import replacing
 from segnext.inference.rasters.areas import pixel_areas
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
 from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
@@ -192,13 +194,9 @@ def _write(
 
 def _move(part: Path, file: Path) -> None:
     """Rename, or copy where `file` is on another disk."""
-    from segnext.files import replacing
-
     try:
         part.replace(file)
     except OSError:
-        import shutil
-
         with replacing(file) as temporary:
             shutil.copyfile(part, temporary)
 

@@ -21,7 +21,6 @@ from segnext.preprocess import Bands
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
-SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, ...; GDAL's own file systems read them
 ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # of a folder on the network, one file is of interest
@@ -47,7 +46,7 @@ class Raster:
         name: as given.
         height: in pixels.
         width: in pixels.
-        profile: what a raster of labels on the same grid has in common with it: crs, transform, gcps.
+        crs, transform, gcps: where it lies on Earth, as rasterio tells it.
 
     Raises:
         SegNextError: when it cannot be opened or has other bands than the weights take.
@@ -77,11 +76,6 @@ class Raster:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @property
-    def georeferenced(self) -> bool:
-        """Whether it says where on Earth it lies."""
-        return self.crs is not None
 
     def read(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """A window of it, as far as it lies inside the raster.

@@ -1,16 +1,15 @@
 """The tiles of a raster through the network, and out come finished strips of labels, from the top to the bottom."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.inference.ahead import ahead, threads
 from segnext.inference.engines.engine import Engine
 from segnext.inference.prepare import prepare
 from segnext.inference.rasters.blend import Blend, Logits
@@ -24,9 +23,6 @@ from segnext.labels import Labels
 from segnext.model.config import NetworkConfig, aligns_corners
 from segnext.preprocess import Preprocess
 
-S = TypeVar("S")
-T = TypeVar("T")
-PATIENCE = 2.0  # seconds for tiles at hand after Ctrl-C
 LEVELS = 254  # a probability of 1; 255 stands for nodata
 PIECE = 64  # rows whose probabilities are found at a time
 
@@ -117,9 +113,9 @@ def strips(
     ready = grid.rows[numbers[0]].start // grid.step - 1
     blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0))
     above = np.zeros((0, grid.width), np.bool_)
-    with _threads(1) as reading, _threads(pipeline.engine.streams) as working:
-        tiles = _ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
-        done = _ahead(working, partial(_look, pipeline, wanted), tiles, pipeline.engine.streams + 1)
+    with threads(1, "read") as reading, threads(pipeline.engine.streams, "look") as working:
+        tiles = ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
+        done = ahead(working, partial(_look, pipeline, wanted), tiles, pipeline.engine.streams + 1)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
             valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
@@ -202,26 +198,3 @@ def _decide(look: Look, skip: int, size: tuple[int, int], layers: dict[str, NDAr
         layers["confidence"][:] = np.rint(confidence[skip:] * LEVELS)
     if "probabilities" in layers:
         layers["probabilities"][:] = np.rint(mean_probabilities([look], size)[:, skip:] * LEVELS)
-
-
-def _ahead(pool: Executor, work: Callable[[S], T], items: Iterable[S], ahead: int) -> Iterator[T]:
-    """The results of `work`, in the order of the items; as many as `ahead` are being worked on."""
-    waiting: deque[Future[T]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-        wait(waiting, PATIENCE)
-
-
-class _threads(ThreadPoolExecutor):  # noqa: N801 - a context manager
-    """Threads that are not waited for when the work is broken off."""
-
-    def __exit__(self, *error: object) -> None:
-        self.shutdown(wait=False, cancel_futures=True)
