@@ -14,7 +14,6 @@ from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
 
 
-
 @dataclass
 class Summary:
     """What became of all inputs.
