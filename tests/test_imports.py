@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
-    "inference": BASE | {"cache", "allocator", "kernels", "model", "checkpoint"},
+    "inference": BASE | {"cache", "allocator", "interrupt", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE
     | {"allocator", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation", "checkpoint"},
