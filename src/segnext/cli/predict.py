@@ -1,8 +1,9 @@
 """`segnext predict`: pictures to masks."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,18 +63,19 @@ def run(args: argparse.Namespace) -> int:
     videos = videos_among(args)
     pictures = [path for path in args.paths if path not in videos]
     segmenter = load_segmenter(args, streams=STREAMS)
-    codes, records = [], []
+    codes: list[int] = []
+    records: list[Iterator[Record]] = []  # read when they are written
     if pictures:
         summary = _run_pictures(args, segmenter, pictures)
         codes.append(2 if summary.done == 0 else 1 if summary.failed else 0)
-        records += [asdict(record) for record in summary.records] if args.json else []
+        records.append(summary.records())
     for video in videos:
         film = run_video(args, segmenter, video)
         codes.append(2 if film is None else 1 if film.problems else 0)
-        if film is not None and args.json:
-            records += [asdict(record) for record in read_records(film.results, film.file.__eq__)]
+        if film is not None:
+            records.append(read_records(film.results, film.file.__eq__))
     if args.json:
-        write_results(records, args.json)
+        write_results(map(asdict, chain.from_iterable(records)), args.json)
     return codes[0] if len(set(codes)) == 1 else 1
 
 
@@ -119,7 +121,7 @@ def _print_table(record: "Record", labels: "Labels") -> None:
 
 def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
-        (record,) = (record for record in summary.records if record.ok)
+        (record,) = (record for record in summary.records() if record.ok)
         if not summary.failed:
             _print_table(record, labels)
         assert record.files is not None
