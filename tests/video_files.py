@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from conftest import picture
@@ -34,15 +35,15 @@ def write_video(
 
     tick = Fraction(1, 1000)
     with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=25, options={"g": "6"})
+        stream: Any = out.add_stream(codec, rate=25, options={"g": "6"})
         stream.height, stream.width = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if times is not None:
             stream.codec_context.time_base = stream.time_base = tick
         if rotate:
             stream.set_display_rotation(rotate)
-        track = out.add_stream(sound, rate=48000, layout="mono") if sound else None
-        packets = []
+        track: Any = out.add_stream(sound, rate=48000, layout="mono") if sound else None
+        packets: list[Any] = []
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(draw(number, size), format="rgb24")
             frame.pts, frame.time_base = (number, Fraction(1, 25)) if times is None else (times[number], tick)

@@ -113,7 +113,7 @@ def test_smoothing_is_a_mean_over_time(segmenter: Segmenter, tmp_path: Path) -> 
     images = [result.image for result in segmenter.video(moving)]
     looks = [segmenter.looks(image)[0] for image in images]
     mean = sum(weight * looks[n].logits for n, weight in ((2, 1 / 9), (3, 2 / 9), (4, 3 / 9), (5, 2 / 9), (6, 1 / 9)))
-    expected = segmenter.decide(images[4], [looks[4]._replace(logits=np.float32(mean))], "x").mask
+    expected = segmenter.decide(images[4], [looks[4]._replace(logits=np.asarray(mean, np.float32))], "x").mask
     chosen = list(segmenter.video(moving, every=4, smooth=2))
     assert [result.frame for result in chosen] == [0, 4]
     assert (chosen[1].mask == expected).mean() > 0.999
@@ -153,7 +153,8 @@ def test_again_is_nothing_to_do_or_replaces(segmenter: Segmenter, tmp_path: Path
     assert bytes_of(out) == before
     assert segment_video(segmenter, path, out, every=2).before == "replaced"
     assert [line["frame"] for line in lines(out)] == [0, 2]
-    other = write_video(tmp_path / "other" / "a.mp4", 3) if (tmp_path / "other").mkdir() is None else path
+    (tmp_path / "other").mkdir()
+    other = write_video(tmp_path / "other" / "a.mp4", 3)
     assert segment_video(segmenter, other, out).overlay == out / "a_2.overlay.mp4"
 
 
