@@ -4,18 +4,14 @@ import dataclasses
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from segnext.errors import SegNextError
 from segnext.inference.result import Result
-from segnext.inference.videos.shots import Choice, shots
+from segnext.inference.videos.shots import Choice, Pipeline, shots
 from segnext.inference.videos.source import Video
 
-if TYPE_CHECKING:
-    from segnext.inference.segmenter import Segmenter
 
-
-def results(segmenter: "Segmenter", source: str | Path, every: int = 1, smooth: int = 0) -> Iterator[Result]:
+def results(segmenter: Pipeline, source: str | Path, every: int = 1, smooth: int = 0) -> Iterator[Result]:
     """See `Segmenter.video`."""
     require_pictures(segmenter)
     choice = Choice(every, smooth)
@@ -36,7 +32,7 @@ def name_of(source: str | Path) -> str:
     return Path(text).stem or "stream"
 
 
-def require_pictures(segmenter: "Segmenter") -> None:
+def require_pictures(segmenter: Pipeline) -> None:
     """Refuse weights of other bands than RGB.
 
     Raises:

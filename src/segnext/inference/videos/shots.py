@@ -14,13 +14,14 @@ from segnext.inference.engines.engine import Engine
 from segnext.inference.result import Result
 from segnext.inference.videos.source import Frame
 from segnext.kernels.average import Look
-from segnext.preprocess import Image
+from segnext.preprocess import Image, Preprocess
 
 
 class Pipeline(Protocol):
     """What is needed of a segmenter: what the network says of a picture, and the result that follows from that."""
 
     engine: Engine
+    preprocess: Preprocess
 
     def looks(self, image: Any) -> list[Look]:
         """See `Segmenter.looks`."""
