@@ -50,7 +50,9 @@ def listing(content: Mapping[str, Any], folder: Path, file: str) -> dict[str, tu
         return {}
     valid = isinstance(splits, dict) and splits and all(isinstance(found, list) and found for found in splits.values())
     if not valid:
-        raise SegNextError(f"{file}: 'rasters' is {shown(splits)}; list them by split: 'rasters: {{train: [{{image: a.tif}}]}}'")
+        raise SegNextError(
+            f"{file}: 'rasters' is {shown(splits)}; list them by split: 'rasters: {{train: [{{image: a.tif}}]}}'"
+        )
     return {str(name): tuple(_source(entry, folder, file) for entry in found) for name, found in splits.items()}
 
 
@@ -69,7 +71,9 @@ def block_of(content: Mapping[str, Any], file: str) -> int:
 def _source(entry: Any, folder: Path, file: str) -> Source:
     known = [field.name for field in fields(Source)]
     if not isinstance(entry, dict) or "image" not in entry or not set(entry) <= set(known):
-        raise SegNextError(f"{file}: an entry of 'rasters' is {shown(entry)}; it has an image, and may have {', '.join(known[1:])}")
+        raise SegNextError(
+            f"{file}: an entry of 'rasters' is {shown(entry)}; it has an image, and may have {', '.join(known[1:])}"
+        )
     texts = [name for name in known if name != "buffer" and not isinstance(entry.get(name), str | None)]
     if texts or not isinstance(entry.get("buffer", 0), int | float) or entry.get("buffer", 0) < 0:
         wrong = (texts or ["buffer"])[0]
@@ -77,6 +81,8 @@ def _source(entry: Any, folder: Path, file: str) -> Source:
     if (entry.get("labels") is None) == (entry.get("polygons") is None):
         raise SegNextError(f"{file}: {entry['image']} needs either 'labels', a raster, or 'polygons'")
     if entry.get("polygons") is None and {"attribute", "background", "buffer"} & set(entry):
-        raise SegNextError(f"{file}: {entry['image']} has labels in a raster; attribute, background and buffer are for polygons")
+        raise SegNextError(
+            f"{file}: {entry['image']} has labels in a raster; attribute, background and buffer are for polygons"
+        )
     paths = {name: folder / entry[name] for name in FILES if entry.get(name) is not None}
     return Source(**{**entry, **paths, "buffer": float(entry.get("buffer", 0))})

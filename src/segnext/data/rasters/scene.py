@@ -17,7 +17,7 @@ from segnext.data.coding import Window
 from segnext.data.folder import Pair
 from segnext.data.masks import Mask
 from segnext.data.rasters.listing import Source
-from segnext.data.rasters.shapes import Shapes, burn, inside, read_shapes
+from segnext.data.rasters.shapes import Shapes, burn, enlarged, inside, moved, read_shapes, to_ground, to_pixels
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
@@ -80,8 +80,8 @@ class Scene:
             require_bands(self.count, np.dtype(self.dtype), bands, str(source.image))
         elif self.dtype != "uint8" or self.count not in (1, 3, 4):
             raise SegNextError(
-                f"{source.image}: has {self.count} bands of type {self.dtype}, but dataset.yaml names none; add 'bands: "
-                "[...]' with their names in the files' order"
+                f"{source.image}: has {self.count} bands of type {self.dtype}, but dataset.yaml names none; add "
+                "'bands: [...]' with their names in the files' order"
             )
         if source.labels is not None:
             self._require_grid(source.labels)
@@ -89,21 +89,26 @@ class Scene:
     def _require_grid(self, file: Path) -> None:
         with opened(file) as other:
             if other.crs != self.crs:
-                raise SegNextError(f"{file}: is in {_named(other.crs)}, its picture in {_named(self.crs)}; warp it to that")
+                raise SegNextError(
+                    f"{file}: is in {_named(other.crs)}, its picture in {_named(self.crs)}; warp it to that"
+                )
             if other.shape != (self.height, self.width):
                 raise SegNextError(
-                    f"{file}: is {other.width} x {other.height} pixels, its picture {self.width} x {self.height}; cut or "
-                    "warp it to the same grid"
+                    f"{file}: is {other.width} x {other.height} pixels, its picture {self.width} x {self.height}; "
+                    "cut or warp it to the same grid"
                 )
-            offset = ~self.transform * (other.transform * (0, 0)), ~self.transform * (other.transform * other.shape[::-1])
-            if np.abs(np.subtract(offset, ((0, 0), other.shape[::-1]))).max() > NEAR:
-                x, y = offset[0]
+            corners = np.array([(0, 0), (self.width, self.height)], float)
+            places = to_pixels(self.transform, to_ground(other.transform, corners))
+            if np.abs(places - corners).max() > NEAR:
+                x, y = places[0]
                 raise SegNextError(
                     f"{file}: its grid is shifted or scaled, its corner lies at column {x:.2f} and row {y:.2f} of its "
                     "picture; warp it to the same grid"
                 )
             if np.dtype(other.dtypes[0]).kind not in "ui" or other.count != 1:
-                raise SegNextError(f"{file}: has {other.count} bands of type {other.dtypes[0]}; labels are one of whole numbers")
+                raise SegNextError(
+                    f"{file}: has {other.count} bands of type {other.dtypes[0]}; labels are one band of whole numbers"
+                )
 
     def windows(self, block: int, step: int) -> Iterator[Window]:
         """Windows of block x block pixels that begin every `step`, the last of a row or column moved inwards.
@@ -126,7 +131,7 @@ class Scene:
         size = max(1, round(self.height * scale)), max(1, round(self.width * scale))
         with opened(self.source.image) as raster:
             measured = np.asarray(raster.dataset_mask(out_shape=size) > 0)
-        grid = self.transform * self.transform.scale(self.width / size[1], self.height / size[0])
+        grid = enlarged(self.transform, self.width / size[1], self.height / size[0])
         return measured & self._counted(Window(0, 0, self.height, self.width), size, grid)
 
     def image(self, window: Window, bands: Bands | None) -> Picture | Raster:
@@ -148,13 +153,32 @@ class Scene:
         Raises:
             SegNextError: when a value is neither a class nor the ignore label.
         """
-        size = window.height, window.width
-        grid = self.transform * self.transform.translation(window.left, window.top)
-        drawn = self._labels(window, labels) if self.source.labels else self._burnt(window, labels, grid)
+        mask = self.drawn(window, labels)
+        mask[~(self.measured(window) & self._counted(window, mask.shape, self._grid(window)))] = labels.ignore
+        return mask
+
+    def drawn(self, window: Window, labels: Labels) -> Mask:
+        """The labels of a window as they were drawn, also where nothing was measured."""
+        return self._labels(window, labels) if self.source.labels else self._burnt(window, labels)
+
+    def measured(self, window: Window) -> NDArray[np.bool_]:
+        """Where a window was measured, in any band."""
         with opened(self.source.image) as raster:
-            measured = np.asarray(raster.dataset_mask(window=_place(window)) > 0)
-        drawn[~(measured & self._counted(window, size, grid))] = labels.ignore
-        return drawn
+            return np.asarray(raster.dataset_mask(window=_place(window)) > 0)
+
+    def overlaps(self, other: "Scene") -> bool:
+        """Whether pixels that count in both lie on the same ground, as far as a coarse look tells."""
+        if self.source.image.resolve() == other.source.image.resolve():
+            return bool((self._coarse() & other._coarse()).any())
+        regions = (self.source.inside, self.source.outside, other.source.inside, other.source.outside)
+        if self.crs is None or self.crs != other.crs or any(regions):
+            return False
+        areas = [scene.area(Window(0, 0, scene.height, scene.width)) for scene in (self, other)]
+        return bool(areas[0].intersection(areas[1]).area > 0)
+
+    def _grid(self, window: Window) -> Any:
+        """From a window's pixels to the ground."""
+        return moved(self.transform, window.left, window.top)
 
     def _labels(self, window: Window, labels: Labels) -> Mask:
         assert self.source.labels is not None
@@ -171,16 +195,17 @@ class Scene:
         mask: Mask = values.astype(np.uint8)
         return mask
 
-    def _burnt(self, window: Window, labels: Labels, grid: Any) -> Mask:
+    def _burnt(self, window: Window, labels: Labels) -> Mask:
         """The polygons' classes; those that come later in their file lie over earlier ones."""
         import shapely
 
-        shapes = self.polygons()
+        shapes, grid = self.polygons(), self._grid(window)
         background = self.source.background
         ground = labels.ignore if background is None else class_of(background, labels, self.source)
         mask = np.full((window.height, window.width), ground, np.uint8)
         near = shapes.near(self.area(window).buffer(self.source.buffer))
-        values = [1] * len(near) if shapes.values is None else [class_of(shapes.values[n], labels, self.source) for n in near]
+        found = np.ones(len(shapes.geometries), int) if shapes.values is None else shapes.values
+        values = [class_of(found[number], labels, self.source) for number in near]
         burn(mask, shapes.geometries[near], values, grid)
         if self.source.buffer:
             edges = shapely.buffer(shapely.boundary(shapes.geometries[near]), self.source.buffer)
@@ -204,9 +229,8 @@ class Scene:
         """A window as a polygon in the raster's coordinates."""
         import shapely
 
-        right, bottom = window.left + window.width, window.top + window.height
-        corners = [(window.left, window.top), (right, window.top), (right, bottom), (window.left, bottom)]
-        return shapely.Polygon([self.transform * corner for corner in corners])
+        corners = np.array([(0, 0), (window.width, 0), (window.width, window.height), (0, window.height)], float)
+        return shapely.Polygon(to_ground(self._grid(window), corners))
 
 
 def class_of(value: Any, labels: Labels, source: Source) -> int:
@@ -241,10 +265,11 @@ def opened(file: Path) -> Iterator[Any]:
     try:
         with rasterio.Env(GDAL_CACHEMAX=128), warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            warnings.simplefilter("ignore", rasterio.errors.NodataShadowWarning)
             if file not in files:
                 if len(files) > 64:
                     files.clear()
-                files[file] = rasterio.open(file, driver=list(DRIVERS))
+                files[file] = rasterio.DatasetReader(file, driver=list(DRIVERS))
             yield files[file]
     except (rasterio.errors.RasterioError, OSError) as error:
         reason = " ".join(str(error.__cause__ or error).split())

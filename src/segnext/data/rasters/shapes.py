@@ -46,7 +46,9 @@ def read_shapes(file: Path, field: str | None, crs: Any) -> Shapes:
     try:
         meta, _, found, values = pyogrio.raw.read(file, columns=[] if field is None else [field])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
-        raise SegNextError(f"{file}: cannot be read as polygons ({error}); give .gpkg, .geojson, .fgb or .shp") from error
+        raise SegNextError(
+            f"{file}: cannot be read as polygons ({error}); give .gpkg, .geojson, .fgb or .shp"
+        ) from error
     if field is not None and not values:
         raise SegNextError(f"{file}: its polygons have no field '{field}'; see 'attribute' in dataset.yaml")
     geometries = shapely.from_wkb(found) if found is not None else np.zeros(0, object)
@@ -56,10 +58,10 @@ def read_shapes(file: Path, field: str | None, crs: Any) -> Shapes:
         own = rasterio.crs.CRS.from_user_input(meta["crs"])
         if own != crs:
 
-            def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+            def warped(xy: NDArray[np.float64]) -> NDArray[np.float64]:
                 return np.column_stack(rasterio.warp.transform(own, crs, xy[:, 0], xy[:, 1]))
 
-            geometries = shapely.transform(geometries, moved)
+            geometries = shapely.transform(geometries, warped)
     geometries = shapely.make_valid(geometries)
     return Shapes(geometries, values[0] if field is not None else None, shapely.STRtree(geometries))
 
@@ -79,3 +81,27 @@ def inside(shapes: Shapes, area: Any, size: tuple[int, int], transform: Any) -> 
     near = shapes.geometries[shapes.near(area)]
     burn(marked, near, np.ones(len(near)), transform)
     return marked == 1
+
+
+def to_ground(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coordinates of pixels' corners, (N, 2): columns and rows to where they lie."""
+    a, b, c, d, e, f = transform[:6]
+    return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
+
+
+def to_pixels(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The way back."""
+    a, b, c, d, e, f = transform[:6]
+    return np.linalg.solve(np.array([[a, b], [d, e]]), (xy - (c, f)).T).T
+
+
+def moved(transform: Any, left: int, top: int) -> Any:
+    """The grid of a window that begins at a column and a row."""
+    a, b, c, d, e, f = transform[:6]
+    return type(transform)(a, b, c + a * left + b * top, d, e, f + d * left + e * top)
+
+
+def enlarged(transform: Any, across: float, down: float) -> Any:
+    """The grid whose pixels are so many times as wide and high."""
+    a, b, c, d, e, f = transform[:6]
+    return type(transform)(a * across, b * down, c, d * across, e * down, f)
