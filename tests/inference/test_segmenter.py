@@ -18,9 +18,10 @@ from raster_files import write_tiff
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
+from segnext.kernels.enlarge import Logits
 from segnext.preprocess import Image, Preprocess
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look
+from segnext.kernels.decide import decide
+from segnext.kernels.enlarge import Logits
 from segnext.preprocess import Image, Preprocess, padding
 
 
@@ -29,6 +31,6 @@ def network_input(image: Image, preprocess: Preprocess, stride: int) -> tuple[Ba
 
 
 def our_labels(logits: Logits, covered: Covered, size: Size) -> Mask:
-    """Labels in one pass; see `kernels.classify`."""
-    labels, _ = classify(logits, covered, size)
+    """Labels in one pass; see `kernels.decide`."""
+    labels, _ = decide([Look(logits[0], covered)], size)
     return labels

@@ -25,8 +25,8 @@ from segnext.inference.multi_label import MultiLabelResult, certainty, check_thr
 from segnext.inference.result import Result
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
-from segnext.kernels.average import Look, mean_probabilities, vote
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look, mean_probabilities
+from segnext.kernels.decide import decide
 from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
@@ -177,7 +177,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
-            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2], only.corners))
+            return torch.as_tensor(enlarge(only.logits, only.covered, image.shape[:2], only.corners)).cpu()
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
@@ -294,7 +294,7 @@ class Segmenter:
             if multi_label:
                 mask = find_planes(looks, size, self.threshold)
             else:
-                mask, probability = _decide(looks, size, confidence=confidence)
+                mask, probability = decide(looks, size, confidence=confidence)
             if bands is not None:
                 mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
@@ -323,17 +323,8 @@ def _require_described(preprocess: Preprocess, in_channels: int) -> None:
         )
 
 
-def _decide(
-    looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
-) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-    """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
-    if len(looks) == 1:
-        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence, corners=looks[0].corners)
-    return vote(looks, size, confidence=confidence)
-
-
 def _confidence(looks: "list[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
-    _, probability = _decide(looks, size, confidence=True)
+    _, probability = decide(looks, size, confidence=True)
     assert probability is not None
     return probability
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
 from segnext.inference.rasters.source import Raster
 from segnext.inference.rasters.strips import Pipeline, Wanted, strips
 from segnext.inference.testing import Testing
+from segnext.inference.tiling import OVERLAP, TILE, Grid
 
 
 class LazyLabels:

@@ -18,12 +18,12 @@ from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.rasters.areas import pixel_areas
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
 from segnext.inference.rasters.source import ADDRESS, Raster
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.tiling import OVERLAP, TILE, Grid
 from segnext.model.config import aligns_corners
 
 Progress = Callable[[int, int], None]
