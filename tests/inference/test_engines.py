@@ -89,7 +89,7 @@ def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pyt
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_masks_of_all_engines_agree(tiny_weights: Weights, segmenter: Segmenter, engine: str) -> None:
     pytest.importorskip(engine)
-    other = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")
+    other = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))
     for seed, size in enumerate([(50, 75), (33, 120)]):
         image = picture(*size, seed)
         assert (other(image).mask == segmenter(image).mask).mean() > 0.999
@@ -186,13 +186,13 @@ def test_what_is_not_as_it_was_written_is_made_anew() -> None:
 def test_changed_bytes_in_the_cache_change_no_mask(engine: str, tiny_weights: Weights) -> None:
     pytest.importorskip(engine)
     image = picture(50, 75)
-    mask = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask
+    mask = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))(image).mask
     folder = artefact(tiny_weights.digest, engine, lambda folder: pytest.fail("it was made before"))
     for file in [*folder.glob("*.bin"), *folder.glob("*.blob"), *folder.glob("*.onnx")]:
         content = bytearray(file.read_bytes())
         content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
         file.write_bytes(content)
-    np.testing.assert_array_equal(Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask, mask)
+    np.testing.assert_array_equal(Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))(image).mask, mask)
 
 
 def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:

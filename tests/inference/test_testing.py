@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.look import look
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
@@ -21,7 +22,7 @@ from segnext.preprocess import Image, Preprocess
 
 
 def segmenter_with(weights: Weights, testing: Testing) -> Segmenter:
-    return Segmenter(weights, "cpu", engine="torch", precision="fp32", testing=testing)
+    return Segmenter(weights, Runtime("torch", "cpu", "fp32"), testing=testing)
 
 
 def input_of(image: Image, height: int, width: int) -> torch.Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
 from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.average import Look
@@ -15,7 +16,7 @@ from segnext.preprocess import Image, Preprocess, padding
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(load_weights(file), "cpu", engine=engine, precision=precision)
+    segmenter = Segmenter(load_weights(file), Runtime(engine, "cpu", precision))
     stride = segmenter.config.strides[-1]
     return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, our_labels)
 

@@ -23,6 +23,7 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.files import walk
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
@@ -196,7 +197,7 @@ class Segmentation(Task[TrainConfig]):
     def segmenter(self, weights: Weights) -> Segmenter:
         """What measures and draws with these weights."""
         config = self.config
-        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
+        return Segmenter(weights, Runtime("torch", config.device, "fp32"), testing=config.testing)
 
     def weights(self, state: dict[str, Tensor]) -> Weights:
         """The network's tensors, with what is needed to use them."""

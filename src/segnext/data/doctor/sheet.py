@@ -26,6 +26,7 @@ from segnext.errors import SegNextError
 from segnext.figures import drawing
 from segnext.imageio import open_picture, read_image
 from segnext.pages import data_uri, jpeg, write_page
+from segnext.painting import mix, palette, shrink_mask
 from segnext.words import printable
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
@@ -102,17 +103,12 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
 
 
 def _planes_painted(report: Report, folder: Path, picture: Picture) -> Picture:
-    """The picture (H x W x 3) with every class's masks in its colour, the later over the earlier."""
+    """The picture (H x W x 3) with every class's masks in its colour; where several are, these are mixed."""
     labels = report.case.labels
     assert labels is not None
     planes = read_planes(folder, labels, lambda: picture.shape[:2])
-    height, width = picture.shape[:2]
-    rows = np.arange(height) * planes.shape[1] // height
-    columns = np.arange(width) * planes.shape[2] // width
-    painted = picture.copy()
-    for plane, color in zip(planes, labels.colors, strict=True):
-        painted[plane[rows][:, columns] == 1] = color
-    return painted
+    colors, count = mix(shrink_mask(planes, *picture.shape[:2]), labels)
+    return np.where(count > 0, colors, picture).astype(np.uint8)
 
 
 def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) -> Picture | None:
@@ -138,10 +134,9 @@ def _palette(report: Report) -> Picture:
         return np.linspace((20, 20, 60), (255, 60, 60), 256).astype(np.uint8)
     if labels is None:
         return _SPREAD_COLORS
-    palette = np.tile(np.array([255, 0, 255], np.uint8), (256, 1))
-    palette[: len(labels)] = labels.colors
-    palette[labels.ignore] = 255
-    return palette
+    colors = palette(labels, (255, 0, 255))
+    colors[labels.ignore] = 255
+    return colors
 
 
 def _page(report: Report, thumbs: list[Thumb], path: Path) -> None:

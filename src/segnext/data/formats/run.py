@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.data.curate.init import to_yaml
@@ -34,6 +35,7 @@ from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.painting import WHITE, indexed, palette
 from segnext.progress import Watch, quiet
 
 WORKERS = 2
@@ -153,10 +155,8 @@ class _Writer:
 
     def _write_mask(self, labels: Mask, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(labels)
-        picture.putpalette(self.palette)
         with replacing(path) as temporary:
-            picture.save(temporary)
+            indexed(labels, self.palette).save(temporary)
 
     def _write_planes(self, planes: list[Mask], folder: Path) -> None:
         """A file of 0 and 255 for each class in the picture."""
@@ -206,12 +206,11 @@ def _targets(items: tuple[Item, ...]) -> list[tuple[Item, str]]:
     return targets
 
 
-def _palette(labels: Labels) -> list[int]:
-    """All 256 entries, because PNGs with fewer are written with less than 8 bits per pixel."""
-    colors = np.zeros((256, 3), np.uint8)
-    colors[: len(labels)] = labels.colors
-    colors[labels.ignore] = 255 if (255, 255, 255) not in labels.colors else 0
-    return [int(value) for value in colors.ravel()]
+def _palette(labels: Labels) -> NDArray[np.uint8]:
+    """The classes' colours; what is ignored is white, if no class is."""
+    colors = palette(labels)
+    colors[labels.ignore] = WHITE if WHITE not in labels.colors else 0
+    return colors
 
 
 def _stamp(item: Item) -> tuple[int, ...]:
