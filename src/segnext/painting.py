@@ -39,7 +39,8 @@ def mix(planes: NDArray[np.uint8], labels: Labels) -> tuple[NDArray[np.float32],
     for plane, color in zip(planes, labels.colors, strict=True):
         total[plane == 1] += color
         count[plane == 1] += 1
-    return total / np.maximum(count, 1), count
+    total /= np.maximum(count, 1)
+    return total, count
 
 
 def paint_mask(mask: Mask, labels: Labels) -> Image:

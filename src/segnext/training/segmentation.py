@@ -36,10 +36,10 @@ from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.folds import divide
 from segnext.training.log import Log
+from segnext.training.log_charts import log_charts
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
 from segnext.training.processes import Processes
-from segnext.training.report import log_charts
 from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State

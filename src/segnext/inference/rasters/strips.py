@@ -14,7 +14,7 @@ from segnext.inference.ahead import ahead, threads
 from segnext.inference.blend import Blend, Logits
 from segnext.inference.engines.engine import Engine, at_places
 from segnext.inference.prepare import prepare
-from segnext.inference.rasters.source import Raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.views import looks, mean_logits
 from segnext.inference.testing import Testing
 from segnext.inference.tiling import Grid
@@ -100,7 +100,7 @@ class Tile(NamedTuple):
 
 
 def strips(
-    pipeline: Pipeline, raster: Raster, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
+    pipeline: Pipeline, raster: RasterFile, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
 ) -> Iterator[Strip]:
     """The strips `numbers`, in order; each is the same whichever others are asked for.
 
@@ -133,12 +133,12 @@ def strips(
             above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
 
 
-def _read(pipeline: Pipeline, raster: Raster, grid: Grid, place: tuple[int, list[int]]) -> list[Tile]:
+def _read(pipeline: Pipeline, raster: RasterFile, grid: Grid, place: tuple[int, list[int]]) -> list[Tile]:
     row, columns = place
     return [_read_one(pipeline.preprocess, raster, grid, row, column) for column in columns]
 
 
-def _read_one(preprocess: Preprocess, raster: Raster, grid: Grid, row: int, column: int) -> Tile:
+def _read_one(preprocess: Preprocess, raster: RasterFile, grid: Grid, row: int, column: int) -> Tile:
     image, valid = raster.read(grid.rows[row], grid.columns[column])
     if not valid.any():
         return Tile(row, column, valid)
