@@ -98,8 +98,8 @@ class Segmenter:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
-        settings = {"testing": self.testing, "threshold": self._threshold}
-        return partial(type(self), **settings), (self._weights, self.runtime)
+        start_anew = partial(type(self), testing=self.testing, threshold=self._threshold)
+        return start_anew, (self._weights, self.runtime)
 
     def __repr__(self) -> str:
         """The network, its classes, and what runs it, in a line."""

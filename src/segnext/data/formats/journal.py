@@ -125,7 +125,7 @@ def name_in(picture: Path) -> str:
 
 
 def start_journal(folder: Path, settings: dict[str, Any]) -> IO[str]:
-    """Open the report for further lines; settings come first."""
+    """Open the journal for further lines; settings come first."""
     path = folder / FILE
     if not path.exists():
         with replacing(path) as temporary:
@@ -136,7 +136,7 @@ def start_journal(folder: Path, settings: dict[str, Any]) -> IO[str]:
 
 
 def finish_journal(folder: Path, settings: dict[str, Any], records: Iterable[ImportRecord]) -> None:
-    """Write the report anew, a line for each record."""
+    """Write the journal anew, a line for each record."""
     with replacing(folder / FILE) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps(settings) + "\n")
         file.writelines(to_line(record) for record in records)
