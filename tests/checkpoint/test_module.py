@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 import segnext
-from segnext.checkpoint.find import DEFAULT
+from segnext.checkpoint.find import DEFAULT, weights_path
 from segnext.checkpoint.module import create_model, save_pretrained
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
@@ -21,6 +21,7 @@ from segnext.labels import Labels
 from segnext.model.config import ModelConfig, NetworkConfig, SegFormerConfig
 from segnext.model.families import build
 from segnext.model.network import Network
+from segnext.preprocess import Bands, Preprocess
 
 NETWORKS: dict[str, NetworkConfig] = {
     "segnext": ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=3, expansions=(2, 2, 2, 2)),
@@ -136,8 +137,34 @@ def test_a_module_is_saved_and_loads(model: Network, tmp_path: Path) -> None:
         save_pretrained(model, tmp_path, labels=Labels("one", ("a",), ((0, 0, 0),)))
 
 
+def test_a_module_keeps_what_its_weights_say(tmp_path: Path) -> None:
+    model = segnext.SegNeXt.from_pretrained(DEFAULT, local_files_only=True)
+    before = load_weights(weights_path(DEFAULT))
+    model.save_pretrained(tmp_path, dataset="my streets", metrics={"miou": 0.5, "my_own": 0.25}, licence="mit")
+    after = load_weights(tmp_path / "model.safetensors")
+    assert (after.config, after.labels, after.preprocess) == (before.config, before.labels, before.preprocess)
+    assert after.provenance.started_from == {"weights": "camvid", "part": "network"}
+    assert after.provenance.metrics == {"miou": 0.5, "my_own": 0.25}
+    card = (tmp_path / "README.md").read_text()
+    assert "mIoU 50.00 % on my streets val" in card
+    assert "| my_own | 0.25 |" in card
+    again = segnext.SegNeXt.from_pretrained(tmp_path)
+    same(again, model, (1, 3, 64, 64))
+
+    other = create_model(DEFAULT, 5, 4)  # to which neither the classes' names nor the preprocessing belong
+    with pytest.raises(SegNextError, match=r"takes 4 bands, the preprocessing 3; give preprocess=Preprocess\("):
+        other.save_pretrained(tmp_path)
+    names = tuple("rgbn")
+    other.save_pretrained(tmp_path, preprocess=Preprocess((0.0,) * 4, (1.0,) * 4, bands=Bands(names, names)))
+    assert load_weights(tmp_path / "model.safetensors").labels.classes[0] == "class 0"
+    build(NETWORKS["segformer"]).save_pretrained(tmp_path)
+    with pytest.raises(SegNextError, match=r"a SegFormer, not a SegNeXt; use segnext\.create_model"):
+        segnext.SegNeXt.from_pretrained(tmp_path)
+    with pytest.raises(SegNextError, match=r"segnext_t\.ade20k is not in the cache .* and local_files_only is set"):
+        segnext.SegNeXt.from_pretrained("segnext_t.ade20k", local_files_only=True)
+
+
 def test_files_of_before_load() -> None:
-    from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_header
 
     metadata = read_header(weights_path(DEFAULT)).metadata
