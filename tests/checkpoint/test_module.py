@@ -41,7 +41,7 @@ def pictures(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
 
 
-def same(found: Callable[[Tensor], Tensor], model: Network, *shapes: tuple[int, ...]) -> None:
+def same(found: Callable[[Tensor], Tensor], model: Callable[[Tensor], Tensor], *shapes: tuple[int, ...]) -> None:
     for shape in shapes:
         x = pictures(*shape)
         torch.testing.assert_close(found(x), model(x), atol=1e-5, rtol=1e-4)
@@ -80,6 +80,52 @@ def test_vmap_and_functional_gradients(model: Network) -> None:
 
     gradients = torch.func.grad(loss)(parameters)
     assert all(gradients[name].isfinite().all() for name in parameters)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, which prefers export
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_scripting(model: Network) -> None:
+    found: Any = torch.jit.script(model)
+    same(found, model, (1, 3, 64, 96), (2, 3, 70, 101))
+    assert found.state_dict().keys() == model.state_dict().keys()
+    nested: Any = torch.jit.script(torch.nn.Sequential(copy.deepcopy(model), torch.nn.Sigmoid()))
+    same(nested, lambda x: model(x).sigmoid(), (1, 3, 64, 64))
+    with pytest.raises(SegNextError, match=r"in evaluation mode alone; call model\.eval\(\) before"):
+        torch.jit.script(model.train())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_network_whose_trace_holds_for_one_size_is_not_scripted() -> None:
+    class Once(Network):
+        def forward(self, image: Tensor) -> Tensor:
+            return super().forward(image)[:, :, : int(image.shape[2])] * len(image)
+
+    network = Once(*build(NETWORKS["segnext"]).children(), NETWORKS["segnext"]).eval()  # type: ignore[arg-type]
+    with pytest.raises(SegNextError, match="looks at the picture's size in ways that a trace does not hold"):
+        torch.jit.script(network)
+
+
+def test_symbolic_tracing() -> None:
+    model = build(NETWORKS["segnext"]).eval()
+    same(torch.fx.symbolic_trace(model), model, (1, 3, 64, 96), (3, 3, 70, 101))
+    with pytest.raises(SegNextError, match=r"torch\.fx takes the network in evaluation mode alone"):
+        torch.fx.symbolic_trace(model.train())
+    with pytest.raises(SegNextError, match=r"looks at sizes in Python, .*; use torch\.export"):
+        torch.fx.symbolic_trace(build(NETWORKS["segformer"]).eval())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("training", [False, True])
+def test_compiling_the_whole_graph(training: bool) -> None:
+    model = build(NETWORKS["segnext"]).train(training).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    compiled = torch.compile(model, fullgraph=True, dynamic=True, backend="eager")
+    if not training:
+        same(compiled, model, (1, 3, 64, 96), (2, 3, 96, 64))
+        return
+    compiled(pictures(2, 3, 64, 96)).square().mean().backward()
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in model.parameters())
+    torch.jit.trace(model, pictures(2, 3, 64, 96), check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def test_copies(model: Network) -> None:

@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.fx import Proxy
+from torch.fx.proxy import TraceError
 
 from segnext.errors import SegNextError
 from segnext.model.config import NetworkConfig, aligns_corners
 from segnext.model.encoders import Encoder
+from segnext.model.scripted import Scripted, scripted
 from segnext.model.trainable import Trainable
 
 N = TypeVar("N", bound="Network")
@@ -25,8 +28,7 @@ class Network(Trainable):
         kept_as: what the file that it is from says beside the tensors, a `checkpoint.weights.Weights`; None for random
             weights.
 
-    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W), or with
-    enlarge=False as the decoder gives them.
+    Forward: normalised image (B, bands, H, W), any H and W >= 1 -> logits (B, classes, H, W).
     """
 
     def __init__(self, encoder: Encoder, decoder: nn.Module, config: NetworkConfig) -> None:
@@ -36,11 +38,22 @@ class Network(Trainable):
         self.config = config
         self.kept_as: Any = None
 
-    def forward(self, image: Tensor, enlarge: bool = True) -> Tensor:
-        logits: Tensor = self.decoder(self.encoder(image))
-        if not enlarge:
-            return logits
+    def forward(self, image: Tensor) -> Tensor:
+        if self.training and isinstance(image, Proxy):
+            raise SegNextError("torch.fx takes the network in evaluation mode alone; call model.eval() before")
+        try:
+            logits: Tensor = self.decoder(self.encoder(image))
+        except (TraceError, TypeError) as error:
+            if not isinstance(image, Proxy):
+                raise
+            raise SegNextError(
+                "torch.fx: this network looks at sizes in Python, which symbols do not have; use torch.export"
+            ) from error
         return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=aligns_corners(self.config))
+
+    def __prepare_scriptable__(self) -> Scripted:
+        """What `torch.jit.script` asks for."""
+        return scripted(self)
 
     @classmethod
     def from_pretrained(cls: type[N], name: str | Path, **options: Any) -> N:
