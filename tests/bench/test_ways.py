@@ -18,6 +18,7 @@ from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import ModelConfig
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def test_ways_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_plain_and_ours_give_the_same_labels(task: Task, align_corners: bool) -> None:
     weights = load_weights(task.weights)
-    config = dataclasses.replace(weights.config, align_corners=align_corners)  # type: ignore[call-arg]
+    assert isinstance(weights.config, ModelConfig)
+    config = dataclasses.replace(weights.config, align_corners=align_corners)
     save_weights(dataclasses.replace(weights, config=config), task.weights)
     plain = open_way(Way(OURS, "plain", "fp32", own_labels=True), task)
     ours = open_way(Way(OURS, "torch", "fp32"), task)
