@@ -53,7 +53,7 @@ class Network(Trainable):
 
     def __prepare_scriptable__(self) -> Scripted:
         """What `torch.jit.script` asks for."""
-        return scripted(self)
+        return scripted(self, self.config.in_channels, aligns_corners(self.config))
 
     @classmethod
     def from_pretrained(cls: type[N], name: str | Path, **options: Any) -> N:

@@ -2,27 +2,23 @@
 parts are traced, and held to the network at another size before they are given away.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.errors import SegNextError
-from segnext.model.config import aligns_corners
-
-if TYPE_CHECKING:
-    from segnext.model.network import Network
+from segnext.model.trainable import Trainable
 
 
 class Scripted(nn.Module):
     """A network in evaluation mode, for good: the same tensors under the same names, and the same forward pass."""
 
-    def __init__(self, model: "Network", image: Tensor) -> None:
+    def __init__(self, model: Trainable, image: Tensor, align_corners: bool) -> None:
         super().__init__()
+        decoder, maps = model.get_submodule("decoder"), model.encoder(image)
         self.encoder = torch.jit.trace(model.encoder, image, check_trace=False)  # type: ignore[no-untyped-call]
-        self.decoder = torch.jit.trace(model.decoder, (model.encoder(image),), check_trace=False)  # type: ignore[no-untyped-call]
-        self.align_corners = aligns_corners(model.config)
+        self.decoder = torch.jit.trace(decoder, (maps,), check_trace=False)  # type: ignore[no-untyped-call]
+        self.align_corners = align_corners
 
     def forward(self, image: Tensor) -> Tensor:
         logits: Tensor = self.decoder(self.encoder(image))
@@ -30,8 +26,13 @@ class Scripted(nn.Module):
 
 
 @torch.no_grad()
-def scripted(model: "Network") -> Scripted:
+def scripted(model: Trainable, bands: int, align_corners: bool) -> Scripted:
     """The form of `model` that `torch.jit.script` takes.
+
+    Args:
+        model: encoder and decoder.
+        bands: of the image.
+        align_corners: how the logits are enlarged.
 
     Raises:
         SegNextError: in training mode, and for a network whose trace holds for a single size.
@@ -39,8 +40,8 @@ def scripted(model: "Network") -> Scripted:
     if model.training:
         raise SegNextError("torch.jit.script takes the network in evaluation mode alone; call model.eval() before")
     like = next(model.parameters())
-    first, second = (torch.rand(*size, device=like.device).to(like) for size in _sizes(model.config.in_channels))
-    found = Scripted(model, first)
+    first, second = (torch.rand(*size, device=like.device).to(like) for size in _sizes(bands))
+    found = Scripted(model, first, align_corners)
     try:
         same = torch.allclose(found(second), model(second), atol=1e-4, rtol=1e-3)
     except RuntimeError:  # a shape that was taken for a number
