@@ -17,6 +17,7 @@ from segnext.bench.ways import OURS, Way, open_way, ways
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 
@@ -64,7 +65,7 @@ def test_plain_and_ours_give_the_same_labels(task: Task, align_corners: bool) ->
     assert plain.mask().shape == (45, 70)
     assert len(np.unique(plain.mask())) > 1
     assert np.mean(plain.mask() == ours.mask()) > 0.999
-    ends = Segmenter(load_weights(task.weights), "cpu", engine="torch", precision="fp32")(task.picture).mask
+    ends = Segmenter(load_weights(task.weights), Runtime("torch", "cpu", "fp32"))(task.picture).mask
     np.testing.assert_array_equal(ours.mask(), ends)
 
 

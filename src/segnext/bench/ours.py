@@ -5,17 +5,20 @@ from pathlib import Path
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look
+from segnext.kernels.decide import decide
+from segnext.kernels.enlarge import Logits
 from segnext.model.config import corner_pixels
 from segnext.preprocess import Image, Preprocess, padding
 
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(load_weights(file), "cpu", engine=engine, precision=precision)
+    segmenter = Segmenter(load_weights(file), Runtime(engine, "cpu", precision))
     stride, labels = segmenter.config.strides[-1], partial(our_labels, corners=corner_pixels(segmenter.config))
     return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, labels)
 
@@ -31,6 +34,6 @@ def network_input(image: Image, preprocess: Preprocess, stride: int) -> tuple[Ba
 
 
 def our_labels(logits: Logits, covered: Covered, size: Size, corners: int = 0) -> Mask:
-    """Labels in one pass; see `kernels.classify`."""
-    labels, _ = classify(logits, covered, size, corners=corners)
+    """Labels in one pass; see `kernels.decide`."""
+    labels, _ = decide([Look(logits[0], covered, corners=corners)], size)
     return labels
