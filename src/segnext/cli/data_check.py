@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     from segnext.cli.outputs import require_writable
     from segnext.data.doctor.check import check
-    from segnext.data.doctor.report import exit_code, print_report, to_dict
+    from segnext.data.doctor.verdict import exit_code, print_report, to_dict
     from segnext.data.formats.public.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):
@@ -84,7 +84,7 @@ def _check_rasters(data: "Rasters", args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from segnext.data.doctor.rasters import judge_rasters
-    from segnext.data.doctor.report import print_findings
+    from segnext.data.doctor.verdict import print_findings
 
     if args.sheet:
         raise SegNextError(f"{args.folder}: there is no sheet of rasters; look at them in a GIS")

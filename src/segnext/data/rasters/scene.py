@@ -130,7 +130,7 @@ class Scene:
         scale = min(1.0, COARSE / max(self.height, self.width))
         size = max(1, round(self.height * scale)), max(1, round(self.width * scale))
         with opened(self.source.image) as raster:
-            measured = np.asarray(raster.dataset_mask(out_shape=size) > 0)
+            measured = ~missing_in(raster, self.bands, None, size).all(2)
         grid = enlarged(self.transform, self.width / size[1], self.height / size[0])
         return measured & self._counted(Window(0, 0, self.height, self.width), size, grid)
 
@@ -144,8 +144,8 @@ class Scene:
             values = raster.read(window=place).transpose(1, 2, 0)
             if bands is None:
                 return np.ascontiguousarray(values)
-            missing = raster.read_masks(window=place).transpose(1, 2, 0) == 0
-        return select(values, missing if missing.any() else None, bands, str(self.source.image))
+            missing = missing_in(raster, self.bands, place, None, values)
+        return select(values, np.broadcast_to(missing, values.shape), bands, str(self.source.image))
 
     def mask(self, window: Window, labels: Labels) -> Mask:
         """The labels of a window; the ignore label where nothing was measured, or pixels do not count.
@@ -164,7 +164,7 @@ class Scene:
     def measured(self, window: Window) -> NDArray[np.bool_]:
         """Where a window was measured, in any band."""
         with opened(self.source.image) as raster:
-            return np.asarray(raster.dataset_mask(window=_place(window)) > 0)
+            return ~missing_in(raster, self.bands, _place(window), None).all(2)
 
     def overlaps(self, other: "Scene") -> bool:
         """Whether pixels that count in both lie on the same ground, as far as a coarse look tells."""
@@ -250,6 +250,33 @@ def class_of(value: Any, labels: Labels, source: Source) -> int:
     )
 
 
+def missing_in(
+    raster: Any, bands: Bands | None, place: Any, size: tuple[int, int] | None, values: NDArray[Any] | None = None
+) -> NDArray[np.bool_]:
+    """Where bands were not measured, (H, W, bands or 1), by the file's nodata value or mask; of RGB, transparency too.
+
+    Args:
+        raster: an open file.
+        bands: named ones, None for RGB; among named ones none is transparency, whatever the file calls it.
+        place: the window, None for all.
+        size: height and width to read it at, None for its own.
+        values: (H, W, bands) of the window, if they were read already.
+    """
+    from rasterio.enums import MaskFlags
+
+    flags = raster.mask_flag_enums[0]
+    if raster.nodata is not None:
+        if values is None:
+            shape = None if size is None else (raster.count, *size)
+            values = raster.read(window=place, out_shape=shape).transpose(1, 2, 0)
+        nothing: NDArray[np.bool_] = values == raster.nodata if raster.nodata == raster.nodata else np.isnan(values)
+        return nothing if bands is not None else nothing[..., :3].all(2, keepdims=True)
+    if bands is not None and MaskFlags.alpha in flags:
+        height, width = size or (raster.shape if place is None else (place.height, place.width))
+        return np.zeros((height, width, 1), np.bool_)
+    return np.asarray(raster.read_masks(1, window=place, out_shape=size) == 0)[..., None]
+
+
 @contextmanager
 def opened(file: Path) -> Iterator[Any]:
     """An open raster, kept open in its thread; errors become a sentence.
@@ -265,7 +292,6 @@ def opened(file: Path) -> Iterator[Any]:
     try:
         with rasterio.Env(GDAL_CACHEMAX=128), warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            warnings.simplefilter("ignore", rasterio.errors.NodataShadowWarning)
             if file not in files:
                 if len(files) > 64:
                     files.clear()

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.kinds import ADDRESS
-from segnext.inference.rasters.areas import pixel_areas
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
+from segnext.inference.rasters.ground import pixel_areas
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
-from segnext.inference.rasters.source import Raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.tiling import OVERLAP, TILE, Grid
 from segnext.inference.unfinished import Share, alone, digest, identity
 from segnext.model.config import aligns_corners
 
@@ -53,7 +53,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RasterSummary:
     """What was found.
 
     Attributes:
@@ -86,7 +86,7 @@ def segment_raster(
     overlap: int = OVERLAP,
     share: Share = (0, 1),
     progress: Progress = lambda done, total: None,
-) -> Summary | None:
+) -> RasterSummary | None:
     """Segment a raster of any size in tiles that fade into each other, in its own resolution.
 
     What is finished is kept beside the result, so that a run that was broken off goes on when it is repeated, and gives
@@ -118,7 +118,7 @@ def segment_raster(
     wanted = Wanted.of(
         segmenter.testing, segmenter.config, outputs.confidence is not None, outputs.probabilities is not None
     )
-    with Raster(name, segmenter.preprocess.bands) as raster:
+    with RasterFile(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config
         grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
@@ -143,8 +143,8 @@ def segment_raster(
 
 
 def _write(
-    parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
-) -> Summary:
+    parts: Parts, raster: RasterFile, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
+) -> RasterSummary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
     labels = segmenter.labels
     ground = pixel_areas(raster.crs, raster.transform, raster.height)
@@ -179,7 +179,7 @@ def _write(
         _move(part, file)
     counts[labels.ignore] = 0
     measured = int(counts.sum())
-    return Summary(
+    return RasterSummary(
         raster.name,
         raster.width,
         raster.height,
@@ -200,7 +200,7 @@ def _move(part: Path, file: Path) -> None:
             shutil.copyfile(part, temporary)
 
 
-def _require_apart(raster: Raster, outputs: Outputs) -> None:
+def _require_apart(raster: RasterFile, outputs: Outputs) -> None:
     """Refuse to write over the raster itself, or two outputs into one file."""
     files = [file.resolve() for file in outputs.files().values()]
     if len(set(files)) < len(files):
@@ -209,7 +209,7 @@ def _require_apart(raster: Raster, outputs: Outputs) -> None:
         raise SegNextError(f"{raster.name}: is the raster itself; choose another --out")
 
 
-def _settings(segmenter: Segmenter, raster: Raster, grid: Grid, wanted: Wanted) -> dict[str, Any]:
+def _settings(segmenter: Segmenter, raster: RasterFile, grid: Grid, wanted: Wanted) -> dict[str, Any]:
     """All that the strips depend on."""
     engine = segmenter.engine
     return {

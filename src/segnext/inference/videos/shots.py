@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import count
+from operator import add
 from typing import Any, NamedTuple, Protocol
-
-import numpy as np
 
 from segnext.errors import SegNextError
 from segnext.inference.ahead import ahead, threads
@@ -131,15 +131,12 @@ def _mean(shot: Shot, near: list[Shot], reach: int) -> list[Look]:
     alike = [other for other in near if other.looks is not None and _fits(other, shot)]
     if len(alike) == 1:
         return shot.looks
-    weights = np.array([reach + 1 - abs(other.frame.number - shot.frame.number) for other in alike], np.float32)
-    weights /= weights.sum()
+    weights = [reach + 1 - abs(other.frame.number - shot.frame.number) for other in alike]
     means = []
     for place, look in enumerate(shot.looks):
-        total = np.zeros_like(look.logits)
-        for weight, other in zip(weights, alike, strict=True):
-            assert other.looks is not None
-            total += weight * other.looks[place].logits
-        means.append(look._replace(logits=total))
+        seen = [other.looks[place].logits for other in alike if other.looks is not None]
+        parts = [logits * (weight / sum(weights)) for logits, weight in zip(seen, weights, strict=True)]
+        means.append(look._replace(logits=reduce(add, parts)))
     return means
 
 
