@@ -37,6 +37,7 @@ def item(weights: Weights, to: str, out: Path, about: dict[str, Any], interface:
     config = weights.config
     properties = {
         "datetime": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "bands": [{"name": name} for name in about["bands"]],
         "mlm:name": weights.labels.name,
         "mlm:architecture": "SegNeXt" if isinstance(config, ModelConfig) else type(config).__name__,
         "mlm:framework": framework,
@@ -61,7 +62,7 @@ def item(weights: Weights, to: str, out: Path, about: dict[str, Any], interface:
     }
     return {
         "type": "Feature",
-        "stac_version": "1.0.0",
+        "stac_version": "1.1.0",
         "stac_extensions": list(EXTENSIONS),
         "id": out.stem,
         "geometry": None,
