@@ -70,7 +70,7 @@ def prepare(
                 data,
                 pairs,
                 chosen=config.bands,
-                short_side=config.short_side,
+                sides=(config.short_side, config.long_side),
                 watch=lambda done, total: watch("measure bands", done, total),
             )
     return processes.same(found)
