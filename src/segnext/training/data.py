@@ -70,7 +70,8 @@ def prepare(
                 data,
                 pairs,
                 chosen=config.bands,
-                sides=(config.short_side, config.long_side),
+                short_side=config.short_side,
+                long_side=config.long_side,
                 watch=lambda done, total: watch("measure bands", done, total),
             )
     return processes.same(found)
