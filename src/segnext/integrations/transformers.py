@@ -58,6 +58,7 @@ class SegNextConfig(PreTrainedConfig):  # type: ignore[misc]
     """
 
     model_type = "segnext"
+    id2label: dict[int, str] | None = None
     family: str = USUAL
     model: dict[str, Any] | None = None
     labels: dict[str, Any] | None = None
