@@ -90,7 +90,8 @@ class SegNextConfig(PreTrainedConfig):  # type: ignore[misc]
 
     def class_list(self) -> Labels:
         """Names, colours and the ignore label of the classes; colours of `labels` where the names are its own."""
-        names = tuple(str(self.id2label[label]) for label in range(self.num_labels))
+        known_names = self.id2label or {}
+        names = tuple(known_names[label] for label in range(self.num_labels))
         if self.labels is not None and (known := Labels.from_dict(self.labels, "config.json")).classes == names:
             return known
         return replace(labels_for_count(len(names)), name="dataset", classes=names)
