@@ -1,9 +1,9 @@
 """Label Studio: a machine learning backend that pre-annotates its tasks with brushes or polygons.
 
-    LABEL_STUDIO_API_KEY=... python -m segnext.integrations.label_studio --weights runs/mine --host http://localhost:8080
+    LABEL_STUDIO_API_KEY=KEY python -m segnext.integrations.label_studio --weights runs/mine
 
-In the project's settings, under Model, connect http://localhost:9090. Labels of the project are matched by name; a class
-that the project lacks is left out. What people corrected comes back by `segnext data import --from labelstudio`. The
+In the project's settings, under Model, connect http://localhost:9090. Labels are matched by name; a class that the
+project lacks is left out. What people corrected comes back by `segnext data import --from labelstudio`. The
 backend answers this machine alone unless `--listen` says otherwise, and fetches pictures from `--host` alone.
 """
 
@@ -131,7 +131,8 @@ def _polygons(result: Result, control: Control) -> Shapes:
 
 
 def _where(result: Result, label: int) -> NDArray[np.bool_]:
-    return result.mask == label if result.mask.ndim == 2 else result.mask[label] == 1
+    found: NDArray[np.bool_] = (result.mask == label) if result.mask.ndim == 2 else (result.mask[label] == 1)
+    return found
 
 
 class Pictures:

@@ -169,7 +169,7 @@ def brush_of(mask: NDArray[np.bool_]) -> list[int]:
     head = f"{4 * flat.size:032b}{7:05b}" + "".join(f"{width - 1:04b}" for width in WIDTHS)
     runs = (_run(4 * (end - start), 255 * int(flat[start])) for start, end in pairwise(ends) if end > start)
     bits = np.frombuffer((head + "".join(runs)).encode(), np.uint8) - ord("0")
-    return np.packbits(bits).tolist()  # type: ignore[no-any-return]
+    return np.packbits(bits).tolist()
 
 
 def _run(length: int, value: int) -> str:
