@@ -22,6 +22,7 @@ from segnext.checkpoint.hub import save_folder
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.labels import Labels
@@ -57,7 +58,7 @@ def same(segmenter: Segmenter, weights: Weights) -> bool:
 
 
 def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
-    Segmenter(weights, "cpu").save_pretrained(tmp_path / "new" / "folder")
+    Segmenter(weights, Runtime(device="cpu")).save_pretrained(tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     config = json.loads((folder / "config.json").read_text())
@@ -122,7 +123,7 @@ def test_without_the_client(weights: Weights, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SegNextError, match=r"no file or folder 'someone/streets'; .* pip install 'segnext\[hub\]'"):
         segnext.load(REPOSITORY)
     with pytest.raises(SegNextError, match=r"to upload .* pip install 'segnext\[hub\]'"):
-        Segmenter(weights, "cpu").push_to_hub(REPOSITORY)
+        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY)
 
 
 @dataclass
@@ -247,7 +248,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client, about its own HTTP library
 def test_upload_and_download(hub: Hub, weights: Weights) -> None:
-    address = Segmenter(weights, "cpu").push_to_hub(
+    address = Segmenter(weights, Runtime(device="cpu")).push_to_hub(
         REPOSITORY, commit_message="first", private=True, token="mine", licence="mit"
     )
     assert address == f"{hub.address}/{REPOSITORY}"
@@ -269,7 +270,7 @@ def test_offline_takes_what_was_downloaded(hub: Hub, weights: Weights, monkeypat
         segnext.load(REPOSITORY)
     assert hub.requests == 0
     monkeypatch.delenv("SEGNEXT_OFFLINE")
-    Segmenter(weights, "cpu").push_to_hub(REPOSITORY, token="mine")
+    Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="mine")
     segnext.load(REPOSITORY, "cpu")
     before = hub.requests
     assert same(Segmenter.from_pretrained(REPOSITORY, local_files_only=True, device="cpu"), weights)
@@ -296,7 +297,7 @@ def test_foreign_weights(hub: Hub) -> None:
 
 def test_refused_upload(hub: Hub, weights: Weights) -> None:
     with pytest.raises(SegNextError, match=r"'someone/streets': could not be written \(.*401.*give a token") as error:
-        Segmenter(weights, "cpu").push_to_hub(REPOSITORY, token="wrong")
+        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="wrong")
     assert "\n" not in str(error.value)
 
 

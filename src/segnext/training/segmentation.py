@@ -23,6 +23,7 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.files import walk
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
@@ -35,10 +36,10 @@ from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.folds import divide
 from segnext.training.log import Log
+from segnext.training.log_charts import log_charts
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
 from segnext.training.processes import Processes
-from segnext.training.report import log_charts
 from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
@@ -196,7 +197,7 @@ class Segmentation(Task[TrainConfig]):
     def segmenter(self, weights: Weights) -> Segmenter:
         """What measures and draws with these weights."""
         config = self.config
-        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
+        return Segmenter(weights, Runtime("torch", config.device, "fp32"), testing=config.testing)
 
     def weights(self, state: dict[str, Tensor]) -> Weights:
         """The network's tensors, with what is needed to use them."""
