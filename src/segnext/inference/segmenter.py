@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, require_picture, view
-from segnext.checkpoint.find import HUB_ID, weights_path
+from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
@@ -220,19 +220,13 @@ class Segmenter:
             name: see `segnext.load`.
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
-            local_files_only: of a repository, take what was downloaded before, and never use the network.
+            local_files_only: take what was downloaded before, and never use the network.
             device: see `Runtime`.
             testing: see `Segmenter`.
             threshold: see `Segmenter`.
             runtime: engine, precision and streams; see `Runtime`.
         """
-        hub = (revision or token or local_files_only) and HUB_ID.fullmatch(str(name)) and not Path(name).exists()
-        if hub:
-            from segnext.checkpoint.hub import fetch_repository
-
-            path = fetch_repository(str(name), revision=revision, token=token, local_files_only=local_files_only)
-        else:
-            path = weights_path(name)
+        path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
         return cls(load_weights(path), Runtime(device=device, **runtime), testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
