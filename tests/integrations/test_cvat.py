@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from segnext.checkpoint.weights import Weights
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
@@ -27,7 +28,9 @@ LABELS = Labels("signs", ("ground", "sign", "sky"), ((1, 2, 3), (200, 0, 0), (0,
 @pytest.fixture(scope="module")
 def function() -> Function:
     torch.manual_seed(0)
-    return Function(Segmenter(Weights(CONFIG, LABELS, Preprocess(), build(CONFIG).state_dict()), "cpu", engine="torch"))
+    return Function(
+        Segmenter(Weights(CONFIG, LABELS, Preprocess(), build(CONFIG).state_dict()), Runtime("torch", "cpu"))
+    )
 
 
 @pytest.fixture(scope="module")

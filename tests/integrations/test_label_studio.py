@@ -16,6 +16,7 @@ import torch
 from segnext.checkpoint.weights import Weights
 from segnext.data.formats.labelstudio import brush, brush_of
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.integrations.label_studio import Backend, Pictures, control_of, server
 from segnext.labels import Labels
@@ -40,7 +41,7 @@ def encoded() -> bytes:
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
     torch.manual_seed(0)
-    return Segmenter(Weights(CONFIG, LABELS, Preprocess(), build(CONFIG).state_dict()), "cpu", engine="torch")
+    return Segmenter(Weights(CONFIG, LABELS, Preprocess(), build(CONFIG).state_dict()), Runtime("torch", "cpu"))
 
 
 class Studio(BaseHTTPRequestHandler):

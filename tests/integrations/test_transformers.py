@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import segnext
 from segnext.checkpoint.hub import save_folder
 from segnext.checkpoint.weights import Weights
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, NetworkConfig, preset
@@ -66,7 +67,7 @@ def test_labels_are_those_of_segnext(config: NetworkConfig, preprocess: Preproce
     model, processor = loaded(tmp_path)
     assert type(model) is SegNextForSemanticSegmentation
     assert type(processor) is SegNextImageProcessor
-    segmenter = Segmenter(weights, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(weights, Runtime("torch", "cpu", "fp32"))
     for size in ((64, 96), (65, 131), (200, 90)):
         image = picture(*size, bands)
         with torch.no_grad():
