@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
-    "inference": BASE | {"cache", "allocator", "bfloat16", "kernels", "model", "checkpoint"},
+    "inference": BASE | {"cache", "allocator", "bfloat16", "interrupt", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE
     | {"allocator", "bfloat16", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation"}
@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
     "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
+    "integrations": BASE | {"kernels", "model", "data", "checkpoint", "inference"},
     "bench": BASE | {"allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
