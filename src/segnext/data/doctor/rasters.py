@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from segnext.data.coding import Window
 from segnext.data.doctor.findings import Finding, by_severity, found
@@ -21,7 +22,7 @@ def judge_rasters(data: Rasters, splits: Iterable[str]) -> list[Finding]:
     """What is wrong with the rasters of some splits, worst first."""
     chosen = [split for split in splits if split in data.sources]
     scenes: dict[str, list[Scene]] = {split: [] for split in chosen}
-    findings = []
+    findings: list[Finding] = []
     for split in chosen:
         for source in data.sources[split]:
             try:
@@ -70,7 +71,7 @@ def _polygons(scene: Scene, data: Rasters) -> Iterator[Finding]:
         )
 
 
-def _values(values: "np.ndarray | None") -> list[object]:  # type: ignore[type-arg]
+def _values(values: NDArray[Any] | None) -> list[object]:
     return [] if values is None else sorted({*values.tolist()}, key=str)
 
 

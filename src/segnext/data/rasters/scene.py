@@ -52,7 +52,7 @@ class RasterPair(Pair):
     def dtype(self) -> str:
         """See `Pair`."""
         assert self.scene is not None
-        return self.scene.dtype
+        return str(self.scene.dtype)
 
 
 class Scene:
@@ -164,7 +164,7 @@ class Scene:
     def measured(self, window: Window) -> NDArray[np.bool_]:
         """Where a window was measured, in any band."""
         with opened(self.source.image) as raster:
-            return ~missing_in(raster, self.bands, _place(window), None).all(2)
+            return np.asarray(~missing_in(raster, self.bands, _place(window), None).all(2))
 
     def overlaps(self, other: "Scene") -> bool:
         """Whether pixels that count in both lie on the same ground, as far as a coarse look tells."""
@@ -270,7 +270,7 @@ def missing_in(
             shape = None if size is None else (raster.count, *size)
             values = raster.read(window=place, out_shape=shape).transpose(1, 2, 0)
         nothing: NDArray[np.bool_] = values == raster.nodata if raster.nodata == raster.nodata else np.isnan(values)
-        return nothing if bands is not None else nothing[..., :3].all(2, keepdims=True)
+        return nothing if bands is not None else np.asarray(nothing[..., :3].all(2, keepdims=True))
     if bands is not None and MaskFlags.alpha in flags:
         height, width = size or (raster.shape if place is None else (place.height, place.width))
         return np.zeros((height, width, 1), np.bool_)
@@ -288,7 +288,7 @@ def opened(file: Path) -> Iterator[Any]:
         import rasterio
     except ImportError as error:
         raise SegNextError(f"{file}: rasters need rasterio; install it with pip install 'segnext[raster]'") from error
-    files: dict[Path, Any] = _open.__dict__
+    files: dict[Any, Any] = _open.__dict__
     try:
         with rasterio.Env(GDAL_CACHEMAX=128), warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

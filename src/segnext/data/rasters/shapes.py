@@ -80,7 +80,7 @@ def inside(shapes: Shapes, area: Any, size: tuple[int, int], transform: Any) -> 
     marked = np.zeros(size, np.uint8)
     near = shapes.geometries[shapes.near(area)]
     burn(marked, near, np.ones(len(near)), transform)
-    return marked == 1
+    return np.asarray(marked == 1)
 
 
 def to_ground(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
