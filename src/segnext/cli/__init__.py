@@ -1,7 +1,6 @@
 """The command line: parse, call one function, print."""
 
 import argparse
-import difflib
 import errno
 import importlib
 import io
@@ -11,8 +10,10 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
+from segnext.choices import meant, nearest
 from segnext.errors import SegNextError
 from segnext.progress import say
 from segnext.words import printable
@@ -29,7 +30,7 @@ COMMANDS = {
     "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
     "tune": "search the best settings of a training, trial by trial",
     "bench": "measure how long each stage takes, engine by engine",
-    "info": "count parameters and multiply-adds, beside the paper's figures",
+    "info": "what weights are: classes, scores, licence, speed; what networks are made of",
 }
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 FAULT = 70  # exit code of a fault of ours, as EX_SOFTWARE of BSD's sysexits
@@ -148,16 +149,19 @@ def _report(name: str, error: Exception, debug: bool) -> None:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    if name in ("-h", "--help"):
+    if name == "help" and arguments:  # help COMMAND
+        name, arguments = arguments[0], [*arguments[1:], "--help"]
+    if name in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0
-    if name == "--version":
+    if name in ("-V", "--version", "version"):
         from importlib.metadata import version
 
         print(f"segnext {version('segnext')}")
         return 0
     if name not in COMMANDS:
-        raise SegNextError(f"there is no such command; {_meant(name, arguments)}")
+        near = meant(name, ("--help", "--version") if name.startswith("-") else COMMANDS, "'segnext {}'")
+        raise SegNextError(f"there is no such command; {near}")
     command = importlib.import_module(f"segnext.cli.{name}")
     if name in RUNS:
         return int(command.main(arguments))
@@ -168,15 +172,6 @@ def _run(name: str, arguments: list[str]) -> int:
 
     with results_alone(getattr(args, "json", None)):
         return int(command.run(args))
-
-
-def _meant(name: str, arguments: list[str]) -> str:
-    """The command that was probably meant, or all of them."""
-    if name == "help":
-        known = [argument for argument in arguments[:1] if argument in COMMANDS]
-        return f"did you mean 'segnext {' '.join([*known, '--help'])}'?"
-    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], 1)
-    return f"did you mean 'segnext {near[0]}'?" if near else f"choose from {', '.join(COMMANDS)}"
 
 
 def _hyphened(argument: str) -> str:
@@ -192,11 +187,30 @@ class _Parser(argparse.ArgumentParser):
         """The arguments; unknown ones are refused."""
         known, others = self.parse_known_args(args)
         if others:
-            flag = others[0].partition("=")[0]
-            near = difflib.get_close_matches(flag, self._flags(), 1) if flag.startswith("-") else []
-            what = f"there is no {flag}" if flag.startswith("-") else f"'{flag}' is one argument too many"
-            self.error(f"{what}; did you mean {near[0]}?" if near else what)
+            self._refuse(others[0].partition("=")[0])
+        for action in self._actions:
+            if action.nargs == "+" and not action.option_strings:
+                self._look_at(getattr(known, action.dest))
         return known
+
+    def _refuse(self, word: str) -> NoReturn:
+        """Say which flag was probably meant."""
+        what = f"there is no {word}" if word.startswith("-") else f"'{word}' is one argument too many"
+        near = nearest(word.lstrip("-"), (flag.lstrip("-") for flag in self._flags()))
+        self.error(f"{what}; did you mean --{near[0]}?" if near else what)
+
+    def _look_at(self, paths: list[str]) -> None:
+        """Among paths, find a flag without its dashes that nothing is named after, and what follows it."""
+        for word in paths:
+            flag = f"--{word.partition('=')[0]}"
+            if flag in self._flags() and not Path(word).exists():
+                self.error(f"'{word}' is no file; did you mean {flag}?")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of an option's choices."""
+        if action.choices is not None and value not in action.choices:
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            raise SegNextError(f"{name} is '{value}'; {meant(str(value), map(str, action.choices))}")
 
     def _flags(self) -> Iterator[str]:
         for action in self._actions:

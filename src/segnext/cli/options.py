@@ -2,10 +2,11 @@
 
 import argparse
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from segnext.allocator import keep_pages
 from segnext.checkpoint.find import DEFAULT
+from segnext.inference.engines.runtime import EngineName, PrecisionName, device_name
 from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser, precision: str) -> None:
     """Declare --engine, --device and --precision, the last with its default."""
-    engines = ("auto", "torch", "openvino", "onnxruntime")
+    engines, precisions = get_args(EngineName), get_args(PrecisionName)
     parser.add_argument("--engine", choices=engines, default="auto", help="what runs the network (default: auto)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--device", type=device_name, default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
     parser.add_argument(
         "--precision",
-        choices=("auto", "fp32", "bf16"),
+        choices=precisions,
         default=precision,
         help=f"numbers of the network; auto is bf16 where the processor computes it (default: {precision})",
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.checkpoint.find import DEFAULT, weights_path
+from segnext.inference.engines.runtime import Device, EngineName, PrecisionName
 from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
 
 def load(
     name: str | Path = DEFAULT,
-    device: str = "auto",
+    device: Device = "auto",
     *,
-    engine: str = "auto",
-    precision: str = "auto",
+    engine: EngineName = "auto",
+    precision: PrecisionName = "auto",
     testing: Testing = WHOLE,
     threshold: float | None = None,
     streams: int = 1,
@@ -24,7 +25,7 @@ def load(
 
     Args:
         name: a packaged or published name, a .safetensors file, a folder or OWNER/NAME of a Hugging Face repository.
-        device: "auto" (a CUDA device if there is one, else the CPU), "cpu" or "cuda".
+        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:1", or the `torch.device`.
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.

@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.choices import options, require_choice
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
@@ -75,6 +76,7 @@ class Result:
 
     def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
+        require_choice("mask", mask, options(MaskKind))
         picture = PIL.Image.fromarray(self.mask)
         if mask == "grey":
             return picture
@@ -101,8 +103,7 @@ class Result:
         Raises:
             SegNextError: when there is no such class, or it is nowhere in the picture.
         """
-        if name not in self.classes:
-            raise SegNextError(f"'{name}' is none of the classes: {', '.join(self.classes)}")
+        require_choice("the class", name, self.classes)
         inside = self._where(self.classes.index(name))
         rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
         if not len(rows):

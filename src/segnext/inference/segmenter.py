@@ -18,7 +18,7 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.engines.runtime import Device, EngineName, PrecisionName, Runtime, device_name
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
@@ -72,10 +72,10 @@ class Segmenter:
     def __init__(
         self,
         weights: Weights,
-        device: str = "auto",
+        device: Device = "auto",
         *,
-        engine: str = "auto",
-        precision: str = "auto",
+        engine: EngineName = "auto",
+        precision: PrecisionName = "auto",
         testing: Testing = WHOLE,
         threshold: float | None = None,
         streams: int = 1,
@@ -95,7 +95,7 @@ class Segmenter:
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         self._threshold = threshold
-        self.runtime = Runtime(engine, device, precision, streams)
+        self.runtime = Runtime(engine, device_name(device), precision, streams)
         use_first()
         self.engine = start(weights, self.runtime)
 
@@ -212,7 +212,7 @@ class Segmenter:
         revision: str | None = None,
         token: str | None = None,
         local_files_only: bool = False,
-        device: str = "auto",
+        device: Device = "auto",
         **options: Any,
     ) -> "Segmenter":
         """What `segnext.load` gives; of a Hugging Face repository also another revision, or one that needs a token.

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segnext.choices import require_choices
 from segnext.data.formats.public import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
@@ -44,6 +45,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         """Refuse what is no rate."""
+        require_choices(self, "optimizer.")
         for name in ("lr", "weight_decay", "head_lr_factor"):
             value = getattr(self, name)
             require_setting(0.0 <= value < math.inf, f"optimizer.{name}", value, "a number from 0 on")
@@ -127,6 +129,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
+        require_choices(self)
         for name in ("batch_size", "accumulate", "save_every", "log_every", "workers"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         total, drop = self.total_batch, self.drop_path

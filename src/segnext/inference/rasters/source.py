@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from segnext.bands import require_bands
 from segnext.errors import SegNextError
+from segnext.files import beside
 from segnext.preprocess import Bands
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
@@ -55,7 +56,7 @@ class Raster:
     def __init__(self, name: str | Path, bands: Bands | None) -> None:
         self.name, self.bands = str(name), bands
         if not ADDRESS.match(self.name) and not Path(name).is_file():
-            raise SegNextError(f"{name}: no such file; check the path")
+            raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path")
         with _reading(self.name):
             self.file = rasterio.DatasetReader(self.name, driver=list(DRIVERS))
         try:
