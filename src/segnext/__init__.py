@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segnext.labels import Labels
     from segnext.model.network import SegNeXt
     from segnext.training.config import TrainConfig
+    from segnext.training.cross_validation import cross_validate
     from segnext.training.train import train
 
 __version__: str
@@ -36,6 +37,7 @@ _HOMES = {
     "save_pretrained": "checkpoint.module",
     "load": "inference.load",
     "train": "training.train",
+    "cross_validate": "training.cross_validation",
 }
 
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
@@ -47,6 +49,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "save_pretrained",
     "SegNeXt",
     "train",
+    "cross_validate",
     "TrainConfig",
     "Labels",
     "SegNextError",

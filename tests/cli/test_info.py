@@ -96,7 +96,7 @@ def test_weights_stand_for_their_network(tmp_path: Path, capsys: pytest.CaptureF
     [
         (
             ["segnext_x"],
-            "unknown model or weights 'segnext_x'; did you mean segnext_t, segnext_s, segnext_b or segnext_l?",
+            "'segnext_x'; did you mean segnext_t, segnext_s, segnext_b or segnext_l?",
         ),
         (["segnext_t", "--decoder", "fpn"], "decoder is 'fpn'; choose from ham, mlp, aspp, psp, danet"),
         (["--size", "512"], "'512' is not HEIGHTxWIDTH in pixels"),

@@ -181,7 +181,7 @@ def test_faults_of_ours_have_a_code_of_their_own(
         (["predict", "x", "--engine", "openvin"], "--engine is 'openvin'; did you mean openvino?"),
         (
             ["predict", "x", "--device", "mps"],
-            "device is 'mps'; processors and CUDA devices are supported: auto, cpu, ",
+            "device is 'mps'; processors and CUDA devices are supported: auto",
         ),
         (["predict", "x", "--device", "gpu"], "device is 'gpu'; did you mean cuda?"),
         (["predict", "x", "--weights", "segnext_t.camvi"], "did you mean segnext_t.camvid?"),

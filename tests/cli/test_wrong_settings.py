@@ -39,7 +39,7 @@ RUN = ["--data", "d", "--out", "o"]
         (
             ["--iteration", "3"],
             "there is no --iteration; did you mean --iterations?",
-        ),  # nothing is shortened in silence
+        ),
     ],
 )
 def test_flags(flags: list[str], message: str) -> None:

@@ -182,9 +182,9 @@ def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch, openvino or onnxruntime"):
+    with pytest.raises(SegNextError, match="engine is 'tensorrt'; choose from auto, torch, openvino, onnxruntime"):
         start(tiny_weights, Runtime("tensorrt"))
-    with pytest.raises(SegNextError, match="unknown precision 'int8'; choose auto, fp32 or bf16"):
+    with pytest.raises(SegNextError, match="precision is 'int8'; choose from auto, fp32, bf16"):
         start(tiny_weights, Runtime("torch", "cpu", "int8"))
     with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
         start(tiny_weights, Runtime("onnxruntime", "cpu", "bf16"))

@@ -11,7 +11,7 @@ from segnext.checkpoint.card import model_name
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import Header, read_header
 from segnext.checkpoint.weights import ENCODER_FORMAT, description, encoder_provenance, kind_of, parse_header
-from segnext.words import counted, listed, percent
+from segnext.words import counted, listed, percent, unpredicted
 
 SHOWN = ("iterations", "epochs", "batch_size", "accumulate", "crop", "size", "short_side", "precision", "seed")
 
@@ -98,7 +98,7 @@ def _scores(told: Provenance) -> str:
     if not metrics:
         return f"{', '.join(scores)}, as published"
     at = f" at step {told.step:,}" if told.step else ""
-    return f"{', '.join(scores)} on {told.split}{at}"
+    return f"{', '.join(scores)} on {told.split}{at}{unpredicted(metrics.get('never_predicted', ()))}"
 
 
 def _ious(told: Provenance) -> str:

@@ -153,6 +153,7 @@ class Metrics:
             "pixel_accuracy": _json(self.pixel_accuracy),
             "mean_accuracy": _json(self.mean_accuracy),
             "iou": {name: _json(iou) for name, iou in zip(self.classes, self.iou, strict=True)},
+            "never_predicted": list(self.never_predicted),
             "images": self.images,
             "pixels": self.pixels,
             "confusion": self.confusion.tolist(),
@@ -165,7 +166,7 @@ class Metrics:
             for name, values in self.per_class().items()
         }
         means = {f"mean_{name}": _json(mean(values)) for name, values in self.per_class().items() if name != "iou"}
-        return {**self.to_dict(), **means, **ratios, "never_predicted": list(self.never_predicted)}
+        return {**self.to_dict(), **means, **ratios}
 
     @property
     def hits(self) -> NDArray[np.int64]:

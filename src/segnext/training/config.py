@@ -158,7 +158,8 @@ class TrainConfig(Settings):
         train_split: split to train on.
         val_split: split to measure on; null to measure nowhere.
         fold: K/N, as 1/5, for cross-validation: the labelled pictures of both splits are divided into N parts, of
-            which the K-th is measured on and the others are trained on; null for the splits as they are.
+            which the K-th is measured on and the others are trained on; all/N trains N times, with each part in turn,
+            in out/fold-1, out/fold-2, ...; null for the splits as they are.
         iterations: optimiser steps.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.

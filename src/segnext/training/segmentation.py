@@ -48,7 +48,7 @@ DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 EXAMPLES = 6  # val pictures in examples.png: the worst, and those around the median
 SHOWN = 3  # of them in TensorBoard, at every measurement
-METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
+METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou", "never_predicted")
 
 
 class Segmentation(Task[TrainConfig]):
