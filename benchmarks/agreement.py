@@ -19,12 +19,13 @@ from segnext.checkpoint.find import DEFAULT
 from segnext.data.folder import Folder, read_mask
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
+from segnext.inference.engines.runtime import EngineName, PrecisionName
 from segnext.inference.load import load
 from segnext.inference.prepare import prepare
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Image, padding
 
-ENGINES = (
+ENGINES: tuple[tuple[EngineName, PrecisionName], ...] = (
     ("torch", "fp32"),
     ("torch", "bf16"),
     ("openvino", "fp32"),

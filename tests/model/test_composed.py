@@ -13,6 +13,7 @@ from segnext.checkpoint.module import create_model
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import EngineName
 from segnext.inference.segmenter import Segmenter
 from segnext.model import functions
 from segnext.model.complexity import count
@@ -143,10 +144,11 @@ def test_weights_files_name_the_family(small_weights: Weights, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-def test_engines_agree(small_weights: Weights, engine: str) -> None:
+def test_engines_agree(small_weights: Weights, engine: EngineName) -> None:
     pytest.importorskip(engine)
     image = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
-    masks = [Segmenter(small_weights, "cpu", engine=name, precision="fp32")(image).mask for name in ("torch", engine)]
+    engines: tuple[EngineName, ...] = ("torch", engine)
+    masks = [Segmenter(small_weights, "cpu", engine=name, precision="fp32")(image).mask for name in engines]
     assert np.mean(masks[0] == masks[1]) > 0.999
     assert len(np.unique(masks[0])) > 1
 

@@ -1,10 +1,12 @@
 """An engine with what `segnext predict` puts around it."""
 
 from pathlib import Path
+from typing import cast
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
 from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.runtime import EngineName, PrecisionName
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.classify import classify
@@ -13,7 +15,9 @@ from segnext.preprocess import Image, Preprocess, padding
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(load_weights(file), "cpu", engine=engine, precision=precision)
+    segmenter = Segmenter(
+        load_weights(file), "cpu", engine=cast(EngineName, engine), precision=cast(PrecisionName, precision)
+    )
     stride = segmenter.config.strides[-1]
     return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, our_labels)
 

@@ -85,7 +85,7 @@ def _has_cuda_driver() -> bool:
     return True
 
 
-def _best_engine(device: str) -> str:
+def _best_engine(device: str) -> EngineName:
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return "openvino" if device == "cpu" and x86 and find_spec("openvino") else "torch"
 
