@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.table:
         if any(value is not None for value in (args.model, args.size, args.classes, args.decoder)):
             raise SegNextError(NO_TABLE_OF)
-        found = _published(console)
+        found: Any = _published(console)
     elif args.model is None:
         found = _all_models(console, args)
     elif _is_model(args.model):

@@ -150,7 +150,8 @@ def _measure_costs(run: _Run, rounds: int, progress: Watch) -> None:
     assert config.val_split is not None
     pair = run.data.pairs(config.val_split)[0]
     found: dict[str, dict[str, Cost]] = {name: {} for name in weights}
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+    devices: tuple[DeviceName, ...] = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    for device in devices:
         for name, cost in costs(weights, pair, device, rounds, progress).items():
             found[name][device] = cost
     for name, by_device in found.items():
