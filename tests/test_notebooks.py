@@ -13,7 +13,7 @@ SMALLER = {"STEPS": 1, "SCENES": 2, "batch_size": 2}
 def smaller(source: str) -> str:
     """A cell with fewer steps and pictures; of a training 64 x 64 pixels are enough."""
     for name, number in SMALLER.items():
-        source = re.sub(rf"\b{name}( ?)=\1\d+", rf"{name}\1=\1{number}", source)
+        source = re.sub(rf"\b({name} ?= ?)\d+", rf"\g<1>{number}", source)
     return source.replace("(96, 96, 3)", "(64, 64, 3)").replace("(70, 70, 26)", "(40, 40, 20)")
 
 
