@@ -177,6 +177,10 @@ def test_faults_of_ours_have_a_code_of_their_own(
         (["data", "import", "x", "y", "--from", "coc"], "--from is 'coc'; did you mean coco or coco_stuff?"),
         (["eval", "--data", "x", "--format", "ade"], "--format is 'ade'; did you mean ade20k?"),
         (["export", "segnext_t.camvid", "--to", "onnx", "--data", "x", "--format", "ade"], "did you mean ade20k?"),
+        (["predict", "--source", "x"], "there is no --source; give it without a flag; see"),
+        (["predict", "x", "--imgsz", "64"], "there is no --imgsz; here it is --short-side; see"),
+        (["predict", "x", "--batch-size", "3"], "there is no --batch-size; pictures are worked on one by one"),
+        (["eval", "--dataset", "x"], "there is no --dataset; here it is --data; see"),
         (["predict", "weights", "x"], "'weights' is no file; did you mean --weights?; see"),
         (["predict", "x", "--engine", "openvin"], "--engine is 'openvin'; did you mean openvino?"),
         (

@@ -21,6 +21,14 @@ def image_size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def numbers(text: str) -> list[float]:
+    """A number, or several with commas between them."""
+    try:
+        return [float(part) for part in text.strip("[]").split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number; give some, such as 0.75 1 1.25") from error
+
+
 def positive(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
@@ -64,7 +72,11 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
         help="slide a window of CROP x CROP over the picture by STRIDE pixels; for pictures too large for memory too",
     )
     group.add_argument(
-        "--scales", nargs="+", type=float, metavar="S", help="look at the picture at these scales, such as 0.75 1 1.25"
+        "--scales",
+        nargs="+",
+        type=numbers,
+        metavar="S",
+        help="look at it at these scales, such as 0.75 1 1.25",
     )
     group.add_argument("--flip", action="store_true", help="look at its mirror image too, at every scale")
     group.add_argument("--tta", action="store_true", help="the paper's scales, 0.5 to 1.75 by 0.25, and --flip")
@@ -81,9 +93,10 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
 
 def chosen_testing(args: argparse.Namespace) -> Testing:
     """What the options of `add_testing` say."""
-    scales = args.scales or (PAPER_SCALES if args.tta else (1.0,))
+    given = tuple(scale for scales in args.scales or () for scale in scales)
+    scales = given or (PAPER_SCALES if args.tta else (1.0,))
     slide = (args.slide[0], args.slide[1]) if args.slide else None
-    return Testing(slide, tuple(scales), args.flip or args.tta, args.resize, args.short_side)
+    return Testing(slide, scales, args.flip or args.tta, args.resize, args.short_side)
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from segnext.choices import meant, nearest
+from segnext.cli.habits import COMMANDS, WITHOUT
 from segnext.errors import SegNextError
 
 
@@ -20,6 +21,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:  # type: ignore[override]
         """The arguments; unknown ones are refused."""
+        for word in args:  # before what is missing is missed
+            if word[:2] == "--" != word and word.partition("=")[0] not in self._flags():
+                self._refuse(word.partition("=")[0])
         known, others = self.parse_known_args(args)
         if others:
             self._refuse(others[0].partition("=")[0])
@@ -31,7 +35,13 @@ class Parser(argparse.ArgumentParser):
     def _refuse(self, word: str) -> NoReturn:
         """Say which flag was probably meant."""
         what = f"there is no {word}" if word.startswith("-") else f"'{word}' is one argument too many"
-        near = nearest(word.lstrip("-"), (flag.lstrip("-") for flag in self._flags()))
+        name, flags = word.lstrip("-"), [flag.lstrip("-") for flag in self._flags()]
+        habit = name.replace("-", "_") if word.startswith("-") else ""
+        if COMMANDS.get(habit, "")[2:] in flags:
+            self.error(f"{what}; here it is {COMMANDS[habit]}")
+        if habit in WITHOUT:
+            self.error(f"{what}; {WITHOUT[habit]}")
+        near = nearest(name, flags)
         self.error(f"{what}; did you mean --{near[0]}?" if near else what)
 
     def _look_at(self, paths: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 import jsonargparse
 
 from segnext.choices import either, nearest, options
+from segnext.cli.habits import RUNS
 from segnext.cli.settings import SPELLED, Setting, as_list, every, help_text, in_words, settings_of, takes_several
 from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
@@ -25,15 +26,6 @@ Texts = dict[str, str]  # of settings, by dotted name
 
 FIELDS = {spelled: name for name, spelled in SPELLED.items()}
 LONGEST = 80  # letters of a wrong value that are shown
-# What other trainers call things, and ours.
-HABITS = {
-    "epochs": "--iterations, which counts steps: an epoch has as many as there are train pictures / --batch-size",
-    "imgsz": "--crop '[256,256]', the size of what is trained on, or --short-side",
-    "batch": "--batch-size",
-    "pretrained": "--encoder-weights, for the encoder, or --from, for all of it",
-    "name": "--out, the run's folder",
-    "project": "--out, the run's folder",
-}
 DEVICES = "; of several CUDA devices one is chosen by CUDA_VISIBLE_DEVICES=1, and all are taken by torchrun"
 
 
@@ -187,8 +179,8 @@ class _Reader:
 
     def close(self, name: str, dashes: str = "") -> str:
         """The setting that was probably meant; also where only the name of its part is missing."""
-        if name in HABITS:
-            return f"; here it is {HABITS[name]}"
+        if name in RUNS:
+            return f"; here it is {RUNS[name]}"
         known = [*self.by_name, "config", "resume", "help"]
         last = {one.rpartition(".")[2]: one for one in reversed(known)}  # of equal names, the first
         near = nearest(name, known) or [last[one] for one in nearest(name.rpartition(".")[2], last)]
@@ -197,7 +189,7 @@ class _Reader:
     def without_dashes(self, argument: str) -> str:
         """Which flag was probably meant by a word that stands where one should, as in `epochs=3`."""
         name, equals, _ = argument.lstrip("-").replace("-", "_").partition("=")
-        if name in HABITS or FIELDS.get(name, name) in self.by_name or (equals and nearest(name, self.by_name)):
+        if name in RUNS or FIELDS.get(name, name) in self.by_name or (equals and nearest(name, self.by_name)):
             return f"; flags begin with dashes{self.close(name, '--')}"
         return ""
 

@@ -80,6 +80,8 @@ class Segmenter:
         threshold: float | None = None,
         streams: int = 1,
     ) -> None:
+        if not isinstance(weights, Weights):
+            raise SegNextError(f"a Segmenter takes weights, not {weights!r}; segnext.load({str(weights)!r}) gives one")
         _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
             raise SegNextError(
