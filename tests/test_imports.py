@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors", "choices"},
     "documents": {"errors"},
     "allocator": set(),
+    "bfloat16": set(),
     "words": set(),
     "progress": set(),
     "figures": {"files"},
@@ -48,14 +49,15 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "choices", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
-    "inference": BASE | {"cache", "allocator", "kernels", "model", "checkpoint"},
+    "inference": BASE | {"cache", "allocator", "bfloat16", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE
-    | {"allocator", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation", "checkpoint"},
+    | {"allocator", "bfloat16", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation"}
+    | {"checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
     "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
-    "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
+    "bench": BASE | {"allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE

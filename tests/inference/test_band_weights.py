@@ -104,7 +104,7 @@ def test_predict_writes_masks_and_overlays(segmenter: Segmenter, tmp_path: Path)
     write_tiff(tmp_path / "in/b.tif", scene()[..., :3])
     summary = predict_files(segmenter, [tmp_path / "in"], tmp_path / "out")
     assert (summary.done, summary.failed) == (1, 1)
-    bad = next(record for record in summary.records if not record.ok)
+    bad = next(record for record in summary.records() if not record.ok)
     assert bad.error is not None
     assert bad.error.startswith("has 3 bands, but 4 bands (red, green, blue, nir) are expected")
     with PIL.Image.open(tmp_path / "out/a.mask.png") as mask:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         summary = predict_files(segmenter, args.paths, args.out, show, mask=args.mask)
     _print_summary(summary, args.out, segmenter.labels)
     if args.json:
-        write_results([asdict(record) for record in summary.records], args.json)
+        write_results(map(asdict, summary.records()), args.json)
     if summary.done == 0:
         return 2
     return 1 if summary.failed else 0
@@ -97,7 +97,7 @@ def _print_table(record: "Record", labels: "Labels") -> None:
 
 def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
-        (record,) = (record for record in summary.records if record.ok)
+        (record,) = (record for record in summary.records() if record.ok)
         if not summary.failed:
             _print_table(record, labels)
         assert record.files is not None

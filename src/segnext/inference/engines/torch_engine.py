@@ -72,10 +72,3 @@ def torch_device(name: str) -> str:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SegNextError(f"device '{name}' is not there, or torch was built without CUDA; use auto or cpu")
     return name
-
-
-def has_bf16(device: str) -> bool:
-    """Whether `device` computes bfloat16 instead of emulating it."""
-    if torch.device(device).type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
