@@ -19,9 +19,9 @@ from segnext.checkpoint.find import DEFAULT
 from segnext.data.folder import Folder, read_mask
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
-from segnext.inference.engines.runtime import EngineName, PrecisionName
 from segnext.inference.load import load
 from segnext.inference.prepare import prepare
+from segnext.inference.runtime import EngineName, PrecisionName
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Image, padding
 

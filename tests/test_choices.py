@@ -11,7 +11,7 @@ import segnext
 from segnext.choices import meant, nearest, options, require_choices
 from segnext.errors import SegNextError
 from segnext.files import beside
-from segnext.inference.engines.runtime import device_name
+from segnext.inference.runtime import device_name
 
 
 def test_the_nearest_names() -> None:

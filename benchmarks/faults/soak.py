@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 
 if TYPE_CHECKING:
-    from segnext.inference.engines.runtime import EngineName
+    from segnext.inference.runtime import EngineName
 
 FILES = 48
 WARM_UP = 0.2  # of the pictures

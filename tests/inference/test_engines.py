@@ -15,7 +15,7 @@ from segnext.errors import SegNextError
 from segnext.inference import engines
 from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
-from segnext.inference.engines.runtime import EngineName, PrecisionName, Runtime
+from segnext.inference.runtime import EngineName, PrecisionName, Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import PRESETS
 

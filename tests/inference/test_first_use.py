@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from segnext.inference.engines.runtime import EngineName
 from segnext.inference.load import load
+from segnext.inference.runtime import EngineName
 
 CODE = """
 import sys

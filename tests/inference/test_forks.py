@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from conftest import picture
 
-from segnext.inference.engines.runtime import EngineName
 from segnext.inference.load import load
+from segnext.inference.runtime import EngineName
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 

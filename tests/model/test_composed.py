@@ -13,7 +13,7 @@ from segnext.checkpoint.module import create_model
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
-from segnext.inference.engines.runtime import EngineName
+from segnext.inference.runtime import EngineName
 from segnext.inference.segmenter import Segmenter
 from segnext.model import functions
 from segnext.model.complexity import count

@@ -6,8 +6,8 @@ from typing import cast
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
 from segnext.inference.engines.engine import Batch, Logits
-from segnext.inference.engines.runtime import EngineName, PrecisionName
 from segnext.inference.prepare import prepare, resized
+from segnext.inference.runtime import EngineName, PrecisionName
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.classify import classify
 from segnext.preprocess import Image, Preprocess, padding

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from segnext.allocator import keep_pages
 from segnext.checkpoint.find import DEFAULT
-from segnext.inference.engines.runtime import EngineName, PrecisionName, device_name
+from segnext.inference.runtime import EngineName, PrecisionName, device_name
 from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from segnext.evaluation.boundaries import outlines
 from segnext.evaluation.evaluate import compared, confusion, predictor, source_of
 from segnext.evaluation.metrics import Metrics
 from segnext.files import replacing
-from segnext.inference.engines.runtime import DeviceName
 from segnext.inference.load import load
+from segnext.inference.runtime import DeviceName
 from segnext.training.config import TrainConfig
 
 COUNTS = "counts.npz"  # in a run's folder

@@ -15,7 +15,7 @@ from segnext.compare.results import Comparison, Result
 from segnext.data.folder import DataSet
 from segnext.data.formats.public.open import open_data
 from segnext.files import replacing
-from segnext.inference.engines.runtime import DeviceName
+from segnext.inference.runtime import DeviceName
 from segnext.model.complexity import count
 from segnext.model.functions import allow
 from segnext.plain import write_json

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.checkpoint.find import DEFAULT, weights_path
-from segnext.inference.engines.runtime import Device, EngineName, PrecisionName
+from segnext.inference.runtime import Device, EngineName, PrecisionName
 from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
-from segnext.inference.engines.runtime import Device, EngineName, PrecisionName, Runtime, device_name
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
+from segnext.inference.runtime import Device, EngineName, PrecisionName, Runtime, device_name
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities, vote
@@ -52,7 +52,10 @@ class Segmenter:
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
-        device, engine, precision, streams: see `inference.engines.runtime.Runtime`.
+        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:1", or the `torch.device`.
+        engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
+        precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
+        streams: pictures to work on at the same time, for OpenVINO; see `inference.runtime.Runtime`.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 

@@ -10,7 +10,7 @@ import numpy as np
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
-from segnext.inference.engines.runtime import EngineName, Runtime
+from segnext.inference.runtime import EngineName, Runtime
 from segnext.kernels.threads import loading
 from segnext.model.config import ModelConfig, NetworkConfig
 from segnext.progress import say
