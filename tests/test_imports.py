@@ -13,17 +13,20 @@ import segnext
 
 ROOT = Path(segnext.__file__).parent
 BASE = {
-    "errors",
-    "choices",
-    "files",
-    "words",
-    "documents",
-    "plain",
-    "progress",
-    "labels",
-    "preprocess",
-    "imageio",
-    "bands",
+    *(
+        "errors",
+        "choices",
+        "files",
+        "words",
+        "documents",
+        "plain",
+        "progress",
+        "labels",
+        "preprocess",
+        "imageio",
+        "bands",
+    ),
+    "painting",
 }
 
 # Each package or module at the top, and what else of ours it may import.
@@ -37,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "words": set(),
     "progress": set(),
     "figures": {"files"},
+    "painting": {"labels", "preprocess"},
     "pages": {"files"},
     "plain": {"files"},
     "interrupt": set(),
@@ -66,7 +70,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"checkpoint", "errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
-PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours
+PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours but the error users can mend
 HEAVY = {"torch", "cv2", "matplotlib", "numba", "openvino", "onnxruntime", "tensorboardX", "PIL", "rasterio", "scipy"}
 
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
@@ -156,7 +160,7 @@ def test_imports_point_one_way(file: str) -> None:
 
 @pytest.mark.parametrize("file", sorted(PURE))
 def test_pure_modules_import_nothing_of_ours(file: str) -> None:
-    assert ARROWS[file] == set()
+    assert ARROWS[file] <= {"errors.py"}
 
 
 def test_the_network_needs_torch_and_numpy_alone() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from segnext.errors import SegNextError
     from segnext.inference.load import load
     from segnext.inference.result import Result
+    from segnext.inference.runtime import Runtime
     from segnext.inference.segmenter import Segmenter
     from segnext.inference.testing import Testing
     from segnext.labels import Labels
@@ -28,6 +29,7 @@ __version__: str
 _HOMES = {
     "Labels": "labels",
     "Result": "inference.result",
+    "Runtime": "inference.runtime",
     "SegNeXt": "model.network",
     "SegNextError": "errors",
     "Segmenter": "inference.segmenter",
@@ -43,6 +45,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "load",
     "Segmenter",
+    "Runtime",
     "Result",
     "Testing",
     "create_model",

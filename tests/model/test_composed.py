@@ -13,7 +13,7 @@ from segnext.checkpoint.module import create_model
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
-from segnext.inference.runtime import EngineName
+from segnext.inference.runtime import EngineName, Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model import functions
 from segnext.model.complexity import count
@@ -148,7 +148,7 @@ def test_engines_agree(small_weights: Weights, engine: EngineName) -> None:
     pytest.importorskip(engine)
     image = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
     engines: tuple[EngineName, ...] = ("torch", engine)
-    masks = [Segmenter(small_weights, "cpu", engine=name, precision="fp32")(image).mask for name in engines]
+    masks = [Segmenter(small_weights, Runtime(name, "cpu", "fp32"))(image).mask for name in engines]
     assert np.mean(masks[0] == masks[1]) > 0.999
     assert len(np.unique(masks[0])) > 1
 
@@ -174,7 +174,7 @@ def test_a_function_of_the_users_makes_a_network(tmp_path: Path, monkeypatch: py
     file = tmp_path / "own.safetensors"
     save_weights(weights, file)
     image = np.zeros((30, 41, 3), np.uint8)
-    expected = Segmenter(load_weights(file), "cpu", engine="torch")(image).mask
+    expected = Segmenter(load_weights(file), Runtime("torch", "cpu"))(image).mask
     assert expected.shape == (30, 41)
     with pytest.raises(SegNextError, match=r"it must give logits, \(batch, 4, height, width\)"):
         create_model("mine_for_test:wrong", num_classes=4)(torch.rand(1, 3, 8, 8))

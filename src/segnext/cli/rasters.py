@@ -14,7 +14,7 @@ from segnext.progress import progress
 from segnext.words import percent
 
 if TYPE_CHECKING:
-    from segnext.inference.rasters.run import Summary
+    from segnext.inference.rasters.run import RasterSummary
 
 SUFFIXES = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -86,7 +86,7 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
     return 0
 
 
-def _print(summary: "Summary") -> None:
+def _print(summary: "RasterSummary") -> None:
     missing = "" if summary.measured == 1 else f", {percent(summary.measured)} of it measured"
     show(f"{summary.file}  {summary.width} x {summary.height}{missing}  {summary.seconds:.0f} s")
     for name, share in sorted(summary.shares.items(), key=lambda item: -item[1]):

@@ -43,11 +43,12 @@ def certainty(looks: "Sequence[Look]", size: tuple[int, int], planes: NDArray[np
 
 def _presence(looks: "Sequence[Look]", label: int, size: tuple[int, int]) -> NDArray[np.float32]:
     """Of one class, (H, W)."""
-    from segnext.kernels.enlarge import enlarge
+    from segnext.kernels.enlarge import enlarge, host
 
     total = np.zeros(size, np.float32)
     for look in looks:
-        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size, look.corners)[0]
+        logits = np.ascontiguousarray(host(look.logits)[..., [label]])
+        scores = enlarge(logits, look.covered, size, look.corners)[0]
         with np.errstate(over="ignore"):  # then the probability is 0
             total += 1 / (1 + np.exp(-(scores[:, ::-1] if look.mirrored else scores)))
     return total / np.float32(len(looks))

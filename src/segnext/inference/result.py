@@ -20,6 +20,7 @@ from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
 from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
+from segnext.painting import indexed, palette
 from segnext.preprocess import Image
 from segnext.words import percent
 
@@ -77,13 +78,7 @@ class Result:
     def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
         require_choice("mask", mask, options(MaskKind))
-        picture = PIL.Image.fromarray(self.mask)
-        if mask == "grey":
-            return picture
-        # All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
-        colors = [channel for color in self.labels.colors for channel in color]
-        picture.putpalette(colors + [0] * (768 - len(colors)))
-        return picture
+        return PIL.Image.fromarray(self.mask) if mask == "grey" else indexed(self.mask, palette(self.labels))
 
     def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
         """The pictures that `save` writes of the mask, by the end of their file's name."""

@@ -29,7 +29,7 @@ class Runtime:
             them together take less. OpenVINO alone has more than one.
 
     Raises:
-        SegNextError: for an engine or precision that there is not.
+        SegNextError: for an engine, precision or kind of device that there is not.
     """
 
     engine: EngineName = "auto"
@@ -40,6 +40,7 @@ class Runtime:
     def __post_init__(self) -> None:
         """Refuse names that there are not."""
         require_choices(self)
+        object.__setattr__(self, "device", device_name(self.device))
 
 
 def device_name(device: Device | str) -> str:
@@ -61,3 +62,6 @@ def device_name(device: Device | str) -> str:
             )
         )
     return name
+
+
+ANY = Runtime()  # the best there is

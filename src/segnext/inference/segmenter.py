@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, require_picture, view
-from segnext.checkpoint.find import HUB_ID, weights_path
+from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
@@ -22,11 +22,11 @@ from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
-from segnext.inference.runtime import Device, EngineName, PrecisionName, Runtime, device_name
+from segnext.inference.runtime import ANY, Device, Runtime
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
-from segnext.kernels.average import Look, mean_probabilities, vote
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look, mean_probabilities
+from segnext.kernels.decide import decide
 from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
@@ -52,10 +52,7 @@ class Segmenter:
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
-        device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:1", or the `torch.device`.
-        engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
-        precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
-        streams: pictures to work on at the same time, for OpenVINO; see `inference.runtime.Runtime`.
+        runtime: what is to run it; `segnext.load` takes its fields one by one.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
@@ -75,13 +72,10 @@ class Segmenter:
     def __init__(
         self,
         weights: Weights,
-        device: Device = "auto",
+        runtime: Runtime = ANY,
         *,
-        engine: EngineName = "auto",
-        precision: PrecisionName = "auto",
         testing: Testing = WHOLE,
         threshold: float | None = None,
-        streams: int = 1,
     ) -> None:
         if not isinstance(weights, Weights):
             raise SegNextError(f"a Segmenter takes weights, not {weights!r}; segnext.load({str(weights)!r}) gives one")
@@ -100,14 +94,14 @@ class Segmenter:
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         self._threshold = threshold
-        self.runtime = Runtime(engine, device_name(device), precision, streams)
+        self.runtime = runtime
         use_first()
-        self.engine = start(weights, self.runtime)
+        self.engine = start(weights, runtime)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
-        settings = {**vars(self.runtime), "testing": self.testing, "threshold": self._threshold}
-        return partial(type(self), **settings), (self._weights,)
+        start_anew = partial(type(self), testing=self.testing, threshold=self._threshold)
+        return start_anew, (self._weights, self.runtime)
 
     def __repr__(self) -> str:
         """The network, its classes, and what runs it, in a line."""
@@ -182,7 +176,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             (only,) = self._looks(image)
-            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2], only.corners))
+            return torch.as_tensor(enlarge(only.logits, only.covered, image.shape[:2], only.corners)).cpu()
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
@@ -218,7 +212,9 @@ class Segmenter:
         token: str | None = None,
         local_files_only: bool = False,
         device: Device = "auto",
-        **options: Any,
+        testing: Testing = WHOLE,
+        threshold: float | None = None,
+        **runtime: Any,
     ) -> "Segmenter":
         """What `segnext.load` gives; of a Hugging Face repository also another revision, or one that needs a token.
 
@@ -226,18 +222,14 @@ class Segmenter:
             name: see `segnext.load`.
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
-            local_files_only: of a repository, take what was downloaded before, and never use the network.
-            device: see `Segmenter`.
-            options: engine, precision, testing, threshold and streams; see `Segmenter`.
+            local_files_only: take what was downloaded before, and never use the network.
+            device: see `Runtime`.
+            testing: see `Segmenter`.
+            threshold: see `Segmenter`.
+            runtime: engine, precision and streams; see `Runtime`.
         """
-        hub = (revision or token or local_files_only) and HUB_ID.fullmatch(str(name)) and not Path(name).exists()
-        if hub:
-            from segnext.checkpoint.hub import fetch_repository
-
-            path = fetch_repository(str(name), revision=revision, token=token, local_files_only=local_files_only)
-        else:
-            path = weights_path(name)
-        return cls(load_weights(path), device, **options)
+        path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
+        return cls(load_weights(path), Runtime(device=device_name(device), **runtime), testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
@@ -299,7 +291,7 @@ class Segmenter:
             if multi_label:
                 mask = find_planes(looks, size, self.threshold)
             else:
-                mask, probability = _decide(looks, size, confidence=confidence)
+                mask, probability = decide(looks, size, confidence=confidence)
             if bands is not None:
                 mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
@@ -328,17 +320,8 @@ def _require_described(preprocess: Preprocess, in_channels: int) -> None:
         )
 
 
-def _decide(
-    looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
-) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-    """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
-    if len(looks) == 1:
-        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence, corners=looks[0].corners)
-    return vote(looks, size, confidence=confidence)
-
-
 def _confidence(looks: "list[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
-    _, probability = _decide(looks, size, confidence=True)
+    _, probability = decide(looks, size, confidence=True)
     assert probability is not None
     return probability
 

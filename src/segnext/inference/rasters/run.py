@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.rasters.areas import pixel_areas
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
+from segnext.inference.rasters.ground import pixel_areas
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
-from segnext.inference.rasters.source import ADDRESS, Raster
+from segnext.inference.rasters.source import ADDRESS, RasterFile
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.tiling import OVERLAP, TILE, Grid
 from segnext.model.config import aligns_corners
 
 Progress = Callable[[int, int], None]
@@ -54,7 +54,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RasterSummary:
     """What was found.
 
     Attributes:
@@ -87,7 +87,7 @@ def segment_raster(
     overlap: int = OVERLAP,
     share: tuple[int, int] = (0, 1),
     progress: Progress = lambda done, total: None,
-) -> Summary | None:
+) -> RasterSummary | None:
     """Segment a raster of any size in tiles that fade into each other, in its own resolution.
 
     What is finished is kept beside the result, so that a run that was broken off goes on when it is repeated, and gives
@@ -119,7 +119,7 @@ def segment_raster(
     wanted = Wanted.of(
         segmenter.testing, segmenter.config, outputs.confidence is not None, outputs.probabilities is not None
     )
-    with Raster(name, segmenter.preprocess.bands) as raster:
+    with RasterFile(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config
         grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
@@ -144,8 +144,8 @@ def segment_raster(
 
 
 def _write(
-    parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
-) -> Summary:
+    parts: Parts, raster: RasterFile, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
+) -> RasterSummary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
     labels = segmenter.labels
     ground = pixel_areas(raster.crs, raster.transform, raster.height)
@@ -180,7 +180,7 @@ def _write(
         _move(part, file)
     counts[labels.ignore] = 0
     measured = int(counts.sum())
-    return Summary(
+    return RasterSummary(
         raster.name,
         raster.width,
         raster.height,
@@ -201,7 +201,7 @@ def _move(part: Path, file: Path) -> None:
             shutil.copyfile(part, temporary)
 
 
-def _require_apart(raster: Raster, outputs: Outputs) -> None:
+def _require_apart(raster: RasterFile, outputs: Outputs) -> None:
     """Refuse to write over the raster itself, or two outputs into one file."""
     files = [file.resolve() for file in outputs.files().values()]
     if len(set(files)) < len(files):
@@ -210,7 +210,7 @@ def _require_apart(raster: Raster, outputs: Outputs) -> None:
         raise SegNextError(f"{raster.name}: is the raster itself; choose another --out")
 
 
-def _settings(segmenter: Segmenter, raster: Raster, grid: Grid, wanted: Wanted) -> dict[str, Any]:
+def _settings(segmenter: Segmenter, raster: RasterFile, grid: Grid, wanted: Wanted) -> dict[str, Any]:
     """All that the strips depend on."""
     source: dict[str, Any] = {"size": [raster.height, raster.width]}
     if not ADDRESS.match(raster.name):

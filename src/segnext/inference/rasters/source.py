@@ -36,7 +36,7 @@ ENVIRONMENT = {
 logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
 
 
-class Raster:
+class RasterFile:
     """An open raster, as the network's preprocessing wants it.
 
     Args:
@@ -72,7 +72,7 @@ class Raster:
         """Close the file."""
         self.file.close()
 
-    def __enter__(self) -> "Raster":
+    def __enter__(self) -> "RasterFile":
         return self
 
     def __exit__(self, *error: object) -> None:
