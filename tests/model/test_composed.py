@@ -105,9 +105,9 @@ def test_pairs_give_logits_where_they_say(encoder: str, decoder: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet50+nothing", "unknown decoder 'nothing'; choose from: aspp, "),
-        ("resnet51+ham", "unknown encoder 'resnet51'; choose from: resnet18, "),
-        ("resnet51", "unknown model 'resnet51'; choose from: segnext_t, "),
+        ("resnet50+nothing", "decoder is 'nothing'; choose from "),
+        ("resnet51+ham", "encoder is 'resnet51'; did you mean resnet50"),
+        ("resnet51", "unknown model 'resnet51'; "),
         ("nowhere:build", "nowhere:build: there is no such function"),
         ("json:nothing", "there is no such function"),
         ("json:dumps", "cannot be called with num_classes and in_channels"),

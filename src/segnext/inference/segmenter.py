@@ -229,7 +229,9 @@ class Segmenter:
             runtime: engine, precision and streams; see `Runtime`.
         """
         path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
-        return cls(load_weights(path), Runtime(device=device_name(device), **runtime), testing=testing, threshold=threshold)
+        return cls(
+            load_weights(path), Runtime(device=device_name(device), **runtime), testing=testing, threshold=threshold
+        )
 
     def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
