@@ -22,7 +22,7 @@ from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
-from segnext.inference.runtime import ANY, Device, Runtime
+from segnext.inference.runtime import ANY, Device, Runtime, device_name
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities
@@ -229,9 +229,8 @@ class Segmenter:
             runtime: engine, precision and streams; see `Runtime`.
         """
         path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
-        return cls(
-            load_weights(path), Runtime(device=device_name(device), **runtime), testing=testing, threshold=threshold
-        )
+        chosen = Runtime(device=device_name(device), **runtime)
+        return cls(load_weights(path), chosen, testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
