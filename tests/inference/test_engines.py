@@ -62,7 +62,7 @@ def test_logits_are_the_networks(
 
 
 @pytest.mark.parametrize("engine", ["torch", "openvino", "onnxruntime"])
-def test_what_else_is_in_the_batch_changes_no_byte(tiny_weights: Weights, engine: str) -> None:
+def test_what_else_is_in_the_batch_changes_no_byte(tiny_weights: Weights, engine: EngineName) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     running = start(tiny_weights, Runtime(engine, "cpu", "fp32", 2))
