@@ -61,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
     "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
+    "integrations": BASE | {"kernels", "model", "data", "checkpoint", "inference"},
     "bench": BASE | {"allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},

@@ -188,7 +188,7 @@ def parse_header(header: Header, path: Path) -> Weights:
     try:
         content = parse_small_json(metadata["segnext"], "segnext")
         config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
-        preprocess = _preprocess(content["preprocess"])
+        preprocess = preprocess_from(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
         require_bounded(config, preprocess, header.shapes)
         config.check()
@@ -220,6 +220,7 @@ def _misfit(path: Path, error: Exception) -> SegNextError:
     return SegNextError(f"{path}: its header does not fit this version of segnext ({problem})")
 
 
-def _preprocess(fields: dict[str, Any]) -> Preprocess:
+def preprocess_from(fields: dict[str, Any]) -> Preprocess:
+    """Of its fields as JSON has them."""
     bands = fields.get("bands")
     return Preprocess(**with_tuples(fields | {"bands": bands and Bands(**with_tuples(bands))}))
