@@ -244,6 +244,9 @@ def test_short_side_replaces_that_of_the_weights(tiny_weights: Weights) -> None:
     asked = segmenter_with(weights_like(preprocess=Preprocess(short_side=99)), Testing(short_side=40))
     stored = segmenter_with(weights_like(preprocess=Preprocess(short_side=40)), Testing())
     np.testing.assert_array_equal(asked.probabilities(image), stored.probabilities(image))
+    asked = segmenter_with(weights_like(preprocess=Preprocess(short_side=99)), Testing(long_side=60))
+    stored = segmenter_with(weights_like(preprocess=Preprocess(long_side=60)), Testing())
+    np.testing.assert_array_equal(asked.probabilities(image), stored.probabilities(image))
     plain = segmenter_with(tiny_weights, Testing(short_side=60))
     np.testing.assert_array_equal(plain(image).mask, segmenter_with(tiny_weights, Testing())(image).mask)
 

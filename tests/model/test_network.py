@@ -149,7 +149,7 @@ def test_unknown_names_are_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"context": "gc"}, "context is 'gc'; did you mean cc?"),
+        ({"context": "gc"}, "context is 'gc'; choose from nmf, vq, cd, cc, ema, nl"),
         ({"stripes": (7,)}, "segnext_t has no 'stripes' to change; did you mean strips?"),
         ({"stages": (3, 2)}, r"stages is \(3, 2\); give some of 1, 2, 3, 4, in this order"),
         ({"stages": (0, 1)}, r"stages is \(0, 1\); give some of 1, 2, 3, 4"),

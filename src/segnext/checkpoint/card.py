@@ -72,8 +72,8 @@ def _title(weights: Weights) -> str:
 
 def _description(weights: Weights) -> str:
     parameters = sum(x.numel() for x in weights.state.values() if x.is_floating_point()) / 1e6
-    side = weights.preprocess.short_side
-    size = f"Pictures are resized to a short side of {side} pixels." if side else "Pictures keep their size."
+    wanted = weights.preprocess.wanted()
+    size = f"Pictures are resized to {wanted}." if wanted else "Pictures keep their size."
     bands = weights.preprocess.bands
     names = f" ({', '.join(bands.chosen)})" if bands else ""
     changed = ablations(weights.config)

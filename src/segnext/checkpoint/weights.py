@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # What our files are told by: "kind" in their metadata, or "format" in older ones. Other tools look there for "pt".
 FORMAT = "segnext 1"
 ENCODER_FORMAT = "segnext encoder 1"
+LATER = ("align_corners", "long_side")
 USUAL = "segnext"  # family of a header that names none
 
 
@@ -152,11 +153,16 @@ def description(weights: Weights) -> dict[str, Any]:
     family = family_name(weights.config)
     named = {} if family == USUAL else {"family": family}
     return named | {
-        "model": {k: v for k, v in dataclasses.asdict(weights.config).items() if (k, v) != ("align_corners", False)},
+        "model": _known_before(weights.config),
         "labels": weights.labels.to_dict(),
-        "preprocess": dataclasses.asdict(weights.preprocess),
+        "preprocess": _known_before(weights.preprocess),
         "provenance": weights.provenance.to_dict(),
     }
+
+
+def _known_before(part: Any) -> dict[str, Any]:
+    """Its fields; those that came later, which earlier versions do not read, only where they say something."""
+    return {name: value for name, value in dataclasses.asdict(part).items() if value or name not in LATER}
 
 
 def metadata_of(weights: Weights) -> dict[str, str]:

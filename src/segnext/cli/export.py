@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
         complain("export", f"{out}: refused, its labels are not ours closely enough; nothing was written there")
         return 2
     show(f"{args.to}: {out}")
-    if side := weights.preprocess.short_side:
-        show(f"it takes pictures as they come; these weights want a short side of {side} pixels: resize them first")
+    if wanted := weights.preprocess.wanted():
+        show(f"it takes pictures as they come; these weights want {wanted}: resize them first")
     return 0
 
 

@@ -89,6 +89,9 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--short-side", type=int, metavar="N", help="pixels of the short side at scale 1 (default: the weights' own)"
     )
+    group.add_argument(
+        "--long-side", type=int, metavar="N", help="pixels of the long side at scale 1; its most, beside --short-side"
+    )
 
 
 def chosen_testing(args: argparse.Namespace) -> Testing:
@@ -96,7 +99,7 @@ def chosen_testing(args: argparse.Namespace) -> Testing:
     given = tuple(scale for scales in args.scales or () for scale in scales)
     scales = given or (PAPER_SCALES if args.tta else (1.0,))
     slide = (args.slide[0], args.slide[1]) if args.slide else None
-    return Testing(slide, scales, args.flip or args.tta, args.resize, args.short_side)
+    return Testing(slide, scales, args.flip or args.tta, args.resize, args.short_side, args.long_side)
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:

@@ -118,6 +118,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "stride": weights.config.strides[-1],
         "logits_stride": weights.config.logits_stride,
         "short_side": weights.preprocess.short_side,
+        "long_side": weights.preprocess.long_side,
         "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,

@@ -76,7 +76,7 @@ def export(
     if out.suffix != kind.suffix:
         raise SegNextError(f"{out}: a file for {to} ends in {kind.suffix}; rename it")
     interface = interface or Interface()
-    preprocess = dataclasses.replace(weights.preprocess, short_side=None)  # the graph takes pictures as they are
+    preprocess = dataclasses.replace(weights.preprocess, short_side=None, long_side=None)  # the graph takes any
     native = dataclasses.replace(weights, preprocess=preprocess)
     segmenter = Segmenter(native, Runtime("torch", "cpu", "fp32"))
     about = metadata(weights, interface, precision)

@@ -167,6 +167,7 @@ class TrainConfig(Settings):
         bands: names of the bands to train on, of those in dataset.yaml; null takes all.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
+        long_side: the same of the long side; beside short_side its most, in place of four times that.
         augment: augmentation.
         sampling: which pictures and places the crops come from.
         schedule: learning rate over time.
@@ -194,6 +195,7 @@ class TrainConfig(Settings):
     crop: tuple[int, int] | None = None
     bands: tuple[str, ...] | None = None
     short_side: int | None = None
+    long_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     sampling: Sampling = field(default_factory=Sampling)
     schedule: Schedule = field(default_factory=Schedule)
@@ -211,8 +213,9 @@ class TrainConfig(Settings):
         super().__post_init__()
         for name in ("iterations", "eval_every"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        side = self.short_side
-        require_setting(side is None or side >= 32, "short_side", side, "at least 32 pixels, or null")
+        for name in ("short_side", "long_side"):
+            side = getattr(self, name)
+            require_setting(side is None or side >= 32, name, side, "at least 32 pixels, or null")
         require_setting(0.0 <= self.class_balance <= 2.0, "class_balance", self.class_balance, "from 0 to 2")
         if bool(self.more_data) != (self.label_map is not None):
             raise SegNextError(

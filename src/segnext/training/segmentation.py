@@ -73,7 +73,9 @@ class Segmentation(Task[TrainConfig]):
             self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
         self.pairs = tuple(train)
         self.labels, self.processes = self.data.labels, processes
-        crop = config.crop or _crop(self.pairs, self.labels, Preprocess(short_side=config.short_side))
+        crop = config.crop or _crop(
+            self.pairs, self.labels, Preprocess(short_side=config.short_side, long_side=config.long_side)
+        )
         self.config = config = replace(config, crop=crop)
         self.counts = class_counts(config, self.pairs, self.labels)
         if processes.main and config.check_data and not resume:
