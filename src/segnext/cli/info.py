@@ -78,12 +78,13 @@ def _config(args: argparse.Namespace) -> "NetworkConfig":
 def _one_model(args: argparse.Namespace) -> "Table":
     """Part by part."""
     from segnext.model.complexity import count
+    from segnext.tables import figures_table
 
     config = _config(args)
     height, width = args.size or (512, 512)
     parts = count(config, height, width)
     title = f"{args.model}: {config.num_classes} classes, {height} x {width} pixels"
-    table = _table(title, "part", ("parameters M", "multiply-adds G", "share %"))
+    table = figures_table(title, "part", ("parameters M", "multiply-adds G", "share %"))
     whole = sum(part.operations for part in parts)
     for prefix in ("encoder", "decoder"):
         group = [part for part in parts if part.name.startswith(prefix)]
@@ -99,11 +100,12 @@ def _all_models(args: argparse.Namespace) -> "Table":
     """The published models of SegNeXt and SegFormer; the many others are named below."""
     from segnext.model.complexity import count
     from segnext.model.config import PRESETS, staged_presets
+    from segnext.tables import figures_table
 
     height, width = args.size or (512, 512)
     classes = _preset("segnext_t", args).num_classes
     title = f"{classes} classes, {height} x {width} pixels"
-    table = _table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
+    table = figures_table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
     for name, known in staged_presets().items():
         if args.decoder not in (None, *known.decoders):
             continue
@@ -133,24 +135,14 @@ def _print_published(console: "Console") -> None:
 
 def _published_table(title: str, lines: Sequence["Published"]) -> "Table":
     from segnext.model.complexity import count
+    from segnext.tables import figures_table
 
     columns = ("input", "M\npaper", "M\ncounted", "G\npaper", "G\ncounted", "mIoU\npaper")
-    table = _table(title, "", columns)
+    table = figures_table(title, "", columns)
     for line in lines:
         parts = count(line.config, line.height, line.width)
         mega, giga = (float(cell) for cell in _cells(parts))
         published = "" if line.mega is None else f"{line.mega:.1f}"
         size = f"{line.height}x{line.width}"
         table.add_row(line.title, size, published, f"{mega:.2f}", f"{line.giga:.1f}", f"{giga:.2f}", f"{line.miou:.1f}")
-    return table
-
-
-def _table(title: str, first: str, others: Sequence[str]) -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
     return table
