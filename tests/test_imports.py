@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
-    "inference": BASE | {"cache", "allocator", "bfloat16", "kernels", "model", "checkpoint"},
+    "inference": BASE | {"cache", "allocator", "bfloat16", "interrupt", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE
     | {"allocator", "bfloat16", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation"}

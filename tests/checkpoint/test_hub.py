@@ -28,6 +28,7 @@ from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))
@@ -261,6 +262,21 @@ def test_upload_and_download(hub: Hub, weights: Weights) -> None:
 
     assert same(segnext.load(REPOSITORY, "cpu"), weights)
     assert same(Segmenter.from_pretrained(REPOSITORY, revision=COMMIT, device="cpu"), weights)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above
+def test_a_module_goes_up_and_comes_down(hub: Hub, weights: Weights) -> None:
+    model = weights.model()
+    address = model.push_to_hub(REPOSITORY, commit_message="mine", token="mine", metrics={"miou": 0.25})
+    assert (address, hub.messages) == (f"{hub.address}/{REPOSITORY}", ["mine"])
+    assert "mIoU 25.00 % on toy val" in hub.files["README.md"].decode()
+    for options in ({}, {"revision": COMMIT}, {"revision": "main", "local_files_only": True}):
+        found = Network.from_pretrained(REPOSITORY, **options).state_dict()
+        assert all(torch.equal(found[name], tensor) for name, tensor in model.state_dict().items())
+    with pytest.raises(SegNextError, match=r"no .* of that name at v7 that you may read"):
+        Network.from_pretrained(REPOSITORY, revision="v7")
+    with pytest.raises(SegNextError, match=r"Hugging Face repository 'no/where'|no file or folder 'no/where'"):
+        Network.from_pretrained("no/where", local_files_only=True)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above

@@ -164,7 +164,7 @@ def test_windows_of_logits_at_a_quarter() -> None:
 def test_a_decoder_that_takes_in_stage_1_answers_in_its_resolution() -> None:
     weights = weights_like(dataclasses.replace(CONFIG, decoder="mlp"))
     image, whole = picture(64, 96), segmenter_with(weights, Testing())
-    (one,) = whole._looks(image)
+    (one,) = whole.looks(image)
     assert one.logits.shape == (16, 24, 4)
     with torch.inference_mode():
         expected = whole.model(input_of(image, 64, 96))[0]

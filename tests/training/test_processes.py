@@ -54,6 +54,8 @@ SETTINGS = {
     "class_balance": 0.5,
     "loss.ohem": 0.5,
     "loss.lovasz": 0.5,
+    "auxiliary.stages": 3,
+    "auxiliary.channels": 16,
     "sampling.class_share": 0.5,
     "precision": "fp32",
     "device": "cpu",

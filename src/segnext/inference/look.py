@@ -13,7 +13,7 @@ from segnext.inference.prepare import prepare, resized
 from segnext.inference.testing import Testing
 from segnext.inference.tiling import Grid
 from segnext.kernels.average import Look
-from segnext.model.config import NetworkConfig, aligns_corners
+from segnext.model.config import NetworkConfig, corner_pixels
 from segnext.preprocess import Image, Preprocess, Raster, padding
 
 
@@ -33,7 +33,6 @@ def look(
         SegNextError: when the windows of `testing` do not fit the network.
     """
     testing.require_fit(config)
-    corners = config.logits_stride if aligns_corners(config) else 0
     height, width = image.shape[:2]
     if testing.short_side is not None:
         preprocess = dataclasses.replace(preprocess, short_side=testing.short_side)
@@ -53,7 +52,7 @@ def look(
                 crop, step = testing.slide
                 grid = Grid(*padded, config.logits_stride, crop, crop - step, config.strides[-1])
                 logits = _slide(engine, seen, preprocess, grid, config.num_classes)
-            yield Look(logits, covered, mirrored, corners)
+            yield Look(logits, covered, mirrored, corner_pixels(config))
 
 
 def _slide(

@@ -105,15 +105,15 @@ class MultiLabelResult(Result):
         planes = {label: f"{name}.masks/{label}.png" for label, share in self.shares.items() if share > 0}
         return {"planes": planes, "overlay": f"{name}.overlay.png"}
 
-    def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
-        """Write `NAME.masks/CLASS.png` for the classes that occur, and `NAME.overlay.png`, into the folder `out`.
+    def save_mask(self, folder: Path, name: str, mask: MaskKind = "palette") -> None:
+        """Write `NAME.masks/CLASS.png` for the classes that occur.
 
         Raises:
             SegNextError: when they cannot be written.
         """
-        super().save(out, name, mask)
-        folder = Path(out) / f"{self.name if name is None else name}.masks"
-        folder.mkdir(exist_ok=True)
+        super().save_mask(folder, name, mask)
+        planes = folder / f"{name}.masks"
+        planes.mkdir(parents=True, exist_ok=True)
         for label, share in self.shares.items():
             if share == 0:
-                (folder / f"{label}.png").unlink(missing_ok=True)  # of an earlier prediction
+                (planes / f"{label}.png").unlink(missing_ok=True)  # of an earlier prediction

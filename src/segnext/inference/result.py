@@ -37,6 +37,8 @@ class Result:
         labels: what the labels mean.
         seconds: time from the picture (decoded, or its path) to the mask.
         name: the file's name without suffix, "image" for pictures from memory.
+        frame: of a video, its number from 0; else None.
+        time: of a video's frame, seconds from the beginning; else None.
     """
 
     image: Image
@@ -45,6 +47,8 @@ class Result:
     labels: Labels
     seconds: float
     name: str = "image"
+    frame: int | None = None
+    time: float | None = None
 
     def __repr__(self) -> str:
         """Size and largest classes, in a line."""
@@ -167,18 +171,25 @@ class Result:
         """
         folder = Path(out)
         name = self.name if name is None else name
-        files = {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()}
-        files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
-        try:
-            for ending, content in files.items():
-                file = folder / f"{name}{ending}"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(file) as temporary:
-                    temporary.write_bytes(content)
-        except OSError as error:
-            raise SegNextError(
-                f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
-            ) from error
+        self.save_mask(folder, name, mask)
+        _write(folder, name, {".overlay.png": encode_png(np.asarray(self.overlay()))})
+
+    def save_mask(self, folder: Path, name: str, mask: MaskKind = "palette") -> None:
+        """The same without the overlay."""
+        _write(folder, name, {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()})
+
+
+def _write(folder: Path, name: str, files: dict[str, bytes]) -> None:
+    try:
+        for ending, content in files.items():
+            file = folder / f"{name}{ending}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as temporary:
+                temporary.write_bytes(content)
+    except OSError as error:
+        raise SegNextError(
+            f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
+        ) from error
 
 
 def _encoded(picture: PIL.Image.Image) -> bytes:

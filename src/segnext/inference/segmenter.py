@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, require_picture, view
-from segnext.checkpoint.find import HUB_ID, weights_path
+from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
@@ -161,6 +161,22 @@ class Segmenter:
 
         return LazyLabels(self, source, self.testing, tile, overlap)
 
+    def video(self, source: str | Path, *, every: int = 1, smooth: int = 0) -> Iterator[Result]:
+        """The results of a video's frames, one after another: each has its `frame` and `time`.
+
+        Args:
+            source: a file, a camera (/dev/video0) or the address of a stream (rtsp://, https://, ...).
+            every: N for every N-th frame, from the first one on.
+            smooth: frames before and after each of these that are averaged with it, so that masks flicker less.
+
+        Raises:
+            SegNextError: when it cannot be opened or holds no frames, PyAV is not installed, or, after the last result,
+                when it breaks off. Frames that are damaged are left out, with a warning.
+        """
+        from segnext.inference.videos.each import results
+
+        return results(self, source, every, smooth)
+
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
@@ -173,7 +189,7 @@ class Segmenter:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
         image = self.read(source)
         with _fitting(image):
-            (only,) = self._looks(image)
+            (only,) = self.looks(image)
             return torch.as_tensor(enlarge(only.logits, only.covered, image.shape[:2], only.corners)).cpu()
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
@@ -184,7 +200,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
-            return probabilities(self._looks(image), image.shape[:2])
+            return probabilities(self.looks(image), image.shape[:2])
 
     def read(self, source: Source) -> Image | Raster:
         """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
@@ -197,7 +213,7 @@ class Segmenter:
             require_picture(Path(source), PICTURES_ONLY)
         return read_picture(source, bands)
 
-    def _looks(self, image: Image | Raster) -> "list[Look]":
+    def looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
         return list(look(self.engine, image, self.preprocess, self.testing, self.config))
 
@@ -220,19 +236,13 @@ class Segmenter:
             name: see `segnext.load`.
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
-            local_files_only: of a repository, take what was downloaded before, and never use the network.
+            local_files_only: take what was downloaded before, and never use the network.
             device: see `Runtime`.
             testing: see `Segmenter`.
             threshold: see `Segmenter`.
             runtime: engine, precision and streams; see `Runtime`.
         """
-        hub = (revision or token or local_files_only) and HUB_ID.fullmatch(str(name)) and not Path(name).exists()
-        if hub:
-            from segnext.checkpoint.hub import fetch_repository
-
-            path = fetch_repository(str(name), revision=revision, token=token, local_files_only=local_files_only)
-        else:
-            path = weights_path(name)
+        path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
         return cls(load_weights(path), Runtime(device=device, **runtime), testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
@@ -286,18 +296,30 @@ class Segmenter:
         return self._result(self.read(source), name, started, confidence=False)
 
     def _result(self, image: Image | Raster, name: str, started: float, confidence: bool) -> Result:
-        bands, multi_label = self.preprocess.bands, self.labels.multi_label
-        kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
-            looks = self._looks(image)
-            size = image.shape[:2]
-            probability = None
-            if multi_label:
-                mask = find_planes(looks, size, self.threshold)
-            else:
-                mask, probability = decide(looks, size, confidence=confidence)
-            if bands is not None:
-                mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
+            return self._decided(image, self.looks(image), name, started, confidence)
+
+    def decide(self, image: Image | Raster, looks: "list[Look]", name: str, *, confidence: bool = False) -> Result:
+        """The result that follows from what `looks` gave, or from a mean of several such.
+
+        Raises:
+            SegNextError: when it does not fit in memory.
+        """
+        with _fitting(image):
+            return self._decided(image, looks, name, perf_counter(), confidence)
+
+    def _decided(
+        self, image: Image | Raster, looks: "list[Look]", name: str, started: float, confidence: bool
+    ) -> Result:
+        bands, multi_label, size = self.preprocess.bands, self.labels.multi_label, image.shape[:2]
+        kind: type[Result] = MultiLabelResult if multi_label else Result
+        probability = None
+        if multi_label:
+            mask = find_planes(looks, size, self.threshold)
+        else:
+            mask, probability = decide(looks, size, confidence=confidence)
+        if bands is not None:
+            mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
 
         if multi_label:

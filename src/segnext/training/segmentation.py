@@ -29,6 +29,7 @@ from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
 from segnext.model.families import build
 from segnext.model.network import Network
+from segnext.model.supervised import HEADS, Supervised, stage_heads
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
@@ -57,7 +58,8 @@ class Segmentation(Task[TrainConfig]):
 
     score = ("miou", "mIoU")
     data: DataSet
-    model: Network
+    network: Network
+    model: Supervised
 
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
         config, self.data = self.open(config)
@@ -79,8 +81,11 @@ class Segmentation(Task[TrainConfig]):
         self.preprocess = prepare(config, self.data, self.pairs, processes, resume=resume)
         self.samples = self.crops(config, self.preprocess, crop)
         self.shape = _shape(config, len(self.labels), len(self.preprocess.mean))
-        self.model = build(self.shape).train()
-        freeze(self.model, config.freeze)
+        self.network = build(self.shape)
+        aux = config.auxiliary
+        heads = stage_heads(self.network, aux.stages, aux.channels, aux.convs, aux.dropout)
+        self.model = Supervised(self.network, heads).train()
+        freeze(self.network, config.freeze)
         self.criterion = self.objective(config)
         self.plan = self._plan(crop)
 
@@ -114,7 +119,7 @@ class Segmentation(Task[TrainConfig]):
 
     def start(self) -> dict[str, Any]:
         """Load the weights that the recipe names."""
-        return start_weights(self.model, self.config, self.labels, loud=self.processes.main)
+        return start_weights(self.network, self.config, self.labels, loud=self.processes.main)
 
     def files(self) -> list[str]:
         """Pictures and masks to train and to measure on."""
@@ -134,8 +139,10 @@ class Segmentation(Task[TrainConfig]):
         Losses of processes are weighed such that one process with all their pictures would have the same; parts of a
         process weigh alike.
         """
-        logits = forward(images, enlarge=False)
-        return self.criterion(logits, targets.to(self.config.device, non_blocking=True), self.processes.mean)
+        targets = targets.to(self.config.device, non_blocking=True)
+        weights = (1.0, *self.config.auxiliary.by_head)
+        losses = (self.criterion(logits, targets, self.processes.mean) for logits in forward(images))
+        return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))  # type: ignore[return-value]
 
     def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
         """The confusion matrix."""
@@ -200,8 +207,9 @@ class Segmentation(Task[TrainConfig]):
         return Segmenter(weights, Runtime("torch", config.device, "fp32"), testing=config.testing)
 
     def weights(self, state: dict[str, Tensor]) -> Weights:
-        """The network's tensors, with what is needed to use them."""
-        return Weights(self.shape, self.labels, self.preprocess, state)
+        """The network's tensors, without those of heads that are for training alone, and what is needed to use them."""
+        own = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
+        return Weights(self.shape, self.labels, self.preprocess, own)
 
 
 def sampler_of(config: TrainConfig, counts: ClassCounts | None) -> ClassSampler | None:

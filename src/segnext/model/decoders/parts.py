@@ -11,7 +11,7 @@ from segnext.model.layers import ChannelDropout
 
 def resize(x: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
     """Bilinear, (B, C, H, W) -> (B, C, *size)."""
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=align_corners)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
 def stacked(maps: Sequence[Tensor], *, align_corners: bool = False) -> Tensor:
