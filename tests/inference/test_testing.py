@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.look import look
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
 from segnext.preprocess import Image, Preprocess

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segnext.checkpoint.weights import Weights
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig

@@ -16,7 +16,7 @@ import torch
 from segnext.checkpoint.weights import Weights
 from segnext.data.formats.labelstudio import brush, brush_of
 from segnext.errors import SegNextError
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.integrations.label_studio import Backend, Pictures, control_of, server
 from segnext.labels import Labels

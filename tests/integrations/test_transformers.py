@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import segnext
 from segnext.checkpoint.hub import save_folder
 from segnext.checkpoint.weights import Weights
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, NetworkConfig, preset

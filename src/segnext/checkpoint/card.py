@@ -53,7 +53,8 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _model(weights: Weights) -> str:
+def model_name(weights: Weights) -> str:
+    """The network as its authors call it."""
     config, family = weights.config, family_of(weights.config)
     if isinstance(config, ComposedConfig):
         return f"{config.encoder} under {config.decoder}"
@@ -66,7 +67,7 @@ def _model(weights: Weights) -> str:
 
 
 def _title(weights: Weights) -> str:
-    return f"{_model(weights)}, {weights.labels.name}"
+    return f"{model_name(weights)}, {weights.labels.name}"
 
 
 def _description(weights: Weights) -> str:
@@ -78,7 +79,7 @@ def _description(weights: Weights) -> str:
     changed = ablations(weights.config)
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
-        f"{_model(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
+        f"{model_name(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
         f"{len(weights.labels)} classes, {weights.config.in_channels} bands{names}, {parameters:.1f} M parameters."
         f"{unlike} {size}\n"
     )

@@ -160,6 +160,7 @@ class Metrics:
             "pixel_accuracy": _json(self.pixel_accuracy),
             "mean_accuracy": _json(self.mean_accuracy),
             "iou": {name: _json(iou) for name, iou in zip(self.classes, self.iou, strict=True)},
+            "never_predicted": list(self.never_predicted),
             "images": self.images,
             "pixels": self.pixels,
             "confusion": self.confusion.tolist(),
@@ -172,10 +173,7 @@ class Metrics:
             for name, values in self.per_class().items()
         }
         means = {f"mean_{name}": _json(mean(values)) for name, values in self.per_class().items() if name != "iou"}
-        said = {
-            "never_predicted": list(self.never_predicted),
-            "mean_precision_of_all": _json(self.mean_precision_of_all),
-        }
+        said = {"mean_precision_of_all": _json(self.mean_precision_of_all)}
         return {**self.to_dict(), **means, **ratios, **said}
 
     @property

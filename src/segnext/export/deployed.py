@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.checkpoint.weights import Weights
+from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import aligns_corners
 from segnext.model.fold import fold
@@ -35,6 +36,10 @@ class Interface:
 
     input: Input = "uint8"
     output: Output = "labels"
+
+    def __post_init__(self) -> None:
+        """Refuse names that there are not."""
+        require_choices(self)
 
 
 class Deployed(nn.Module):

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import NetworkConfig, aligns_corners
 
@@ -39,6 +40,7 @@ class Testing:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
+        require_choices(self)
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise SegNextError(f"scales are {self.scales}; give one or more numbers above 0, such as 0.75 1 1.25")
         for name in ("short_side", "long_side"):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from segnext.inference.areas import areas_of
 from segnext.inference.load import load
+from segnext.inference.runtime import Device, EngineName
 from segnext.inference.segmenter import Segmenter
 
 
@@ -61,6 +62,6 @@ class Function:
         ]
 
 
-def create(weights: str = "segnext_t.camvid", engine: str = "auto", device: str = "auto") -> Function:
+def create(weights: str = "segnext_t.camvid", engine: EngineName = "auto", device: Device = "auto") -> Function:
     """What `--function-module` calls; `-p weights=str:NAME` names the weights, as `segnext.load` takes them."""
     return Function(load(weights, device=device, engine=engine))

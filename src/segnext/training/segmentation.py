@@ -23,7 +23,7 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.files import walk
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
@@ -50,7 +50,7 @@ DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 EXAMPLES = 6  # val pictures in examples.png: the worst, and those around the median
 SHOWN = 3  # of them in TensorBoard, at every measurement
-METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
+METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou", "never_predicted")
 
 
 class Segmentation(Task[TrainConfig]):
