@@ -36,6 +36,7 @@ from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
 TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512}
+TEST_LONG_SIDES = {"pascal_context": 520, "isaid": 896}
 SAME_NAMES = 0.8  # share of equal names from which on two class lists of one length are the same
 
 
@@ -84,8 +85,8 @@ def _whole(
     if rank is None and official_name(BASES) not in checkpoint.state:
         rank = getattr(ours and ours.config, "rank", None) or said.rank or usual_rank
     config, state = from_official(checkpoint.state, str(source), rank)
-    if said.align_corners and isinstance(config, ModelConfig):
-        config = replace(config, align_corners=True)
+    if said.align_corners is not None and isinstance(config, ModelConfig):
+        config = replace(config, align_corners=said.align_corners)
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors
@@ -97,7 +98,7 @@ def _whole(
         )
     if like is None:
         labels = _classes(checkpoint.meta, labels, source)
-    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
+    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name), long_side=TEST_LONG_SIDES.get(labels.name))
     if said.mean and said.std and len(said.mean) == len(said.std) == config.in_channels:
         preprocess = replace(preprocess, mean=said.mean, std=said.std)
     return Weights(config, labels, preprocess, state, origin)

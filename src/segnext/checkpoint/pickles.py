@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.unwrap import choose, states
+from segnext.checkpoint.unwrap import choose, said_beside, states
 from segnext.errors import SegNextError
+from segnext.files import beside
 
 # Training logs that OpenMMLab's tools save beside the weights; numpy arrays and a class of theirs.
 LOGS = (
@@ -58,7 +59,9 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             than its own size.
     """
     if not path.is_file():
-        raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
+        raise SegNextError(
+            f"{path}: no such file{beside(path)}; give an official checkpoint (.pth) or a weights file of ours"
+        )
     with path.open("rb") as file:
         begins = file.read(2)
     # Torch's archives are ZIPs, its older files bare pickles; an empty file is a download that failed.
@@ -82,8 +85,7 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if state is None:
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
     _require_size(path, sum(tensor.nbytes for tensor in state.values()))
-    meta = content.get("meta")
-    return state, meta if isinstance(meta, dict) else {}
+    return state, dict(said_beside(content))
 
 
 def _unpacked(path: Path) -> int:

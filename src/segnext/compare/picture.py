@@ -28,7 +28,7 @@ def draw(comparison: Comparison, out: Path | BinaryIO) -> None:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for panel, (label, cost) in zip(axes, panels, strict=True):
             _panel(panel, comparison, cost)
-            panel.set_xlabel(label)
+            panel.set_xlabel(f"{label}, log scale")
         axes[0].set_ylabel("mIoU on val, %")
         figure.suptitle(f"{comparison.caption}; areas: parameters", x=0.01, ha="left", fontsize=10)
 

@@ -75,6 +75,14 @@ class Result:
         found = np.divide(sums[..., 0], union, out=np.full(union.shape, np.nan), where=union > 0)
         return tuple(found.mean(0).tolist())
 
+    @cached_property
+    def never_predicted(self) -> tuple[int, ...]:
+        """Labels in the truth that no seed has predicted anywhere."""
+        if not self.counts:
+            return ()
+        sums = np.stack([one.sum(0) for one in self.counts]).sum(0)
+        return tuple(np.flatnonzero((sums[:, 1] > 0) & (sums[:, 2] == 0)).tolist())
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -117,6 +125,11 @@ class Comparison:
         sentence = f"{best.name} is best with {100 * best.miou:.2f} % mIoU"
         return f"{sentence}; not told apart from it: {', '.join(close)}." if close else f"{sentence}."
 
+    def never_predicted(self) -> dict[str, list[str]]:
+        """By network, the classes in the truth that it predicts nowhere; without those that predict all."""
+        missing = {result.name: [self.classes[label] for label in result.never_predicted] for result in self.ranked}
+        return {name: classes for name, classes in missing.items() if classes}
+
     def rows(self) -> list[dict[str, str]]:
         """Cells of the table by column, the best network first; failed ones at the end."""
         return [self._row(result) for result in self.ranked]
@@ -150,6 +163,9 @@ class Comparison:
             names = [result.name for result in self.ranked]
             classes = zip(self.classes, *(result.iou for result in self.ranked), strict=True)
             parts.append(_table([["IoU %", *names], *([name, *map(_percent, ious)] for name, *ious in classes)]))
+        if never := self.never_predicted():
+            lines = "".join(f"- {name}: {', '.join(classes)}\n" for name, classes in never.items())
+            parts.append(f"Never predicted, though in the masks:\n\n{lines}")
         failures = [f"- {result.name}: {result.failure}\n" for result in self.results if result.failure]
         if failures:
             parts.append("Not done:\n\n" + "".join(failures))
@@ -169,6 +185,7 @@ class Comparison:
                     "miou_of_seeds": list(result.mious),
                     "boundary_iou": _number(result.boundary_iou),
                     "iou": dict(zip(self.classes, map(_number, result.iou), strict=True)) if result.counts else {},
+                    "never_predicted": [self.classes[label] for label in result.never_predicted],
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,
                     "iterations": result.iterations,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from segnext.choices import meant
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS
 from segnext.model.encoders import Encoder
@@ -43,6 +44,6 @@ def create_classifier(name: str, num_classes: int, drop_path: float | None = Non
         SegNextError: for an unknown name.
     """
     if name not in PRESETS:
-        raise SegNextError(f"unknown model '{name}'; choose from {', '.join(PRESETS)}")
+        raise SegNextError(f"unknown model '{name}'; {meant(name, PRESETS)}")
     config = replace(PRESETS[name], drop_path=DROP_PATH.get(name, 0.1) if drop_path is None else drop_path)
     return Classifier(family_of(config).encoder(config), num_classes)
