@@ -20,8 +20,8 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
-from segnext.inference.runtime import Runtime
 from segnext.inference.rasters.run import Outputs, segment_raster
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Bands, Preprocess
 
@@ -71,7 +71,7 @@ def test_a_constant_raster_is_of_one_kind(segmenter: Segmenter, tmp_path: Path) 
 class Ranges(SimpleHTTPRequestHandler):
     """Answers requests for parts of a file, as those do that hold large rasters."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is the library's
+    def do_GET(self) -> None:
         """Answer."""
         content = (Path(self.directory) / self.path.lstrip("/")).read_bytes()
         first, last = 0, len(content) - 1
