@@ -27,7 +27,7 @@ class Result:
         parameters: learned numbers.
         operations: multiply-adds of the network for a picture of val.
         iterations: steps of each seed.
-        seconds_per_step: of training.
+        seconds: of the training steps of each seed.
         training_peak: the most memory of a training process, in bytes.
         costs: by device.
         failure: why a seed could not be trained, or "".
@@ -40,7 +40,7 @@ class Result:
     parameters: int = 0
     operations: int = 0
     iterations: int = 0
-    seconds_per_step: float = math.nan
+    seconds: tuple[float, ...] = ()
     training_peak: int | None = None
     costs: Mapping[str, Cost] = field(default_factory=dict)
     failure: str = ""
@@ -138,7 +138,7 @@ class Comparison:
             cells |= _cost_cells(device, result.costs.get(device))
         cells["training MB"] = _megabytes(result.training_peak)
         cells["steps"] = f"{result.iterations:,}"
-        cells["s/step"] = f"{result.seconds_per_step:.2f}"
+        cells["training s"] = f"{statistics.fmean(result.seconds):,.0f}"
         return cells
 
     def markdown(self) -> str:
@@ -172,7 +172,7 @@ class Comparison:
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,
                     "iterations": result.iterations,
-                    "seconds_per_step": _number(result.seconds_per_step),
+                    "seconds_of_seeds": list(result.seconds),
                     "training_peak_rss": result.training_peak,
                     "costs": {device: asdict(cost) for device, cost in result.costs.items()},
                     "failure": result.failure or None,

@@ -56,7 +56,7 @@ class _Run:
                 along=tuple(one.along for one in reached),
                 parameters=sum(part.parameters for part in parts),
                 operations=sum(part.operations for part in parts),
-                seconds_per_step=trained.seconds_per_step,
+                seconds=trained.seconds,
                 training_peak=training_peak(trained.runs),
             )
         self.found[entry.name] = result
@@ -74,9 +74,8 @@ class _Run:
         """What has been found so far."""
         seconds = self.budget.seconds
         steps = sorted({entry.config.iterations for entry in self.entries})
-        budget = (
-            f"{' / '.join(f'{step:,}' for step in steps)} steps" if seconds is None else f"{seconds:g} s of training"
-        )
+        of = {"wall": "training", "processor": "processor time in training"}[self.budget.clock]
+        budget = f"{' / '.join(f'{step:,}' for step in steps)} steps" if seconds is None else f"{seconds:g} s of {of}"
         caption = f"{self.data.labels.name}, {budget} each, {counted(self.budget.seeds, 'seed')}"
         results = [self.found[entry.name] for entry in self.entries if entry.name in self.found]
         return Comparison(caption, self.data.labels.classes, self.size, results)
@@ -86,7 +85,7 @@ class _Run:
         comparison = self.comparison()
         with replacing(self.out / "compare.md") as temporary:
             temporary.write_text(comparison.markdown(), encoding="utf-8")
-        write_json(comparison.to_dict() | {"seconds": self.budget.seconds}, self.out / "compare.json")
+        write_json(comparison.to_dict() | asdict(self.budget), self.out / "compare.json")
         draw(comparison, self.out / "compare.png")
         settings: dict[str, Any] = {entry.name: asdict(entry.config) for entry in self.entries}
         write(comparison, settings, self.out / "compare.html")
@@ -121,7 +120,7 @@ def compare(
     for entry in entries:
         if ":" in entry.config.model:
             allow(entry.config.model)  # which is trained in another process, and measured here
-        keep_settings(Path(entry.config.out) / SETTINGS, {"seconds": budget.seconds}, entry.config)
+        keep_settings(Path(entry.config.out) / SETTINGS, budget.of_a_run, entry.config)
     first = entries[0].config
     run = _Run(entries, budget, out, open_data(Path(first.data), first.format), {})
     by_name = {entry.name: entry for entry in entries}
