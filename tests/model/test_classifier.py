@@ -67,5 +67,5 @@ def test_an_unknown_model() -> None:
 
 
 def test_a_network_of_the_users_own_has_no_encoder() -> None:
-    with pytest.raises(SegNextError, match="torch.nn:Identity gives a whole network"):
+    with pytest.raises(SegNextError, match=r"torch\.nn:Identity gives a whole network"):
         create_classifier("torch.nn:Identity", 2)
