@@ -11,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.compare.measure import Cost
-from segnext.compare.significance import Counts, Difference, compare, mious
+from segnext.compare.significance import DRAWS, Counts, Difference, compare, mious
 from segnext.evaluation.boundaries import boundary_iou
+
+EXPLAINED = (
+    "mIoU is the mean over the seeds ± their standard deviation. Behind: the distance to the best network, with an "
+    f"interval that holds 95 % of {DRAWS:,} draws (a paired bootstrap: in each draw the same pictures of val for both, "
+    "and some of the seeds of each, with replacement), and p, how often so large a distance comes about where there is "
+    "none. With one seed, the interval says nothing of what other seeds would change. MB are the most memory that a "
+    "process held; s, ms and J are medians or means of what was measured on this machine."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +75,11 @@ class Result:
         found = [float(np.nanmean(ratio)) for ratio in ratios if not np.isnan(ratio).all()]
         return statistics.fmean(found) if found else math.nan
 
+    def never(self, classes: Sequence[str]) -> list[str]:
+        """Those of the classes that val has and no seed ever predicts."""
+        true, predicted = np.stack(self.counts).sum((0, 1))[:, 1:].T
+        return [name for name, is_true, found in zip(classes, true, predicted, strict=True) if is_true and not found]
+
     @cached_property
     def iou(self) -> tuple[float, ...]:
         """Of each class, the mean over the seeds; NaN for a class that occurs nowhere."""
@@ -117,6 +130,13 @@ class Comparison:
         sentence = f"{best.name} is best with {100 * best.miou:.2f} % mIoU"
         return f"{sentence}; not told apart from it: {', '.join(close)}." if close else f"{sentence}."
 
+    def never(self) -> list[str]:
+        """Sentences on classes of val that networks never predict, with no seed."""
+        alike: dict[str, list[str]] = {}
+        for result in self.ranked:
+            alike.setdefault(", ".join(result.never(self.classes)), []).append(result.name)
+        return [f"Never predicted by {', '.join(names)}: {classes}." for classes, names in alike.items() if classes]
+
     def rows(self) -> list[dict[str, str]]:
         """Cells of the table by column, the best network first; failed ones at the end."""
         return [self._row(result) for result in self.ranked]
@@ -130,7 +150,7 @@ class Comparison:
             found = self.differences[best.name, result.name]
             cells["behind"] = f"{100 * found.miou:.2f}"
             cells["95 % interval"] = f"{100 * found.low:.2f} to {100 * found.high:.2f}"
-            cells["p"] = f"{found.p:.3f}"
+            cells["p"] = found.p_shown
         cells["boundary IoU %"] = _percent(result.boundary_iou)
         cells["params M"] = f"{result.parameters / 1e6:.2f}"
         cells["multiply-adds G"] = f"{result.operations / 1e9:.2f}"
@@ -150,6 +170,8 @@ class Comparison:
             names = [result.name for result in self.ranked]
             classes = zip(self.classes, *(result.iou for result in self.ranked), strict=True)
             parts.append(_table([["IoU %", *names], *([name, *map(_percent, ious)] for name, *ious in classes)]))
+            parts.append("".join(f"- {sentence}\n" for sentence in self.never()))
+            parts.append(f"{EXPLAINED}\n")
         failures = [f"- {result.name}: {result.failure}\n" for result in self.results if result.failure]
         if failures:
             parts.append("Not done:\n\n" + "".join(failures))
@@ -168,6 +190,7 @@ class Comparison:
                     "spread": _number(result.spread),
                     "miou_of_seeds": list(result.mious),
                     "boundary_iou": _number(result.boundary_iou),
+                    "never_predicted": result.never(self.classes) if result.counts else [],
                     "iou": dict(zip(self.classes, map(_number, result.iou), strict=True)) if result.counts else {},
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,

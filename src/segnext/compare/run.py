@@ -77,6 +77,9 @@ class _Run:
         of = {"wall": "training", "processor": "processor time in training"}[self.budget.clock]
         budget = f"{' / '.join(f'{step:,}' for step in steps)} steps" if seconds is None else f"{seconds:g} s of {of}"
         caption = f"{self.data.labels.name}, {budget} each, {counted(self.budget.seeds, 'seed')}"
+        done = sum(len(result.counts) for result in self.found.values())
+        if done < (total := self.budget.seeds * len(self.entries)):
+            caption += f"; {done} of {total} runs"
         results = [self.found[entry.name] for entry in self.entries if entry.name in self.found]
         return Comparison(caption, self.data.labels.classes, self.size, results)
 
