@@ -22,6 +22,7 @@ from segnext.imageio import read_image
 from segnext.inference.load import load
 from segnext.inference.prepare import prepare
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import aligns_corners
 from segnext.preprocess import Image, padding
 
 ENGINES = (
@@ -42,7 +43,7 @@ def plain(segmenter: Segmenter, image: Image) -> NDArray[np.uint8]:
     x = prepare(image, segmenter.preprocess, covered)
     model = segmenter.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     logits = model.decoder(model.encoder(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()))
-    logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=False)
+    logits = F.interpolate(logits, size=covered, mode="bilinear", align_corners=aligns_corners(segmenter.config))
     labels = logits[0, :, :height, :width].softmax(0).argmax(0)
     return np.asarray(labels.numpy(), np.uint8)
 

@@ -34,6 +34,7 @@ from segnext.data.folder import Folder
 from segnext.kernels import depthwise
 from segnext.kernels.launch import definitions
 from segnext.labels import Labels
+from segnext.model.supervised import Supervised
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.losses.total import TrainLoss
@@ -89,13 +90,14 @@ class Way:
         names = tuple(map(str, range(classes)))
         criterion = TrainLoss(chosen.loss, Labels("any", names, ((0, 0, 0),) * classes, IGNORE), None)
 
-        def loss(forward: Callable[..., Tensor], images: Tensor, masks: Tensor) -> Tensor:
+        def loss(forward: Callable[[Tensor], list[Tensor]], images: Tensor, masks: Tensor) -> Tensor:
             if not self.last:
                 return F.cross_entropy(model(images), masks, ignore_index=criterion.ignore)
-            return criterion(forward(images, enlarge=False), masks)
+            (logits,) = forward(images)
+            return criterion(logits, masks)
 
         factor = lambda number: lr_factor(number, chosen.iterations, chosen.schedule)  # noqa: E731
-        self.step = Step(chosen, model.train(), loss, factor)
+        self.step = Step(chosen, Supervised(model).train(), loss, factor)
 
     def run(self, batch: Batch, number: int) -> None:
         """Take one step and keep its time."""

@@ -13,6 +13,7 @@ from scenes import write_scenes
 
 from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig
@@ -59,7 +60,7 @@ def weights_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def segmenter(tiny_weights: Weights) -> Segmenter:
-    return Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
+    return Segmenter(tiny_weights, Runtime("torch", "cpu", "fp32"))
 
 
 @pytest.fixture

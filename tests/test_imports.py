@@ -12,7 +12,10 @@ import pytest
 import segnext
 
 ROOT = Path(segnext.__file__).parent
-BASE = {"errors", "files", "words", "documents", "plain", "progress", "labels", "preprocess", "imageio", "bands"}
+BASE = {
+    *("errors", "files", "words", "documents", "plain", "progress", "labels", "preprocess", "imageio", "bands"),
+    "painting",
+}
 
 # Each package or module at the top, and what else of ours it may import.
 ALLOWED: dict[str, set[str]] = {
@@ -20,9 +23,11 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "documents": {"errors"},
     "allocator": set(),
+    "bfloat16": set(),
     "words": set(),
     "progress": set(),
     "figures": {"files"},
+    "painting": {"labels", "preprocess"},
     "pages": {"files"},
     "plain": {"files"},
     "interrupt": set(),
@@ -35,14 +40,15 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
-    "inference": BASE | {"cache", "allocator", "kernels", "model", "checkpoint"},
+    "inference": BASE | {"cache", "allocator", "bfloat16", "interrupt", "kernels", "model", "checkpoint"},
     "evaluation": BASE | {"figures", "pages", "data", "checkpoint", "inference"},
     "training": BASE
-    | {"allocator", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation", "checkpoint"},
+    | {"allocator", "bfloat16", "figures", "interrupt", "kernels", "model", "data", "inference", "evaluation"}
+    | {"checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
     "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
-    "bench": BASE | {"allocator", "figures", "kernels", "model", "checkpoint", "data", "inference"},
+    "bench": BASE | {"allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},
     "cli": BASE
@@ -51,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 # The package itself names what is public, and `python -m segnext` is the command.
 ENTRANCES = {"__init__": {"checkpoint", "errors", "labels", "model", "inference", "training"}, "__main__": {"cli"}}
-PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours
+PURE = {"evaluation/metrics.py", "inference/tiling.py"}  # import nothing else of ours but the error users can mend
 HEAVY = {"torch", "cv2", "matplotlib", "numba", "openvino", "onnxruntime", "tensorboardX", "PIL", "rasterio", "scipy"}
 
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
@@ -141,7 +147,7 @@ def test_imports_point_one_way(file: str) -> None:
 
 @pytest.mark.parametrize("file", sorted(PURE))
 def test_pure_modules_import_nothing_of_ours(file: str) -> None:
-    assert ARROWS[file] == set()
+    assert ARROWS[file] <= {"errors.py"}
 
 
 def test_the_network_needs_torch_and_numpy_alone() -> None:

@@ -1,14 +1,14 @@
-"""End predict and eval at random moments, by kills and by disks that are full: what they leave is whole.
+"""End commands at random moments, by kills and by disks that are full: what they leave is whole.
 
     python benchmarks/faults/ends.py [--kills 20] [--full 20] [--seed 0] [--json F]
 
-kills: `segnext predict` and `segnext eval` are killed (SIGKILL) after a random time. Every file that has its final
-name must then be readable, `results.jsonl.part` a valid line for each line but its last, and the command run again
-must succeed and find nothing in its way.
+kills: `segnext predict`, `eval` and `data import` are killed (SIGKILL) after a random time. Every file that has its
+final name must then be readable, `results.jsonl.part` a valid line for each line but its last, and the command run
+again must succeed and find nothing in its way.
 
-full: the same commands and `segnext train` run with a limit on the size of the files that they write (RLIMIT_FSIZE,
-random), beyond which a write fails as on a full disk. The exit code must be 0, 1 or 2, what is on stderr one sentence
-without a traceback, and every file with its final name whole.
+full: these, `segnext train`, `compare` and `export` run with a limit on the size of the files that they write
+(RLIMIT_FSIZE, random), beyond which a write fails as on a full disk. The exit code must be 0, 1 or 2, what is on stderr
+one sentence without a traceback, and every file with its final name whole.
 
 Processes are forked, so that a kill hits the work and not the imports before it. The exit code is 1 when one fails.
 """
@@ -49,7 +49,10 @@ from segnext.preprocess import Preprocess
 
 PRESETS["tiny"] = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)
 AGAIN = 0.2  # share of the killed commands that are run again
-TRAIN = ("--model=tiny", "--iterations=3", "--batch_size=2", "--crop=[64,64]", "--device=cpu", "--eval_every=3")
+LOGS = ("log.jsonl", "import.jsonl")  # grow by lines; one that was cut off is dropped when they are read
+ONCE = ("train", "compare", "export")  # commands that do not go on in an earlier one's folder
+SHORT = ("--iterations=3", "--batch_size=2", "--crop=[64,64]", "--device=cpu", "--eval_every=3")
+TRAIN = ("--model=tiny", *SHORT)
 
 
 class Command:
@@ -98,7 +101,7 @@ def broken(folder: Path) -> list[str]:
     }
     found = []
     for file in folder.rglob("*"):
-        unfinished = file.name.startswith(".") or file.name == "log.jsonl"  # a log grows, and is mended when it is read
+        unfinished = file.name.startswith(".") or file.name in LOGS
         if file.suffix in readers and file.is_file() and not unfinished:
             try:
                 readers[file.suffix](file)
@@ -110,12 +113,16 @@ def broken(folder: Path) -> list[str]:
 def commands(folder: Path) -> dict[str, list[str]]:
     """What is ended, all writing below FOLDER/out."""
     weights = ["--weights", str(folder / "tiny.safetensors"), "--engine", "torch", "--device", "cpu"]
-    data, out = ["--data", str(folder / "data")], folder / "out"
+    data, out, recipe = ["--data", str(folder / "data")], folder / "out", str(folder / "compare.yaml")
     images, results = str(folder / "data/images"), ["--out", str(out / "p"), "--json", str(out / "p.json")]
+    classes = ["--classes", str(folder / "data/dataset.yaml")]
     return {
         "predict": ["predict", images, *weights, *results],
         "eval": ["eval", *data, *weights, "--json", str(out / "e.json"), "--report", str(out / "e.html")],
+        "data import": ["data", "import", data[1], str(out / "i"), "--from", "labels", *classes],
         "train": ["train", *data, *TRAIN, "--out", str(out / "run")],
+        "compare": ["compare", recipe, *data, *SHORT, "--rounds=1", "--out", str(out / "compared")],
+        "export": ["export", *weights[1:2], "--to", "torch", "--out", str(out / "exported.pt2")],
     }
 
 
@@ -129,12 +136,15 @@ def prepare(folder: Path) -> None:
         torch.set_num_threads(1)
         write_scenes(folder / "data", {"train": 6, "val": 4}, height=64, width=96)
         state = build(PRESETS["tiny"]).state_dict()
+        (folder / "compare.yaml").write_text("models: [tiny]\nseeds: 1\n")
         save_weights(Weights(PRESETS["tiny"], known_labels("camvid"), Preprocess(), state), folder / "tiny.safetensors")
         for command in commands(folder).values():
-            segnext(command)
+            if code := segnext(command):
+                raise SystemExit(code)
         (folder / "modules").write_text("\n".join(name for name in sys.modules if "__main__" not in name))
         os._exit(0)
-    os.wait()
+    if os.wait()[1]:
+        raise SystemExit("the commands do not succeed where nothing ends them")
     for name in (folder / "modules").read_text().splitlines():
         with suppress(Exception):  # one that a library has made itself
             importlib.import_module(name)
@@ -144,19 +154,20 @@ def prepare(folder: Path) -> None:
 def kills(folder: Path, number: int, random: random.Random) -> Counter[str]:
     """Kill, look, run again."""
     counts: Counter[str] = Counter()
-    for name in ("predict", "eval"):
+    for name in ("predict", "eval", "data import"):
         arguments = commands(folder)[name]
         first = Command(arguments)
         code, said = first.end()
         whole = time.monotonic() - first.begun
         if code != 0:
             raise SystemExit(said)
-        for _ in range(number // 2):
+        again_at = 1.0 if name == "data import" else AGAIN  # whose log must not be in its own way
+        for _ in range(number // 3):
             command = Command(arguments)
             command.kill_after(random.uniform(0, whole))
             hit = command.end()[0] == -signal.SIGKILL
             problems = broken(folder / "out")
-            again, said = Command(arguments).end() if random.random() < AGAIN else (0, "")
+            again, said = Command(arguments).end() if random.random() < again_at else (0, "")
             bad = problems or again
             counts[f"{name} {'killed' if hit else 'ended before'}, {'BAD' if bad else 'whole'}"] += 1
             if bad:
@@ -169,12 +180,15 @@ def full(folder: Path, number: int, random: random.Random) -> Counter[str]:
     counts: Counter[str] = Counter()
     for trial in range(number):
         name, arguments = random.choice(list(commands(folder).items()))
-        if name == "train":
-            arguments = [*arguments[:-1], str(folder / f"out/run{trial}")]
+        if name in ONCE:
+            last = Path(arguments[-1])
+            arguments = [*arguments[:-1], str(last.with_stem(f"{last.stem}{trial}"))]
         largest = int(10 ** random.uniform(0, 6))
         code, said = Command(arguments, largest).end()
         problems = broken(folder / "out")
-        refused = f"segnext {name}: " in said.rpartition("\n")[0].rpartition("\n")[2]  # the last line is the sentence
+        refused = (
+            f"segnext {name.split()[0]}: " in said.rpartition("\n")[0].rpartition("\n")[2]
+        )  # the last line is the sentence
         good = code in (0, 1, 2) and "Traceback" not in said and not problems and (code == 0 or refused)
         counts[f"{name} exit {code}{'' if good else ' BAD'}"] += 1
         if not good:

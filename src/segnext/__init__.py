@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segnext.checkpoint.module import create_model, save_pretrained
     from segnext.errors import SegNextError
+    from segnext.inference.engines.runtime import Runtime
     from segnext.inference.load import load
     from segnext.inference.result import Result
     from segnext.inference.segmenter import Segmenter
@@ -27,6 +28,7 @@ __version__: str
 _HOMES = {
     "Labels": "labels",
     "Result": "inference.result",
+    "Runtime": "inference.engines.runtime",
     "SegNeXt": "model.network",
     "SegNextError": "errors",
     "Segmenter": "inference.segmenter",
@@ -41,6 +43,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "load",
     "Segmenter",
+    "Runtime",
     "Result",
     "Testing",
     "create_model",

@@ -6,7 +6,8 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread, current_thread, main_thread
+from typing import Any
 
 PATIENCE = 3.0  # seconds
 _graceful = 0  # how many are within `graceful`
@@ -21,6 +22,30 @@ def graceful() -> Iterator[None]:
         yield
     finally:
         _graceful -= 1
+
+
+@contextmanager
+def noted() -> Iterator[Event]:
+    """Within, the first Ctrl-C or SIGTERM is noted in what is yielded, and all goes on; the next one ends the process.
+
+    Outside of a program's main thread, which alone may do so, nothing is noted.
+    """
+    event = Event()
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: object) -> None:
+        event.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    if current_thread() is main_thread():
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with graceful():
+            yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end_when_interrupted() -> None:

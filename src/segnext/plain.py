@@ -1,7 +1,7 @@
 """Settings and results as plain data: YAML for people, JSON for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,21 @@ def _dumper() -> Any:
 
 
 def write_json(content: Any, path: Path) -> None:
-    """Write `content` for programs; OSError when it cannot be written."""
-    with replacing(path) as temporary:
-        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    """Write `content` for programs; OSError when it cannot be written. See `to_json` for iterators."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(to_json(content, ensure_ascii=False))
+
+
+def to_json(content: Any, *, ensure_ascii: bool = True) -> Iterator[str]:
+    """The text, in pieces; an iterator is written as a list, one item in memory at a time, as there may be millions."""
+    if not isinstance(content, Iterator):
+        yield json.dumps(content, ensure_ascii=ensure_ascii, indent=1) + "\n"
+        return
+    before = "[\n "
+    for item in content:
+        yield before + json.dumps(item, ensure_ascii=ensure_ascii, indent=1).replace("\n", "\n ")
+        before = ",\n "
+    yield "\n]\n" if before.startswith(",") else "[]\n"
 
 
 def with_tuples(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
-Watch = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+Watch = Callable[[str, int, int], None]  # what is being done, how many are done, of how many (0: nobody knows)
 
 
 def quiet(_does: str, _done: int, _total: int) -> None:
@@ -77,12 +77,14 @@ def progress(noun: str) -> Iterator[Watch]:
 
         def watch(does: str, done: int, total: int) -> None:
             nonlocal last
-            if total < 2:
+            if total == 1:
                 return
             if does not in tasks:
-                tasks[does], begun[does] = shown.add_task(does, total=total, rate=""), last
+                tasks[does], begun[does] = shown.add_task(does, total=total or None, rate=""), last
             last = time.perf_counter()
             speed = done / max(last - begun[does], 1e-9)
-            shown.update(tasks[does], completed=done, total=total, rate=f"{speed:.{0 if speed >= 10 else 1}f} {noun}/s")
+            shown.update(
+                tasks[does], completed=done, total=total or None, rate=f"{speed:.{0 if speed >= 10 else 1}f} {noun}/s"
+            )
 
         yield watch

@@ -14,9 +14,12 @@ from segnext.bench import ways as module
 from segnext.bench.stages import STAGES
 from segnext.bench.task import Task, drawn_picture, with_random_weights, with_weights
 from segnext.bench.ways import OURS, Way, open_way, ways
-from segnext.checkpoint.weights import Weights, save_weights
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
+from segnext.inference.engines.runtime import Runtime
+from segnext.inference.segmenter import Segmenter
+from segnext.model.config import ModelConfig
 
 
 @pytest.fixture
@@ -45,7 +48,12 @@ def test_ways_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ways(["torch", "onnxruntime"], ())
 
 
-def test_plain_and_ours_give_the_same_labels(task: Task) -> None:
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_plain_and_ours_give_the_same_labels(task: Task, align_corners: bool) -> None:
+    weights = load_weights(task.weights)
+    assert isinstance(weights.config, ModelConfig)
+    config = dataclasses.replace(weights.config, align_corners=align_corners)
+    save_weights(dataclasses.replace(weights, config=config), task.weights)
     plain = open_way(Way(OURS, "plain", "fp32", own_labels=True), task)
     ours = open_way(Way(OURS, "torch", "fp32"), task)
     for stages in (plain, ours):
@@ -57,6 +65,8 @@ def test_plain_and_ours_give_the_same_labels(task: Task) -> None:
     assert plain.mask().shape == (45, 70)
     assert len(np.unique(plain.mask())) > 1
     assert np.mean(plain.mask() == ours.mask()) > 0.999
+    ends = Segmenter(load_weights(task.weights), Runtime("torch", "cpu", "fp32"))(task.picture).mask
+    np.testing.assert_array_equal(ours.mask(), ends)
 
 
 def test_a_way_travels_to_its_process(task: Task) -> None:

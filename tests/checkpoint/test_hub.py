@@ -22,11 +22,13 @@ from segnext.checkpoint.hub import save_folder
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
 from segnext.model.families import build
+from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))
@@ -57,7 +59,7 @@ def same(segmenter: Segmenter, weights: Weights) -> bool:
 
 
 def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
-    Segmenter(weights, "cpu").save_pretrained(tmp_path / "new" / "folder")
+    Segmenter(weights, Runtime(device="cpu")).save_pretrained(tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     config = json.loads((folder / "config.json").read_text())
@@ -122,7 +124,7 @@ def test_without_the_client(weights: Weights, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SegNextError, match=r"no file or folder 'someone/streets'; .* pip install 'segnext\[hub\]'"):
         segnext.load(REPOSITORY)
     with pytest.raises(SegNextError, match=r"to upload .* pip install 'segnext\[hub\]'"):
-        Segmenter(weights, "cpu").push_to_hub(REPOSITORY)
+        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY)
 
 
 @dataclass
@@ -247,7 +249,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client, about its own HTTP library
 def test_upload_and_download(hub: Hub, weights: Weights) -> None:
-    address = Segmenter(weights, "cpu").push_to_hub(
+    address = Segmenter(weights, Runtime(device="cpu")).push_to_hub(
         REPOSITORY, commit_message="first", private=True, token="mine", licence="mit"
     )
     assert address == f"{hub.address}/{REPOSITORY}"
@@ -263,13 +265,28 @@ def test_upload_and_download(hub: Hub, weights: Weights) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above
+def test_a_module_goes_up_and_comes_down(hub: Hub, weights: Weights) -> None:
+    model = weights.model()
+    address = model.push_to_hub(REPOSITORY, commit_message="mine", token="mine", metrics={"miou": 0.25})
+    assert (address, hub.messages) == (f"{hub.address}/{REPOSITORY}", ["mine"])
+    assert "mIoU 25.00 % on toy val" in hub.files["README.md"].decode()
+    for options in ({}, {"revision": COMMIT}, {"revision": "main", "local_files_only": True}):
+        found = Network.from_pretrained(REPOSITORY, **options).state_dict()
+        assert all(torch.equal(found[name], tensor) for name, tensor in model.state_dict().items())
+    with pytest.raises(SegNextError, match=r"no .* of that name at v7 that you may read"):
+        Network.from_pretrained(REPOSITORY, revision="v7")
+    with pytest.raises(SegNextError, match=r"Hugging Face repository 'no/where'|no file or folder 'no/where'"):
+        Network.from_pretrained("no/where", local_files_only=True)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above
 def test_offline_takes_what_was_downloaded(hub: Hub, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
     with pytest.raises(SegNextError, match="the Hugging Face repository of that name could not be read"):
         segnext.load(REPOSITORY)
     assert hub.requests == 0
     monkeypatch.delenv("SEGNEXT_OFFLINE")
-    Segmenter(weights, "cpu").push_to_hub(REPOSITORY, token="mine")
+    Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="mine")
     segnext.load(REPOSITORY, "cpu")
     before = hub.requests
     assert same(Segmenter.from_pretrained(REPOSITORY, local_files_only=True, device="cpu"), weights)
@@ -296,7 +313,7 @@ def test_foreign_weights(hub: Hub) -> None:
 
 def test_refused_upload(hub: Hub, weights: Weights) -> None:
     with pytest.raises(SegNextError, match=r"'someone/streets': could not be written \(.*401.*give a token") as error:
-        Segmenter(weights, "cpu").push_to_hub(REPOSITORY, token="wrong")
+        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="wrong")
     assert "\n" not in str(error.value)
 
 

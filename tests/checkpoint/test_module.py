@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 import segnext
-from segnext.checkpoint.find import DEFAULT
+from segnext.checkpoint.find import DEFAULT, weights_path
 from segnext.checkpoint.module import create_model, save_pretrained
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
@@ -21,6 +21,7 @@ from segnext.labels import Labels
 from segnext.model.config import ModelConfig, NetworkConfig, SegFormerConfig
 from segnext.model.families import build
 from segnext.model.network import Network
+from segnext.preprocess import Bands, Preprocess
 
 NETWORKS: dict[str, NetworkConfig] = {
     "segnext": ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=3, expansions=(2, 2, 2, 2)),
@@ -40,7 +41,7 @@ def pictures(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
 
 
-def same(found: Callable[[Tensor], Tensor], model: Network, *shapes: tuple[int, ...]) -> None:
+def same(found: Callable[[Tensor], Tensor], model: Callable[[Tensor], Tensor], *shapes: tuple[int, ...]) -> None:
     for shape in shapes:
         x = pictures(*shape)
         torch.testing.assert_close(found(x), model(x), atol=1e-5, rtol=1e-4)
@@ -79,6 +80,53 @@ def test_vmap_and_functional_gradients(model: Network) -> None:
 
     gradients = torch.func.grad(loss)(parameters)
     assert all(gradients[name].isfinite().all() for name in parameters)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, which prefers export
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_scripting(model: Network) -> None:
+    found: Any = torch.jit.script(model)
+    same(found, model, (1, 3, 64, 96), (2, 3, 70, 101))
+    assert found.state_dict().keys() == model.state_dict().keys()
+    nested: Any = torch.jit.script(torch.nn.Sequential(copy.deepcopy(model), torch.nn.Sigmoid()))
+    same(nested, lambda x: model(x).sigmoid(), (1, 3, 64, 64))
+    with pytest.raises(SegNextError, match=r"in evaluation mode alone; call model\.eval\(\) before"):
+        torch.jit.script(model.train())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_network_whose_trace_holds_for_one_size_is_not_scripted() -> None:
+    class Once(Network):
+        def forward(self, image: Tensor) -> Tensor:
+            return super().forward(image)[:, :, : int(image.shape[2])] * len(image)
+
+    usual = build(NETWORKS["segnext"])
+    network = Once(usual.encoder, usual.decoder, usual.config).eval()
+    with pytest.raises(SegNextError, match="looks at the picture's size in ways that a trace does not hold"):
+        torch.jit.script(network)
+
+
+def test_symbolic_tracing() -> None:
+    model = build(NETWORKS["segnext"]).eval()
+    same(torch.fx.symbolic_trace(model), model, (1, 3, 64, 96), (3, 3, 70, 101))
+    with pytest.raises(SegNextError, match=r"torch\.fx takes the network in evaluation mode alone"):
+        torch.fx.symbolic_trace(model.train())
+    with pytest.raises(SegNextError, match=r"looks at sizes in Python, .*; use torch\.export"):
+        torch.fx.symbolic_trace(build(NETWORKS["segformer"]).eval())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("training", [False, True])
+def test_compiling_the_whole_graph(training: bool) -> None:
+    model = build(NETWORKS["segnext"]).train(training).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    compiled = torch.compile(model, fullgraph=True, dynamic=True, backend="eager")
+    if not training:
+        same(compiled, model, (1, 3, 64, 96), (2, 3, 96, 64))
+        return
+    compiled(pictures(2, 3, 64, 96)).square().mean().backward()  # type: ignore[no-untyped-call]
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in model.parameters())
+    torch.jit.trace(model, pictures(2, 3, 64, 96), check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def test_copies(model: Network) -> None:
@@ -136,8 +184,34 @@ def test_a_module_is_saved_and_loads(model: Network, tmp_path: Path) -> None:
         save_pretrained(model, tmp_path, labels=Labels("one", ("a",), ((0, 0, 0),)))
 
 
+def test_a_module_keeps_what_its_weights_say(tmp_path: Path) -> None:
+    model = segnext.SegNeXt.from_pretrained(DEFAULT, local_files_only=True)
+    before = load_weights(weights_path(DEFAULT))
+    model.save_pretrained(tmp_path, dataset="my streets", metrics={"miou": 0.5, "my_own": 0.25}, licence="mit")
+    after = load_weights(tmp_path / "model.safetensors")
+    assert (after.config, after.labels, after.preprocess) == (before.config, before.labels, before.preprocess)
+    assert after.provenance.started_from == {"weights": "camvid", "part": "network"}
+    assert after.provenance.metrics == {"miou": 0.5, "my_own": 0.25}
+    card = (tmp_path / "README.md").read_text()
+    assert "mIoU 50.00 % on my streets val" in card
+    assert "| my_own | 0.25 |" in card
+    again = segnext.SegNeXt.from_pretrained(tmp_path)
+    same(again, model, (1, 3, 64, 64))
+
+    other = create_model(DEFAULT, 5, 4)  # to which neither the classes' names nor the preprocessing belong
+    with pytest.raises(SegNextError, match=r"takes 4 bands, the preprocessing 3; give preprocess=Preprocess\("):
+        other.save_pretrained(tmp_path)
+    names = tuple("rgbn")
+    other.save_pretrained(tmp_path, preprocess=Preprocess((0.0,) * 4, (1.0,) * 4, bands=Bands(names, names)))
+    assert load_weights(tmp_path / "model.safetensors").labels.classes[0] == "class 0"
+    build(NETWORKS["segformer"]).save_pretrained(tmp_path)
+    with pytest.raises(SegNextError, match=r"a SegFormer, not a SegNeXt; use segnext\.create_model"):
+        segnext.SegNeXt.from_pretrained(tmp_path)
+    with pytest.raises(SegNextError, match=r"segnext_t\.ade20k is not in the cache .* and local_files_only is set"):
+        segnext.SegNeXt.from_pretrained("segnext_t.ade20k", local_files_only=True)
+
+
 def test_files_of_before_load() -> None:
-    from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.tensors import read_header
 
     metadata = read_header(weights_path(DEFAULT)).metadata

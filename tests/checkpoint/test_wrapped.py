@@ -137,7 +137,7 @@ def test_the_intel_ports_logits_are_enlarged_from_corner_to_corner(
         low = segmenter.model.decoder(segmenter.model.encoder(x))
         whole = torch.nn.functional.interpolate(low, size=(64, 96), mode="bilinear", align_corners=True)
         torch.testing.assert_close(segmenter.model(x), whole)
-    (look,) = segmenter._looks(picture)  # which the folded network gave, with roundings of its own
+    (look,) = segmenter.looks(picture)  # which the folded network gave, with roundings of its own
     low = torch.from_numpy(look.logits).permute(2, 0, 1)[None]
     expected = torch.nn.functional.interpolate(low, size=(64, 96), mode="bilinear", align_corners=True)
     torch.testing.assert_close(expected, whole, atol=0.01, rtol=0)

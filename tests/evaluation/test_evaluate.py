@@ -11,6 +11,7 @@ from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, predictor, require_same_classes
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig
@@ -83,7 +84,7 @@ def test_what_was_not_measured_is_ignored(tmp_path: Path, multi_label: bool) -> 
     config = ModelConfig((8, 8, 8, 8), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=2, in_channels=2)
     bands = Bands(("red", "nir"), ("red", "nir"), dtype="float32")
     preprocess = Preprocess((0.0, 0.0), (1.0, 1.0), bands=bands)
-    segmenter = Segmenter(Weights(config, labels, preprocess, build(config).state_dict()), "cpu", engine="torch")
+    segmenter = Segmenter(Weights(config, labels, preprocess, build(config).state_dict()), Runtime("torch", "cpu"))
     raster = np.ones((8, 10, 2), np.float32)
     raster[:4] = np.nan
     raster[:, :2, 0] = np.nan  # one band alone is missing

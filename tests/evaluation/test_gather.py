@@ -13,6 +13,7 @@ from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.model.families import build
@@ -31,7 +32,7 @@ def segmenter() -> Segmenter:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = build(CONFIG).state_dict()
-    return Segmenter(Weights(CONFIG, known_labels("camvid"), Preprocess(), state, PROVENANCE), "cpu", engine="torch")
+    return Segmenter(Weights(CONFIG, known_labels("camvid"), Preprocess(), state, PROVENANCE), Runtime("torch", "cpu"))
 
 
 def test_measured_and_drawn(segmenter: Segmenter, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from segnext.export.deployed import Deployed, Interface
 from segnext.export.formats import KINDS
 from segnext.export.gate import EACH, SIZES, photograph
 from segnext.export.run import export
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def test_openvino_with_confidence_and_labelled_pictures(tiny_weights: Weights, t
     assert report.accuracy[0].ours == pytest.approx(report.accuracy[0].theirs, abs=0.1)
     (tmp_path / "toy.bin").stat()
     run = next(KINDS["openvino"].providers(tmp_path / "toy.xml"))[1]
-    segmenter = Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(tiny_weights, Runtime("torch", "cpu", "fp32"))
     image = picture(70, 45)
     x = tiny_weights.preprocess.normalise(image).transpose(1, 2, 0)[None]
     labels, confidence = run(np.ascontiguousarray(x))

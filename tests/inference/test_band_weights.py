@@ -14,6 +14,7 @@ from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import require_same_bands
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.predict import predict_files
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
@@ -31,7 +32,7 @@ def weights() -> Weights:
 
 @pytest.fixture(scope="module")
 def segmenter(weights: Weights) -> Segmenter:
-    return Segmenter(weights, "cpu", engine="torch", precision="fp32")
+    return Segmenter(weights, Runtime("torch", "cpu", "fp32"))
 
 
 def scene(height: int = 40, width: int = 70, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
@@ -82,7 +83,7 @@ def test_pictures_are_resized_band_by_band(count: int) -> None:
 
 def test_multi_label_weights(weights: Weights) -> None:
     labels = dataclasses.replace(weights.labels, multi_label=True)
-    segmenter = Segmenter(dataclasses.replace(weights, labels=labels), "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(dataclasses.replace(weights, labels=labels), Runtime("torch", "cpu", "fp32"))
     result = segmenter(scene())
     assert result.mask.shape == (4, 40, 70)
     assert not result.mask[:, :8, :9].any()
@@ -92,7 +93,7 @@ def test_multi_label_weights(weights: Weights) -> None:
 
 def test_windows_scales_and_flips(weights: Weights) -> None:
     testing = Testing(slide=(64, 32), scales=(1.0, 1.5), flip=True)
-    segmenter = Segmenter(weights, "cpu", engine="torch", precision="fp32", testing=testing)
+    segmenter = Segmenter(weights, Runtime("torch", "cpu", "fp32"), testing=testing)
     result = segmenter(scene(90, 140))
     assert result.mask.shape == (90, 140)
     assert np.all(result.mask[:8, :9] == 255)
@@ -104,7 +105,7 @@ def test_predict_writes_masks_and_overlays(segmenter: Segmenter, tmp_path: Path)
     write_tiff(tmp_path / "in/b.tif", scene()[..., :3])
     summary = predict_files(segmenter, [tmp_path / "in"], tmp_path / "out")
     assert (summary.done, summary.failed) == (1, 1)
-    bad = next(record for record in summary.records if not record.ok)
+    bad = next(record for record in summary.records() if not record.ok)
     assert bad.error is not None
     assert bad.error.startswith("has 3 bands, but 4 bands (red, green, blue, nir) are expected")
     with PIL.Image.open(tmp_path / "out/a.mask.png") as mask:
@@ -119,7 +120,7 @@ def test_8_bit_files_are_refused(segmenter: Segmenter) -> None:
 def test_weights_that_do_not_say_what_their_bands_are(weights: Weights) -> None:
     for preprocess in (Preprocess(), Preprocess((1.0, 2.0), (1.0, 1.0))):
         with pytest.raises(SegNextError, match=r"take 2 bands, but their preprocessing is for \d without names"):
-            Segmenter(dataclasses.replace(weights, preprocess=preprocess), "cpu")
+            Segmenter(dataclasses.replace(weights, preprocess=preprocess), Runtime(device="cpu"))
 
 
 def dataset(root: Path, bands: str) -> None:

@@ -15,6 +15,7 @@ from segnext.errors import SegNextError
 from segnext.inference import engines
 from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
+from segnext.inference.engines.engine import at_places
 from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import PRESETS
@@ -42,17 +43,36 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
     assert (running.name, running.precision, running.device) == (engine, precision, "cpu")
     model = weights.model()
     for size in SIZES:
-        x = np.random.default_rng(0).standard_normal((1, *size, 3), np.float32)
+        x = np.random.default_rng(0).standard_normal((3, *size, 3), np.float32)
         with torch.inference_mode():
-            expected = model.decoder(model.encoder(torch.from_numpy(x).permute(0, 3, 1, 2)))[0].permute(1, 2, 0)
+            expected = model.decoder(model.encoder(torch.from_numpy(x).permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
         logits = running(x)
-        assert logits.shape == (size[0] // 8, size[1] // 8, 4)
+        assert isinstance(logits, np.ndarray)
+        assert logits.shape == (3, size[0] // 8, size[1] // 8, 4)
         assert logits.dtype == np.float32
         bound = tolerance * float(expected.abs().max())
         np.testing.assert_allclose(logits, expected, atol=bound, rtol=0)
         kept = logits.copy()
         running(x[:, ::-1].copy())
         np.testing.assert_array_equal(logits, kept, "the caller's array must not change with the next picture")
+        one = running(x[:1])
+        np.testing.assert_allclose(one, kept[:1], atol=(1e-5 if precision == "fp32" else 0.02) * float(kept.max()))
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino", "onnxruntime"])
+def test_what_else_is_in_the_batch_changes_no_byte(tiny_weights: Weights, engine: str) -> None:
+    if engine != "torch":
+        pytest.importorskip(engine)
+    running = start(tiny_weights, Runtime(engine, "cpu", "fp32", 2))
+    x = np.random.default_rng(0).standard_normal((4, 64, 64, 3), np.float32)
+    count = running.together(64, 64, 4)
+    assert running.together(64, 64, 3) == 2
+    assert running.together(4096, 4096, 9) == 1
+    assert count == 4
+    whole = at_places(running, dict(enumerate(x)), count)
+    for places in ((0,), (3,), (1, 2)):
+        for place, logits in at_places(running, {place: x[place] for place in places}, count).items():
+            np.testing.assert_array_equal(logits, whole[place])
 
 
 def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +89,7 @@ def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pyt
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_masks_of_all_engines_agree(tiny_weights: Weights, segmenter: Segmenter, engine: str) -> None:
     pytest.importorskip(engine)
-    other = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")
+    other = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))
     for seed, size in enumerate([(50, 75), (33, 120)]):
         image = picture(*size, seed)
         assert (other(image).mask == segmenter(image).mask).mean() > 0.999
@@ -166,13 +186,13 @@ def test_what_is_not_as_it_was_written_is_made_anew() -> None:
 def test_changed_bytes_in_the_cache_change_no_mask(engine: str, tiny_weights: Weights) -> None:
     pytest.importorskip(engine)
     image = picture(50, 75)
-    mask = Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask
+    mask = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))(image).mask
     folder = artefact(tiny_weights.digest, engine, lambda folder: pytest.fail("it was made before"))
     for file in [*folder.glob("*.bin"), *folder.glob("*.blob"), *folder.glob("*.onnx")]:
         content = bytearray(file.read_bytes())
         content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
         file.write_bytes(content)
-    np.testing.assert_array_equal(Segmenter(tiny_weights, "cpu", engine=engine, precision="fp32")(image).mask, mask)
+    np.testing.assert_array_equal(Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))(image).mask, mask)
 
 
 def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:

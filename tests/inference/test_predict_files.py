@@ -29,7 +29,7 @@ def test_outputs(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
     assert sorted(file.name for file in out.iterdir()) == sorted(
         [*(f"{name}.{kind}.png" for name in "abc" for kind in ("mask", "overlay")), "classes.json", "results.jsonl"]
     )
-    for line, record, name in zip(lines(out), summary.records, "abc", strict=True):
+    for line, record, name in zip(lines(out), summary.records(), "abc", strict=True):
         assert list(line) == KEYS
         result = segmenter(pictures / f"{name}.png")
         mask = np.asarray(PIL.Image.open(out / f"{name}.mask.png"))
@@ -51,8 +51,8 @@ def test_bad_ones_do_not_stop_the_rest(segmenter: Segmenter, pictures: Path, tmp
     paths: list[Path | str] = [pictures, tmp_path / "missing.jpg", f"{tmp_path}/*.bmp"]
     summary = predict_files(segmenter, paths, tmp_path / "out", lambda *x: seen.append(x))
     assert (summary.done, summary.failed) == (3, 4)
-    assert [record.ok for record in summary.records] == [True, False, True, False, True, False, False]
-    assert [record for record, _ in seen] == summary.records
+    assert [record.ok for record in summary.records()] == [True, False, True, False, True, False, False]
+    assert [record for record, _ in seen] == list(summary.records())
     assert {total for _, total in seen} == {7}
     bad = lines(tmp_path / "out")[1]
     assert list(bad) == KEYS
@@ -153,7 +153,7 @@ def test_a_second_run_adds(segmenter: Segmenter, pictures: Path, tmp_path: Path)
         (str(other / "a.png"), "a_2.mask.png"),
         (str(pictures / "b.png"), "b.mask.png"),
     ]
-    assert [record.file for record in summary.records] == [str(other / "a.png"), str(pictures / "b.png")]
+    assert [record.file for record in summary.records()] == [str(other / "a.png"), str(pictures / "b.png")]
 
 
 def test_files_of_others_are_not_written_over(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:

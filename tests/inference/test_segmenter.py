@@ -18,9 +18,11 @@ from raster_files import write_tiff
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
+from segnext.kernels.enlarge import Logits
 from segnext.preprocess import Image, Preprocess
 
 
@@ -61,10 +63,10 @@ def test_short_side_is_for_the_network_alone(
 ) -> None:
     image = picture(height, 2 * height)
     weights = weights_like(preprocess=Preprocess(short_side=short_side))
-    logits = Segmenter(weights, "cpu", engine="torch", precision="fp32").logits(image)
+    logits = Segmenter(weights, Runtime("torch", "cpu", "fp32")).logits(image)
     assert weights.preprocess.size(height, 2 * height) == network_size
     resized = np.asarray(cv2.resize(image, network_size[::-1], interpolation=how), np.uint8)
-    plain = Segmenter(weights_like(), "cpu", engine="torch", precision="fp32")
+    plain = Segmenter(weights_like(), Runtime("torch", "cpu", "fp32"))
     bottom, right = (-side % 32 for side in network_size)
     x = F.pad(torch.from_numpy(plain.preprocess.normalise(resized).copy()), (0, right, 0, bottom))[None]
     with torch.inference_mode():
@@ -181,7 +183,7 @@ def test_bad_source_in_a_list_is_named(segmenter: Segmenter) -> None:
     ],
 )
 def test_lack_of_memory(tiny_weights: Weights, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    segmenter = Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(tiny_weights, Runtime("torch", "cpu", "fp32"))
 
     def fail(x: Batch) -> Logits:
         raise error
@@ -194,7 +196,7 @@ def test_lack_of_memory(tiny_weights: Weights, error: Exception, monkeypatch: py
 
 
 def test_other_errors_of_the_network_are_not_hidden(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    segmenter = Segmenter(tiny_weights, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(tiny_weights, Runtime("torch", "cpu", "fp32"))
 
     def fail(x: Batch) -> Logits:
         raise RuntimeError("a defect")
@@ -206,22 +208,22 @@ def test_other_errors_of_the_network_are_not_hidden(tiny_weights: Weights, monke
 
 def test_devices(tiny_weights: Weights) -> None:
     with pytest.raises(SegNextError, match="unknown device 'gpu'; choose auto, cpu or cuda"):
-        Segmenter(tiny_weights, "gpu")
+        Segmenter(tiny_weights, Runtime(device="gpu"))
     if torch.cuda.is_available():
-        assert Segmenter(tiny_weights, engine="torch").engine.device == "cuda"
+        assert Segmenter(tiny_weights, Runtime("torch", "auto")).engine.device == "cuda"
     else:
-        assert Segmenter(tiny_weights, engine="torch").engine.device == "cpu"
+        assert Segmenter(tiny_weights, Runtime("torch", "auto")).engine.device == "cpu"
         with pytest.raises(SegNextError, match="device 'cuda' is not there"):
-            Segmenter(tiny_weights, "cuda")
+            Segmenter(tiny_weights, Runtime(device="cuda"))
 
 
 def test_weights_that_do_not_fit_are_refused(tiny_weights: Weights) -> None:
     bands = weights_like(dataclasses.replace(CONFIG, in_channels=4))
     with pytest.raises(SegNextError, match="take 4 bands"):
-        Segmenter(bands, "cpu")
+        Segmenter(bands, Runtime(device="cpu"))
     labels = dataclasses.replace(tiny_weights.labels, classes=("a", "b"), colors=((0, 0, 0), (1, 1, 1)))
     with pytest.raises(SegNextError, match="tell 4 classes apart, but name 2"):
-        Segmenter(dataclasses.replace(tiny_weights, labels=labels), "cpu")
+        Segmenter(dataclasses.replace(tiny_weights, labels=labels), Runtime(device="cpu"))
 
 
 def test_files_of_more_bands_than_pictures_have_are_refused(segmenter: Segmenter, tmp_path: Path) -> None:

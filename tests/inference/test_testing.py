@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.look import look
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
@@ -21,7 +22,7 @@ from segnext.preprocess import Image, Preprocess
 
 
 def segmenter_with(weights: Weights, testing: Testing) -> Segmenter:
-    return Segmenter(weights, "cpu", engine="torch", precision="fp32", testing=testing)
+    return Segmenter(weights, Runtime("torch", "cpu", "fp32"), testing=testing)
 
 
 def input_of(image: Image, height: int, width: int) -> torch.Tensor:
@@ -112,23 +113,31 @@ def test_the_testing_can_be_changed(tiny_weights: Weights, segmenter: Segmenter)
 
 
 class Places:
-    """An engine whose logits are the window's mean colour and where in the picture each position lies."""
+    """An engine whose logits are the window's mean colour and the window's number; `count` windows at once."""
 
     name, precision, device, streams = "stand-in", "fp32", "cpu", 1
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
         self.sizes: list[tuple[int, ...]] = []
 
-    def __call__(self, x: Batch) -> Logits:
+    def together(self, height: int, width: int, most: int) -> int:
+        return self.count
+
+    def __call__(self, x: Batch) -> NDArray[np.float32]:
+        seen = sum(size[0] for size in self.sizes)
         self.sizes.append(x.shape)
-        cells = x[0].reshape(x.shape[1] // 8, 8, x.shape[2] // 8, 8, 3).mean((1, 3))
-        return np.concatenate([cells, np.full((*cells.shape[:2], 1), len(self.sizes), np.float32)], 2)
+        cells = x.reshape(len(x), x.shape[1] // 8, 8, x.shape[2] // 8, 8, 3).mean((2, 4))
+        number = np.zeros((*cells.shape[:3], 1), np.float32)
+        number[:] = seen + 1 + np.arange(len(x), dtype=np.float32)[:, None, None, None]
+        return np.concatenate([cells, number], 3)
 
 
-def test_windows_are_put_where_they_were_and_averaged() -> None:
-    engine, image = Places(), picture(96, 128)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_windows_are_put_where_they_were_and_averaged(count: int) -> None:
+    engine, image = Places(count), picture(96, 128)
     (one,) = look(engine, image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
-    assert engine.sizes == [(1, 64, 64, 3)] * 6
+    assert engine.sizes == [(count, 64, 64, 3)] * -(-6 // count)
     assert one.covered == (96, 128)
     (whole,) = look(Places(), image, Preprocess(), Testing(), CONFIG)
     np.testing.assert_allclose(one.logits[:, :, :3], whole.logits[:, :, :3], atol=1e-6)
@@ -141,11 +150,12 @@ def test_windows_are_put_where_they_were_and_averaged() -> None:
 
 def test_windows_of_logits_at_a_quarter() -> None:
     class Quarter(Places):
-        def __call__(self, x: Batch) -> Logits:
-            return super().__call__(x).repeat(2, 0).repeat(2, 1)
+        def __call__(self, x: Batch) -> NDArray[np.float32]:
+            return super().__call__(x).repeat(2, 1).repeat(2, 2)
 
     image = picture(96, 128)
-    (one,) = look(Quarter(), image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
+    quarter = dataclasses.replace(CONFIG, decoder="mlp")
+    (one,) = look(Quarter(), image, Preprocess(), Testing(slide=(64, 32)), quarter)
     (eighth,) = look(Places(), image, Preprocess(), Testing(slide=(64, 32)), CONFIG)
     assert one.logits.shape == (24, 32, 4)
     np.testing.assert_array_equal(one.logits, eighth.logits.repeat(2, 0).repeat(2, 1))
@@ -154,7 +164,7 @@ def test_windows_of_logits_at_a_quarter() -> None:
 def test_a_decoder_that_takes_in_stage_1_answers_in_its_resolution() -> None:
     weights = weights_like(dataclasses.replace(CONFIG, decoder="mlp"))
     image, whole = picture(64, 96), segmenter_with(weights, Testing())
-    (one,) = whole._looks(image)
+    (one,) = whole.looks(image)
     assert one.logits.shape == (16, 24, 4)
     with torch.inference_mode():
         expected = whole.model(input_of(image, 64, 96))[0]
@@ -174,14 +184,14 @@ def test_windows_of_a_picture_smaller_than_they_are_and_no_multiple_of_32() -> N
 
 def test_windows_of_a_large_picture_need_little_memory() -> None:
     class Nothing(Places):
-        def __call__(self, x: Batch) -> Logits:
-            return np.zeros((x.shape[1] // 8, x.shape[2] // 8, 50), np.float32)
+        def __call__(self, x: Batch) -> NDArray[np.float32]:
+            return np.zeros((1, x.shape[1] // 8, x.shape[2] // 8, 50), np.float32)
 
     image = np.zeros((1024, 2048, 3), np.uint8)
     testing = Testing(slide=(128, 96))
     tracemalloc.start()
     try:
-        list(look(Nothing(), image, Preprocess(), testing, CONFIG))
+        list(look(Nothing(), image, Preprocess(), testing, dataclasses.replace(CONFIG, num_classes=50)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from segnext.inference.tiling import spans, windows
+from segnext.inference.tiling import Grid, spans
 
 
 @pytest.mark.parametrize(
@@ -24,22 +24,18 @@ def test_spans_by_hand(length: int, crop: int, stride: int, expected: list[tuple
     assert [(span.start, span.stop) for span in spans(length, crop, stride)] == expected
 
 
-def test_windows_go_row_by_row() -> None:
-    places = [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in windows(5, 6, 4, 3)]
-    assert places == [(0, 4, 0, 4), (0, 4, 2, 6), (1, 5, 0, 4), (1, 5, 2, 6)]
-
-
-@pytest.mark.parametrize("crop", [1, 5, 32, 64])
-def test_every_pixel_is_covered_and_no_window_leaves_the_picture(crop: int) -> None:
+@pytest.mark.parametrize(("crop", "stride"), [(1, 1), (8, 5), (32, 17), (64, 64)])
+def test_every_pixel_is_covered_and_no_tile_leaves_the_picture(crop: int, stride: int) -> None:
     for height, width in ((1, 70), (31, 33), (64, 64), (97, 65)):
-        for stride in {1 + crop // 2, crop}:
-            seen = np.zeros((height, width), int)
-            for rows, columns in windows(height, width, crop, stride):
-                assert rows.stop - rows.start == min(crop, height)
-                assert columns.stop - columns.start == min(crop, width)
+        grid = Grid(height, width, 1, crop, crop - stride, 1)
+        seen = np.zeros((height, width), int)
+        for rows in grid.rows:
+            for columns in grid.columns:
+                assert (rows.stop - rows.start, columns.stop - columns.start) == grid.size
                 seen[rows, columns] += 1
-            assert seen.shape == (height, width)
-            assert seen.min() >= 1
+        assert grid.size == (min(crop, height), min(crop, width))
+        assert seen.shape == (height, width)
+        assert seen.min() >= 1
 
 
 def test_windows_advance_by_the_stride_at_most() -> None:

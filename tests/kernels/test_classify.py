@@ -1,5 +1,7 @@
 """Labels and confidence from low-resolution logits, against torch's resize, softmax and argmax."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.classify import classify
+from segnext.kernels.decide import decide
 
 
 def plain(logits: NDArray[np.float32], covered: tuple[int, int], size: tuple[int, int]) -> Tensor:
@@ -72,3 +76,52 @@ def test_rows_are_the_same_whatever_is_below_them() -> None:
     whole, _ = classify(logits, (72, 56), (72, 56))
     part, _ = classify(logits[:5], (40, 56), (36, 56))
     np.testing.assert_array_equal(part, whole[:36])
+
+
+@pytest.mark.parametrize(
+    ("shape", "covered", "size", "corners"),
+    [
+        ((8, 12, 5), (64, 96), (50, 75), 0),
+        ((45, 60, 11), (720, 961), (717, 961), 0),  # in fractions of positions
+        ((8, 8, 4), (5, 6), (5, 6), 0),
+        ((9, 13, 150), (72, 104), (70, 101), 8),
+    ],
+)
+@pytest.mark.parametrize("confidence", [False, True])
+def test_strips_are_the_whole_to_the_byte(
+    shape: tuple[int, int, int], covered: tuple[int, int], size: tuple[int, int], corners: int, confidence: bool
+) -> None:
+    random = np.random.default_rng(0)
+    looks = [Look(random.standard_normal(shape, np.float32), covered, mirrored, corners) for mirrored in (False, True)]
+    height = size[0]
+    for some in (looks[:1], looks):
+        labels, probability = decide(some, size, confidence=confidence)
+        chances = mean_probabilities(some, size)
+        for cuts in ([0, 1, height], [0, 3, 4, height], [*range(0, height, 64), height]):
+            for top, bottom in pairwise(cuts):
+                rows = range(top, bottom)
+                strip, sure = decide(some, size, confidence=confidence, rows=rows)
+                np.testing.assert_array_equal(strip, labels[top:bottom])
+                np.testing.assert_array_equal(mean_probabilities(some, size, rows=rows), chances[:, top:bottom])
+                if probability is None:
+                    assert sure is None
+                else:
+                    np.testing.assert_array_equal(sure, probability[top:bottom])
+
+
+@pytest.mark.parametrize("corners", [0, 8])
+@pytest.mark.parametrize("looks", [1, 2])
+def test_tensors_are_decided_where_they_are(looks: int, corners: int) -> None:
+    random = np.random.default_rng(0)
+    here = [Look(random.standard_normal((9, 13, 5), np.float32), (72, 104), n > 0, corners) for n in range(looks)]
+    there = [look._replace(logits=torch.from_numpy(look.logits)) for look in here]
+    for rows in (range(70), range(5, 69)):
+        labels, probability = decide(here, (70, 101), confidence=True, rows=rows)
+        others, chances = decide(there, (70, 101), confidence=True, rows=rows)
+        assert others.dtype == np.uint8
+        assert (labels == others).mean() > 0.9999
+        np.testing.assert_array_equal(others, decide(there, (70, 101), rows=rows)[0])
+        assert probability is not None
+        assert chances is not None
+        np.testing.assert_allclose(chances, probability, atol=1e-5)
+    np.testing.assert_allclose(mean_probabilities(there, (70, 101)), mean_probabilities(here, (70, 101)), atol=1e-6)

@@ -13,6 +13,7 @@ from segnext.checkpoint.module import create_model
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model import functions
 from segnext.model.complexity import count
@@ -163,7 +164,7 @@ def test_a_function_of_the_users_makes_a_network(tmp_path: Path, monkeypatch: py
     file = tmp_path / "own.safetensors"
     save_weights(weights, file)
     image = np.zeros((30, 41, 3), np.uint8)
-    expected = Segmenter(load_weights(file), "cpu", engine="torch")(image).mask
+    expected = Segmenter(load_weights(file), Runtime("torch", "cpu"))(image).mask
     assert expected.shape == (30, 41)
     with pytest.raises(SegNextError, match=r"it must give logits, \(batch, 4, height, width\)"):
         create_model("mine_for_test:wrong", num_classes=4)(torch.rand(1, 3, 8, 8))

@@ -14,6 +14,7 @@ from segnext.checkpoint.weights import load_weights
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes
@@ -53,6 +54,8 @@ SETTINGS = {
     "class_balance": 0.5,
     "loss.ohem": 0.5,
     "loss.lovasz": 0.5,
+    "auxiliary.stages": 3,
+    "auxiliary.channels": 16,
     "sampling.class_share": 0.5,
     "precision": "fp32",
     "device": "cpu",
@@ -93,7 +96,7 @@ def test_two_processes_give_the_losses_of_one_and_come_back_after_a_kill(
         assert ours["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-3)
 
     weights = load_weights(tmp_path / "two" / "best.safetensors")  # measured in two parts of one picture each
-    segmenter = Segmenter(weights, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(weights, Runtime("torch", "cpu", "fp32"))
     folder = Folder.open(street)
     metrics = evaluate(lambda source: segmenter(source).mask, folder.pairs("val"), folder.labels).to_dict()
     assert {name: metrics[name] for name in ("miou", "iou")} == {

@@ -30,6 +30,8 @@ NEW_RUN = {
     "--eval_every": "2",
     "--log_every": "2",
     "--ema": "0.9",
+    "--auxiliary.stages": "3",
+    "--auxiliary.channels": "32",
     "--drop_path": "0.2",
     "--optimizer.lr": "0.003",
     "--schedule.warmup": "2",

@@ -252,7 +252,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(data: Path) -> None:
     model = build(TINY).train()
 
     def steep(forward: Forward, images: Tensor, masks: Tensor) -> Tensor:
-        logits = forward(images)
+        logits: Tensor = forward(images)
         return (logits - logits.detach()).abs().sqrt().sum()
 
     step = Step(config, model, steep, lambda step: 1.0)

@@ -57,6 +57,7 @@ def test_a_run_on_two_data_sets_measures_each_by_its_own_classes_and_goes_on_wit
         "label_map": tmp_path / "map.yaml",
         "data_weights": "[1,3]",
         "class_balance": 0.5,
+        "auxiliary__stages": "2,3",
     }
     assert tiny_train(out=tmp_path / "whole", **more) == 0
     assert "map: 6 train and 4 val pictures, 11 classes; tiny on cpu" in capsys.readouterr().err

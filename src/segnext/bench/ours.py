@@ -1,21 +1,26 @@
 """An engine with what `segnext predict` puts around it."""
 
+from functools import partial
 from pathlib import Path
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
-from segnext.inference.engines.engine import Batch, Logits
+from segnext.inference.engines.engine import Batch
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.segmenter import Segmenter
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look
+from segnext.kernels.decide import decide
+from segnext.kernels.enlarge import Logits
+from segnext.model.config import corner_pixels
 from segnext.preprocess import Image, Preprocess, padding
 
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(load_weights(file), "cpu", engine=engine, precision=precision)
-    stride = segmenter.config.strides[-1]
-    return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, our_labels)
+    segmenter = Segmenter(load_weights(file), Runtime(engine, "cpu", precision))
+    stride, labels = segmenter.config.strides[-1], partial(our_labels, corners=corner_pixels(segmenter.config))
+    return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, labels)
 
 
 def network_input(image: Image, preprocess: Preprocess, stride: int) -> tuple[Batch, Covered]:
@@ -28,7 +33,7 @@ def network_input(image: Image, preprocess: Preprocess, stride: int) -> tuple[Ba
     return prepare(resized(image, size), preprocess, padded), covered
 
 
-def our_labels(logits: Logits, covered: Covered, size: Size) -> Mask:
-    """Labels in one pass; see `kernels.classify`."""
-    labels, _ = classify(logits, covered, size)
+def our_labels(logits: Logits, covered: Covered, size: Size, corners: int = 0) -> Mask:
+    """Labels in one pass; see `kernels.decide`."""
+    labels, _ = decide([Look(logits[0], covered, corners=corners)], size)
     return labels

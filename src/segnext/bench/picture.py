@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from segnext.bench.measure import Measured
-from segnext.bench.report import Report
+from segnext.bench.timings import Timings
 from segnext.bench.ways import OURS
 from segnext.figures import drawing
 
@@ -15,7 +15,7 @@ LABELLING = ("network", "labels")  # from the network's input to labels, which i
 FLOOR, BOUND = "#ffffff", "#ffd23f"
 
 
-def draw(report: Report, out: Path) -> None:
+def draw(report: Timings, out: Path) -> None:
     """Draw the stages of every way into the PNG `out`."""
     height = 2.1 + 0.36 * len(report.measured)
     with drawing(out, (10, height)) as figure:
@@ -35,7 +35,7 @@ def draw(report: Report, out: Path) -> None:
         )
 
 
-def _draw_way(axes: Axes, row: int, way: Measured, report: Report) -> None:
+def _draw_way(axes: Axes, row: int, way: Measured, report: Timings) -> None:
     """The network first, so that its limits are at the right place on the axis."""
     left = 0.0
     for stage, milliseconds in lengths(way).items():

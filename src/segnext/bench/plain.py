@@ -4,6 +4,7 @@ Unfolded network, eager, float32, contiguous NCHW tensors, memory given back to 
 resized to the picture, softmax, argmax.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from segnext.bench.ours import network_input
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
+from segnext.model.config import aligns_corners
 from segnext.preprocess import Image
 
 
@@ -27,7 +29,8 @@ def plain(file: Path) -> Pipeline:
         x, covered = network_input(image, weights.preprocess, weights.config.strides[-1])
         return to_nchw(x), covered
 
-    return Pipeline(preprocess, torch.inference_mode()(lambda x: model.decoder(model.encoder(x))), _labels)
+    network = torch.inference_mode()(lambda x: model.decoder(model.encoder(x)))
+    return Pipeline(preprocess, network, partial(_labels, align_corners=aligns_corners(weights.config)))
 
 
 def to_nchw(x: Any) -> Tensor:
@@ -41,7 +44,7 @@ def whole_pixels(covered: Covered) -> Size:
 
 
 @torch.inference_mode()
-def _labels(logits: Tensor, covered: Covered, size: Size) -> Mask:
-    logits = F.interpolate(logits, size=whole_pixels(covered), mode="bilinear", align_corners=False)
+def _labels(logits: Tensor, covered: Covered, size: Size, *, align_corners: bool) -> Mask:
+    logits = F.interpolate(logits, size=whole_pixels(covered), mode="bilinear", align_corners=align_corners)
     labels = logits[:, :, : size[0], : size[1]].softmax(dim=1).argmax(dim=1)
     return np.asarray(labels[0].numpy(), np.uint8)

@@ -4,15 +4,15 @@ from functools import partial
 
 from segnext.bench.measure import Progress, measure
 from segnext.bench.profile import Profile
-from segnext.bench.report import Report
 from segnext.bench.task import Task
+from segnext.bench.timings import Timings
 from segnext.bench.ways import OURS, Way
 from segnext.bench.work import operations
 from segnext.bench.worker import Worker
 from segnext.checkpoint.weights import load_weights
 
 
-def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Progress) -> Report:
+def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Progress) -> Timings:
     """Measure all `ways`.
 
     Args:
@@ -36,4 +36,4 @@ def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Pro
     if found := [way.precision for way in own if way.engine == "openvino"]:
         with Worker("profile", partial(Profile, task, found[-1])) as worker:
             profile = found[-1], worker.call("kinds")
-    return Report(name, task.size(), config.num_classes, limits, measured, work, profile)
+    return Timings(name, task.size(), config.num_classes, limits, measured, work, profile)

@@ -67,7 +67,7 @@ def ways(engines: Sequence[str] | None, peers: Sequence[str]) -> list[Way]:
 def precisions(engine: str) -> tuple[str, ...]:
     """The precisions that an engine computes on this processor, the quickest last."""
     if engine == "torch":
-        from segnext.inference.engines.torch_engine import has_bf16
+        from segnext.bfloat16 import has_bf16
 
         return ("fp32", "bf16") if has_bf16("cpu") else ("fp32",)
     if engine == "openvino":

@@ -28,13 +28,14 @@ def offline() -> bool:
     return os.environ.get("SEGNEXT_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
-def published_file(name: str) -> Path:
+def published_file(name: str, *, local_files_only: bool = False) -> Path:
     """Our file of the published weights `name`, downloaded and converted when it is not in the cache.
 
     Processes that want the same weights at once wait for the first of them.
 
     Args:
         name: one of `catalogue.PUBLISHED`.
+        local_files_only: whether it must not be downloaded, as with SEGNEXT_OFFLINE.
 
     Raises:
         SegNextError: when it is not in the cache and cannot be downloaded, is not what was published, or the
@@ -49,7 +50,7 @@ def published_file(name: str) -> Path:
         (folder / "downloads").mkdir(parents=True, exist_ok=True)
         with _lock(folder / f"{name}.lock", name):
             if not target.is_file():
-                _convert(entry, target)
+                _convert(entry, target, "local_files_only" if local_files_only else "SEGNEXT_OFFLINE" * offline())
     except OSError as error:
         problem = error.strerror or str(error)
         raise SegNextError(f"{folder}: cannot be written ({problem}); set SEGNEXT_CACHE to another folder") from error
@@ -77,19 +78,20 @@ def _show_licence(folder: Path) -> None:
     print(LICENCE_NOTE, file=sys.stderr)
 
 
-def _convert(entry: Published, target: Path) -> None:
+def _convert(entry: Published, target: Path, forbidden: str) -> None:
     """Download the official file unless it lies there, check it, and write `target`; then it is deleted.
 
-    It is kept when something else than the file is at fault, such as a full disk.
+    It is kept when something else than the file is at fault, such as a full disk. `forbidden` is what keeps it from
+    using the network, if anything.
     """
     official = target.parent / "downloads" / entry.file
     record = target.with_suffix(".json")
     known, whose = _expected(entry, record)
     if official.is_file():  # put there by hand
         origin = Downloaded(entry.url, digest(official), official.stat().st_size)
-    elif offline():
+    elif forbidden:
         raise SegNextError(
-            f"{entry.name} is not in the cache {target.parent} and SEGNEXT_OFFLINE is set; unset it, or put "
+            f"{entry.name} is not in the cache {target.parent} and {forbidden} is set; unset it, or put "
             f"{entry.file} from {entry.url} into {official.parent}"
         )
     else:

@@ -1,5 +1,6 @@
 """The model card of weights: what they are, where they come from, how good they are, how to use them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from segnext.checkpoint.provenance import Provenance
@@ -10,6 +11,7 @@ from segnext.model.families import family_of
 from segnext.model.functions import FunctionConfig
 from segnext.plain import to_yaml
 
+STANDARD = ("split", "miou", "pixel_accuracy", "mean_accuracy", "iou", "miou_of")  # what a run of ours measures
 USE = """\
 ```python
 import segnext
@@ -85,10 +87,11 @@ def _description(weights: Weights) -> str:
 def _measured(weights: Weights) -> tuple[str, str, float] | None:
     """Data, split and mIoU (0..1), measured by the training run or published with the weights."""
     origin = weights.provenance
+    data = str((origin.data or {}).get("name") or weights.labels.name)
     if origin.miou is not None:
-        return weights.labels.name, origin.split, origin.miou
+        return data, origin.split, origin.miou
     miou = (origin.published or {}).get("miou")
-    return None if miou is None else (weights.labels.name, "val", float(miou))
+    return None if miou is None else (data, "val", float(miou))
 
 
 def _results(weights: Weights) -> list[dict[str, Any]]:
@@ -107,17 +110,23 @@ def _results(weights: Weights) -> list[dict[str, Any]]:
 
 
 def _quality(weights: Weights) -> str:
-    measured = _measured(weights)
-    if measured is None:
-        return ""
-    data, split, miou = measured
-    published = "" if weights.provenance.metrics else ", as published; not measured again"
-    lines = [f"## Quality\n\nmIoU {100 * miou:.2f} % on {data} {split}, single scale{published}.\n"]
-    ious = (weights.provenance.metrics or {}).get("iou")
-    if ious:
-        rows = (f"| {name} | {'-' if iou is None else format(100 * iou, '.2f')} |" for name, iou in ious.items())
-        lines.append("\n".join(("| class | IoU % |", "|---|---|", *rows)) + "\n")
-    return "\n".join(lines)
+    measured, metrics = _measured(weights), weights.provenance.metrics or {}
+    lines = []
+    if measured is not None:
+        data, split, miou = measured
+        published = "" if metrics else ", as published; not measured again"
+        lines.append(f"mIoU {100 * miou:.2f} % on {data} {split}, single scale{published}.\n")
+    others = {name: value for name, value in metrics.items() if name not in STANDARD}
+    if others:
+        lines.append(_table("metric", "value", {name: str(value) for name, value in others.items()}))
+    if ious := metrics.get("iou"):
+        shown = {name: "-" if iou is None else format(100 * iou, ".2f") for name, iou in ious.items()}
+        lines.append(_table("class", "IoU %", shown))
+    return "\n".join(("## Quality\n", *lines)) if lines else ""
+
+
+def _table(name: str, value: str, rows: Mapping[str, str]) -> str:
+    return "\n".join((f"| {name} | {value} |", "|---|---|", *(f"| {key} | {x} |" for key, x in rows.items()))) + "\n"
 
 
 def _origin(provenance: Provenance) -> str:

@@ -16,13 +16,18 @@ EXPORTED = (".onnx", ".xml", ".pt2")
 IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")
 
 
-def weights_path(name: str | Path) -> Path:
+def weights_path(
+    name: str | Path, *, revision: str | None = None, token: str | None = None, local_files_only: bool = False
+) -> Path:
     """The file that a name of weights stands for, downloaded when it has to be.
 
     Args:
         name: one of `PACKAGED`; or of published weights, such as segnext_b.ade20k or mscan_b.imagenet (an encoder);
             or a .safetensors file; or a folder, such as a training run's, that holds model.safetensors,
             best.safetensors or last.safetensors, tried in this order; or OWNER/NAME of a Hugging Face repository.
+        revision: of a repository, its branch, tag or commit; None for the newest.
+        token: of an account that may read the repository; None takes the one logged in with, if any.
+        local_files_only: take what was downloaded before, and never use the network.
 
     Raises:
         SegNextError: when it is none of these, or cannot be downloaded.
@@ -32,7 +37,7 @@ def weights_path(name: str | Path) -> Path:
     if str(name) in PUBLISHED:
         from segnext.checkpoint.cache import published_file
 
-        return published_file(str(name))
+        return published_file(str(name), local_files_only=local_files_only)
     path = Path(name)
     if path.is_file():
         if path.suffix in EXPORTED:
@@ -46,7 +51,7 @@ def weights_path(name: str | Path) -> Path:
     if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth")):
         from segnext.checkpoint.hub import fetch_repository
 
-        return fetch_repository(name)
+        return fetch_repository(name, revision=revision, token=token, local_files_only=local_files_only)
     known = [*PACKAGED, *PUBLISHED]
     if near := difflib.get_close_matches(str(name).lower(), known, 1, cutoff=0.85):
         raise SegNextError(f"no weights '{name}'; did you mean {near[0]}?")

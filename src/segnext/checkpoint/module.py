@@ -1,11 +1,13 @@
 """Networks as torch modules: by the name of a model or of weights, and as folders that load."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.catalogue import PUBLISHED
 from segnext.checkpoint.find import HUB_ID, PACKAGED, weights_path
+from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
@@ -74,40 +76,115 @@ def create_model(
     from segnext.checkpoint.start import start_network
 
     model = build(config)
+    model.kept_as = replace(weights, state={})
     same = config.num_classes == weights.config.num_classes
     start_network(model, read_checkpoint(path), weights.labels.classes if same else ())
     return model.eval()
 
 
+def from_pretrained(
+    name: str | Path, *, revision: str | None = None, token: str | None = None, local_files_only: bool = False
+) -> Network:
+    """A network with trained weights, in evaluation mode.
+
+    Args:
+        name: see `segnext.load`.
+        revision, token, local_files_only: see `checkpoint.find.weights_path`.
+
+    Raises:
+        SegNextError: when there are no such weights, or they are damaged.
+    """
+    return load_weights(weights_path(name, revision=revision, token=token, local_files_only=local_files_only)).model()
+
+
 def save_pretrained(
-    model: Network,
-    folder: str | Path,
-    *,
-    labels: Labels | None = None,
-    preprocess: Preprocess | None = None,
-    half: bool = False,
-    licence: str | None = None,
+    model: Network, folder: str | Path, *, half: bool = False, licence: str | None = None, **described: Any
 ) -> None:
     """Write a module as a folder that `segnext.load` takes and the Hugging Face Hub shows; see `hub.save_folder`.
 
     Args:
         model: from `create_model`, or a segmenter's, trained on or not.
         folder: made when it is not there.
-        labels: names and colours of the classes; None for what is usual for their number.
-        preprocess: how pictures are prepared; None for RGB pictures with ImageNet's mean and standard deviation.
         half: see `save_weights`.
-        licence: of the weights.
+        licence: of the weights; None for that of the weights which the model started from, if any.
+        described: labels, preprocess, dataset and metrics; see `weights_of`.
 
     Raises:
-        SegNextError: when the folder cannot be written, or `labels` are of another number of classes.
+        SegNextError: when the folder cannot be written, or what is said does not fit the model.
     """
     from segnext.checkpoint.hub import save_folder
 
-    labels = labels or labels_for_count(model.config.num_classes)
-    if len(labels) != model.config.num_classes:
-        raise SegNextError(f"the model has {model.config.num_classes} classes, the labels {len(labels)}")
-    weights = Weights(model.config, labels, preprocess or Preprocess(), model.state_dict())
-    save_folder(weights, Path(folder), half=half, licence=licence)
+    save_folder(weights_of(model, **described), Path(folder), half=half, licence=licence)
+
+
+def push_to_hub(
+    model: Network,
+    repo_id: str,
+    *,
+    half: bool = False,
+    licence: str | None = None,
+    private: bool = False,
+    token: str | None = None,
+    commit_message: str = "Upload SegNeXt weights",
+    **described: Any,
+) -> str:
+    """Upload a module to the Hugging Face repository OWNER/NAME.
+
+    Args:
+        model: see `save_pretrained`.
+        repo_id, half, licence, private, token, commit_message: see `hub.push`.
+        described: labels, preprocess, dataset and metrics; see `weights_of`.
+
+    Returns:
+        The repository's address.
+
+    Raises:
+        SegNextError: when the client is not installed, the Hub refuses, or what is said does not fit the model.
+    """
+    from segnext.checkpoint.hub import push
+
+    weights = weights_of(model, **described)
+    return push(
+        weights, repo_id, half=half, licence=licence, private=private, token=token, commit_message=commit_message
+    )
+
+
+def weights_of(
+    model: Network,
+    *,
+    labels: Labels | None = None,
+    preprocess: Preprocess | None = None,
+    dataset: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Weights:
+    """A module's weights with all that a file of them says.
+
+    Args:
+        model: from `create_model`, or a segmenter's, trained on or not.
+        labels: names and colours of the classes; None for those of the weights that it was made from, else what is
+            usual for their number.
+        preprocess: how pictures are prepared; None for that of the weights that it was made from, else that of RGB
+            pictures with ImageNet's mean and standard deviation.
+        dataset: name of the data that it was trained on.
+        metrics: what it reaches, as numbers by name; "miou" and "iou" (by class) as 0..1.
+
+    Raises:
+        SegNextError: when labels or bands are of another number than the model's.
+    """
+    shape, kept = model.config, model.kept_as
+    same = kept is not None and (kept.config.num_classes, kept.config.in_channels)
+    labels = labels or (kept.labels if same and same[0] == shape.num_classes else labels_for_count(shape.num_classes))
+    preprocess = preprocess or (kept.preprocess if same and same[1] == shape.in_channels else Preprocess())
+    if len(labels) != shape.num_classes:
+        raise SegNextError(f"the model has {shape.num_classes} classes, the labels {len(labels)}")
+    if len(preprocess.mean) != shape.in_channels:
+        raise SegNextError(
+            f"the model takes {shape.in_channels} bands, the preprocessing {len(preprocess.mean)}; give "
+            "preprocess=Preprocess(mean, std, bands=Bands(names, names)) of segnext.preprocess"
+        )
+    provenance = kept.provenance.succession(kept.labels.name, "network") if kept else Provenance()
+    said = Provenance(data={"name": dataset} if dataset else None, metrics=dict(metrics) if metrics else None)
+    return Weights(shape, labels, preprocess, model.state_dict(), provenance.updated(said))
 
 
 def _is_weights(name: str) -> bool:

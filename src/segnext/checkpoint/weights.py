@@ -63,6 +63,7 @@ class Weights:
         with torch.device("meta"):  # no random start, which would take time and disturb the caller's random numbers
             model = build(self.config)
         model.load_state_dict(state, assign=True)
+        model.kept_as = dataclasses.replace(self, state={})
         return model.eval()
 
     @cached_property

@@ -11,7 +11,7 @@ from segnext.errors import SegNextError
 from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.bench.report import Report
+    from segnext.bench.timings import Timings
 
 EXPLAINED = (
     "plain: as the authors release it. times plain: how many times faster to labels. same labels: as the plain way of "
@@ -73,7 +73,7 @@ def _check(args: argparse.Namespace, picture: Path | None) -> None:
             require_writable(path, flag)
 
 
-def _measure(args: argparse.Namespace, folder: Path) -> "Report":
+def _measure(args: argparse.Namespace, folder: Path) -> "Timings":
     from segnext.bench.run import benchmark
     from segnext.bench.task import drawn_picture, with_random_weights, with_weights
     from segnext.bench.ways import PEERS, ways

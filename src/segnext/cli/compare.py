@@ -31,7 +31,7 @@ NAME = re.compile(r"[\w.+-]+")  # of a folder
 
 
 def main(arguments: list[str]) -> int:
-    """Parse, train, measure; write OUT/compare.html, .md, .json and .png. Returns 1 when a network failed."""
+    """Parse, train, measure; write OUT/compare.html, .md, .json and .png. Returns 1 when one failed, 2 when all did."""
     known, flags = _parser().parse_known_args(arguments)
     recipe = _read(known.recipe)
     budget = _budget(recipe, known, flags)  # torch is imported only now, which takes a second
@@ -42,7 +42,10 @@ def main(arguments: list[str]) -> int:
 
     def tell(result: "Result") -> None:
         mious = ", ".join(f"{100 * miou:.2f}" for miou in result.mious)
-        show(f"{result.name}: {f'mIoU {mious} %' if mious else ''}{result.failure}")
+        if mious:
+            show(f"{result.name}: mIoU {mious} %")
+        if result.failure:
+            complain("compare", f"{result.name}: {result.failure}")
 
     try:
         with progress("rounds") as watch:
@@ -53,7 +56,8 @@ def main(arguments: list[str]) -> int:
     for line in found.markdown().splitlines():
         show(line)
     show(f"page, table, numbers and picture: {known.out / 'compare.html'}, compare.md, compare.json, compare.png")
-    return 1 if any(result.failure for result in found.results) else 0
+    failed = [bool(result.failure) for result in found.results]
+    return 2 if all(failed) else int(any(failed))
 
 
 def _parser() -> argparse.ArgumentParser:

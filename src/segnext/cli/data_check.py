@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from segnext.cli.outputs import require_writable
     from segnext.data.doctor.check import check
-    from segnext.data.doctor.report import exit_code, print_report, to_dict
+    from segnext.data.doctor.verdict import exit_code, print_report, to_dict
     from segnext.data.formats.public.open import OPENERS
 
     if args.sheet and args.sheet.suffix.lower() not in (".html", ".png"):

@@ -13,7 +13,7 @@ from segnext.progress import progress
 from segnext.words import counted
 
 if TYPE_CHECKING:
-    from segnext.data.formats.report import Record, Summary
+    from segnext.data.formats.journal import ImportRecord, ImportSummary
 
 FLAGS = {"ignore_colors": "--ignore-color", "mapping": "--map"}  # options whose flag has another name
 EXAMPLES = 3  # files named for each reason
@@ -111,7 +111,7 @@ def _flag(option: str) -> str:
     return FLAGS.get(option, f"--{option.replace('_', '-')}")
 
 
-def _print(summary: "Summary", destination: Path) -> None:
+def _print(summary: "ImportSummary", destination: Path) -> None:
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits().items()))
     kept = f"; {summary.kept} were there already" if summary.kept else ""
     show(f"imported: {counted(summary.imported, 'pair')}{f' ({splits})' if splits else ''}{kept}")
@@ -119,7 +119,7 @@ def _print(summary: "Summary", destination: Path) -> None:
         show(f"  {note}: {amount:,}" + ("" if note.startswith("masks") else f" (in {counted(masks, 'mask')})"))
     for remark in summary.remarks:
         show(f"  {remark}")
-    reasons: dict[tuple[bool, str], list[Record]] = {}
+    reasons: dict[tuple[bool, str], list[ImportRecord]] = {}
     for record in summary.records:
         if not record.target:
             reasons.setdefault((record.expected, record.kind), []).append(record)

@@ -128,6 +128,6 @@ def _charts(weights: str) -> "list[Chart]":
     log = Path(weights) / "log.jsonl"
     if not log.is_file():
         return []
-    from segnext.training.report import log_charts
+    from segnext.training.log_charts import log_charts
 
     return log_charts(log)

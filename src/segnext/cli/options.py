@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 from segnext.allocator import keep_pages
-from segnext.checkpoint.find import DEFAULT
+from segnext.checkpoint.find import DEFAULT, weights_path
 from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:
@@ -94,18 +94,14 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 
 
 def load_segmenter(args: argparse.Namespace, streams: int = 1) -> "Segmenter":
-    """The segmenter that the options above ask for; for `streams` see `Segmenter`."""
-    from segnext.inference.load import load
+    """The segmenter that the options above ask for; for `streams` see `Runtime`."""
+    from segnext.checkpoint.weights import load_weights
+    from segnext.inference.engines.runtime import Runtime
+    from segnext.inference.segmenter import Segmenter
 
-    segmenter = load(
-        args.weights,
-        args.device,
-        engine=args.engine,
-        precision=args.precision,
-        testing=chosen_testing(args),
-        threshold=args.threshold,
-        streams=streams,
-    )
+    weights = load_weights(weights_path(args.weights))
+    runtime = Runtime(args.engine, args.device, args.precision, streams)
+    segmenter = Segmenter(weights, runtime, testing=chosen_testing(args), threshold=args.threshold)
     if segmenter.engine.name == "torch":
         keep_pages()  # the other engines keep their memory themselves
     return segmenter

@@ -1,6 +1,5 @@
 """What commands print, and the files they are asked to write, checked before the work begins."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ def write_results(content: Any, path: Path, what: str = "json") -> None:
     """Write what a program reads, to the file that `--json` named or to stdout, and say so to people."""
     if path == STDOUT:
         stream = _results[-1] if _results else sys.stdout
-        stream.write(json.dumps(content, indent=1) + "\n")
+        stream.writelines(plain.to_json(content))
         stream.flush()
     else:
         plain.write_json(content, path)

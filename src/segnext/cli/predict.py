@@ -1,20 +1,23 @@
 """`segnext predict`: pictures to masks."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
 from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.cli.rasters import add_rasters, run_raster, wants_raster
+from segnext.cli.videos import add_videos, run_video, videos_among
 from segnext.progress import progress
 from segnext.words import counted, listed, percent
 
 if TYPE_CHECKING:
     from segnext.inference.outputs import Record
     from segnext.inference.predict import Summary
+    from segnext.inference.segmenter import Segmenter
     from segnext.labels import Labels
 
 # Pictures at a time, for one alone too: on how the cores are shared depends how sums are rounded, and a picture must
@@ -24,7 +27,9 @@ STREAMS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext predict`."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="image, folder of images or glob")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="image, folder of images, glob, video, or address of a stream"
+    )
     add_weights(parser)
     parser.add_argument(
         "--out",
@@ -37,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_testing(parser)
     add_threshold(parser)
     add_rasters(parser)
+    add_videos(parser)
     parser.add_argument(
         "--mask",
         choices=("palette", "grey"),
@@ -52,9 +58,31 @@ def run(args: argparse.Namespace) -> int:
         require_writable(args.json, "--json")
     if wants_raster(args):
         return run_raster(args, STREAMS)
+    from segnext.inference.outputs import read_records
+
+    videos = videos_among(args)
+    pictures = [path for path in args.paths if path not in videos]
+    segmenter = load_segmenter(args, streams=STREAMS)
+    codes: list[int] = []
+    records: list[Iterator[Record]] = []  # read when they are written
+    if pictures:
+        summary = _run_pictures(args, segmenter, pictures)
+        codes.append(2 if summary.done == 0 else 1 if summary.failed else 0)
+        records.append(summary.records())
+    for video in videos:
+        film = run_video(args, segmenter, video)
+        codes.append(2 if film is None else 1 if film.problems else 0)
+        if film is not None:
+            records.append(read_records(film.results, film.file.__eq__))
+    if args.json:
+        write_results(map(asdict, chain.from_iterable(records)), args.json)
+    return codes[0] if len(set(codes)) == 1 else 1
+
+
+def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[str]) -> "Summary":
+    """Segment pictures, say what was found and where it is."""
     from segnext.inference.predict import predict_files
 
-    segmenter = load_segmenter(args, streams=STREAMS)
     done = count(1)
     with progress("pictures") as watch:
 
@@ -62,13 +90,9 @@ def run(args: argparse.Namespace) -> int:
             _print_record(record)
             watch("predict", next(done), total)
 
-        summary = predict_files(segmenter, args.paths, args.out, show, mask=args.mask)
+        summary = predict_files(segmenter, paths, args.out, show, mask=args.mask)
     _print_summary(summary, args.out, segmenter.labels)
-    if args.json:
-        write_results([asdict(record) for record in summary.records], args.json)
-    if summary.done == 0:
-        return 2
-    return 1 if summary.failed else 0
+    return summary
 
 
 def _print_record(record: "Record") -> None:
@@ -97,7 +121,7 @@ def _print_table(record: "Record", labels: "Labels") -> None:
 
 def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.done == 1:
-        (record,) = (record for record in summary.records if record.ok)
+        (record,) = (record for record in summary.records() if record.ok)
         if not summary.failed:
             _print_table(record, labels)
         assert record.files is not None

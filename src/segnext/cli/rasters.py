@@ -1,7 +1,6 @@
 """Rasters of any size in `segnext predict`: `--out labels.tif`."""
 
 import argparse
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -14,11 +13,11 @@ from segnext.progress import progress
 from segnext.words import percent
 
 if TYPE_CHECKING:
-    from segnext.inference.rasters.run import Summary
+    from segnext.inference.rasters.run import RasterSummary
 
 SUFFIXES = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "share")
+OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap")
 
 
 def add_rasters(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +62,7 @@ def wants_raster(args: argparse.Namespace) -> bool:
 def run_raster(args: argparse.Namespace, streams: int) -> int:
     """Segment one raster, say what was found and where it is."""
     from segnext.inference.rasters.run import Outputs, segment_raster
+    from segnext.inference.unfinished import own_share
 
     outputs = Outputs(args.out, args.polygons, args.confidence, args.probabilities, args.simplify or 0)
     chosen = {name: getattr(args, name) for name in ("tile", "overlap") if getattr(args, name) is not None}
@@ -71,7 +71,7 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
             load_segmenter(args, streams=streams),
             args.paths[0],
             outputs,
-            share=args.share or (int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))),
+            share=args.share or own_share(),
             progress=lambda done, total: watch("predict", done, total),
             **chosen,
         )
@@ -86,7 +86,7 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
     return 0
 
 
-def _print(summary: "Summary") -> None:
+def _print(summary: "RasterSummary") -> None:
     missing = "" if summary.measured == 1 else f", {percent(summary.measured)} of it measured"
     show(f"{summary.file}  {summary.width} x {summary.height}{missing}  {summary.seconds:.0f} s")
     for name, share in sorted(summary.shares.items(), key=lambda item: -item[1]):

@@ -15,10 +15,10 @@ from segnext import pages
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, mistakes
 from segnext.evaluation.metrics import Metrics, mean
-from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask
 from segnext.evaluation.summary import COLUMNS, left_out
 from segnext.labels import Labels
 from segnext.pages import jpeg, png
+from segnext.painting import Mask, paint_errors, paint_mask, shrink_mask
 from segnext.plain import to_yaml
 from segnext.preprocess import Image
 from segnext.words import percent

@@ -15,7 +15,7 @@ from segnext.export.deployed import Interface
 from segnext.export.formats import Run
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.classify import classify
-from segnext.model.config import aligns_corners
+from segnext.model.config import corner_pixels
 
 AGREEMENT = {"fp32": 0.999, "fp16": 0.995}  # share of pixels with our label
 MIOU = 0.1  # points that it may move
@@ -107,9 +107,13 @@ def labels_by(run: Run, interface: Interface, segmenter: Segmenter, batch: NDArr
     if interface.output != "logits":
         return np.asarray(outputs[0], np.uint8)
     step, size = segmenter.config.logits_stride, (batch.shape[1], batch.shape[2])
-    corners = step if aligns_corners(segmenter.config) else 0
     covered = [(logits.shape[0] * step, logits.shape[1] * step) for logits in outputs[0]]
-    return np.stack([classify(*pair, size, corners=corners)[0] for pair in zip(outputs[0], covered, strict=True)])
+    return np.stack(
+        [
+            classify(*pair, size, corners=corner_pixels(segmenter.config))[0]
+            for pair in zip(outputs[0], covered, strict=True)
+        ]
+    )
 
 
 def _crops(pictures: list[NDArray[Any]], size: tuple[int, int]) -> Iterator[NDArray[Any]]:

@@ -18,6 +18,7 @@ from segnext.errors import SegNextError
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import SIZES, Accuracy, Row, compare, measure, photograph
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 
@@ -77,7 +78,7 @@ def export(
     interface = interface or Interface()
     preprocess = dataclasses.replace(weights.preprocess, short_side=None)  # the graph takes pictures as they are
     native = dataclasses.replace(weights, preprocess=preprocess)
-    segmenter = Segmenter(native, "cpu", engine="torch", precision="fp32")
+    segmenter = Segmenter(native, Runtime("torch", "cpu", "fp32"))
     about = metadata(weights, interface, precision)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.checkpoint.find import DEFAULT, weights_path
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.testing import WHOLE, Testing
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def load(
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
-        streams: see `Segmenter`.
+        streams: pictures to work on at the same time; see `inference.engines.runtime.Runtime`.
 
     Raises:
         SegNextError: when there are no such weights, they are damaged, or device or engine are absent.
@@ -37,12 +38,5 @@ def load(
     from segnext.checkpoint.weights import load_weights
     from segnext.inference.segmenter import Segmenter
 
-    return Segmenter(
-        load_weights(weights_path(name)),
-        device,
-        engine=engine,
-        precision=precision,
-        testing=testing,
-        threshold=threshold,
-        streams=streams,
-    )
+    runtime = Runtime(engine, device, precision, streams)
+    return Segmenter(load_weights(weights_path(name)), runtime, testing=testing, threshold=threshold)

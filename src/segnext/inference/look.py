@@ -2,15 +2,18 @@
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segnext.inference.engines.engine import Engine, Logits
+from segnext.inference.blend import Blend
+from segnext.inference.engines.engine import Engine, at_places
 from segnext.inference.prepare import prepare, resized
 from segnext.inference.testing import Testing
-from segnext.inference.tiling import windows
+from segnext.inference.tiling import Grid
 from segnext.kernels.average import Look
-from segnext.model.config import NetworkConfig, aligns_corners
+from segnext.model.config import NetworkConfig, corner_pixels
 from segnext.preprocess import Image, Preprocess, Raster, padding
 
 
@@ -30,7 +33,6 @@ def look(
         SegNextError: when the windows of `testing` do not fit the network.
     """
     testing.require_fit(config)
-    corners = config.logits_stride if aligns_corners(config) else 0
     height, width = image.shape[:2]
     if testing.short_side is not None:
         preprocess = dataclasses.replace(preprocess, short_side=testing.short_side)
@@ -45,32 +47,32 @@ def look(
         for mirrored in (False, True) if testing.flip else (False,):
             seen = np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
             if testing.slide is None:
-                logits = engine(prepare(seen, preprocess, padded))
+                logits = engine(prepare(seen, preprocess, padded))[0]
             else:
-                logits = _slide(engine, seen, preprocess, padded, *testing.slide)
-            yield Look(logits, covered, mirrored, corners)
+                crop, step = testing.slide
+                grid = Grid(*padded, config.logits_stride, crop, crop - step, config.strides[-1])
+                logits = _slide(engine, seen, preprocess, grid, config.num_classes)
+            yield Look(logits, covered, mirrored, corner_pixels(config))
 
 
 def _slide(
-    engine: Engine, image: Image | Raster, preprocess: Preprocess, padded: tuple[int, int], crop: int, stride: int
-) -> Logits:
-    """The mean of the logits of all windows, (h, w, classes) for the padded picture.
+    engine: Engine, image: Image | Raster, preprocess: Preprocess, grid: Grid, classes: int
+) -> NDArray[np.float32]:
+    """The mean of the logits of all windows, (h, w, classes) for the padded picture, which `grid` covers.
 
     Windows begin at multiples of the logits' stride, where the positions of their logits coincide, so that sums are
     kept at the logits' resolution, a 64th of what the released code keeps. Once enlarged, both are the same but within
     half that stride of the windows' edges, where the released code has a step and the logits here go over into each
     other.
     """
-    total = count = np.zeros(0, np.float32)
-    for rows, columns in windows(*padded, crop, stride):
-        size = rows.stop - rows.start, columns.stop - columns.start
-        logits = engine(prepare(image[rows, columns], preprocess, size))
-        step = size[0] // logits.shape[0]
-        if not total.size:
-            height, width = (side // step for side in padded)
-            total, count = (np.zeros((height, width, depth), np.float32) for depth in (logits.shape[2], 1))
-        place = tuple(slice(x.start // step, x.stop // step) for x in (rows, columns))
-        total[place] += logits
-        count[place] += 1
-    total /= count
-    return total
+    windows = list(product(grid.rows, grid.columns))
+    count = engine.together(*grid.size, len(windows))
+    down, across = (np.ones(side // grid.step, np.float32) for side in grid.size)
+    blend = Blend(grid.width // grid.step, classes, rows=grid.height // grid.step)
+    for start in range(0, len(windows), count):
+        group = windows[start : start + count]
+        prepared = {place: prepare(image[window], preprocess, grid.size)[0] for place, window in enumerate(group)}
+        for place, logits in at_places(engine, prepared, count).items():
+            top, left = (side.start // grid.step for side in group[place])
+            blend.add(top, left, logits, down, across)
+    return blend.take(grid.height // grid.step, keep=0)

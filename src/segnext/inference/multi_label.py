@@ -43,11 +43,12 @@ def certainty(looks: "Sequence[Look]", size: tuple[int, int], planes: NDArray[np
 
 def _presence(looks: "Sequence[Look]", label: int, size: tuple[int, int]) -> NDArray[np.float32]:
     """Of one class, (H, W)."""
-    from segnext.kernels.enlarge import enlarge
+    from segnext.kernels.enlarge import enlarge, host
 
     total = np.zeros(size, np.float32)
     for look in looks:
-        scores = enlarge(np.ascontiguousarray(look.logits[..., [label]]), look.covered, size, look.corners)[0]
+        logits = np.ascontiguousarray(host(look.logits)[..., [label]])
+        scores = enlarge(logits, look.covered, size, look.corners)[0]
         with np.errstate(over="ignore"):  # then the probability is 0
             total += 1 / (1 + np.exp(-(scores[:, ::-1] if look.mirrored else scores)))
     return total / np.float32(len(looks))
@@ -104,15 +105,15 @@ class MultiLabelResult(Result):
         planes = {label: f"{name}.masks/{label}.png" for label, share in self.shares.items() if share > 0}
         return {"planes": planes, "overlay": f"{name}.overlay.png"}
 
-    def save(self, out: Path | str, name: str | None = None, mask: MaskKind = "palette") -> None:
-        """Write `NAME.masks/CLASS.png` for the classes that occur, and `NAME.overlay.png`, into the folder `out`.
+    def save_mask(self, folder: Path, name: str, mask: MaskKind = "palette") -> None:
+        """Write `NAME.masks/CLASS.png` for the classes that occur.
 
         Raises:
             SegNextError: when they cannot be written.
         """
-        super().save(out, name, mask)
-        folder = Path(out) / f"{self.name if name is None else name}.masks"
-        folder.mkdir(exist_ok=True)
+        super().save_mask(folder, name, mask)
+        planes = folder / f"{name}.masks"
+        planes.mkdir(parents=True, exist_ok=True)
         for label, share in self.shares.items():
             if share == 0:
-                (folder / f"{label}.png").unlink(missing_ok=True)  # of an earlier prediction
+                (planes / f"{label}.png").unlink(missing_ok=True)  # of an earlier prediction

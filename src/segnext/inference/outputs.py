@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from typing import IO, Any
 
 from segnext.errors import SegNextError
 from segnext.files import claimed, replacing
-from segnext.inference.sources import OUTPUTS, PLANES, Input, distinct
+from segnext.inference.sources import FILM, FRAMES, OUTPUTS, PLANES, Input, distinct
 from segnext.labels import Labels
 
 RESULTS, CLASSES = "results.jsonl", "classes.json"
@@ -42,6 +43,19 @@ class Record:
     mean_confidence: float | None = None
     seconds: float | None = None
     files: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class FrameRecord(Record):
+    """A line about a frame of a video; `seconds` is None, so that the lines do not depend on who made them.
+
+    Attributes:
+        frame: its number, from 0.
+        time: seconds from the beginning.
+    """
+
+    frame: int = 0
+    time: float = 0.0
 
 
 class OutputFolder:
@@ -78,7 +92,7 @@ class OutputFolder:
         return name
 
     def _is_there(self, name: str) -> bool:
-        return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES))
+        return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES, FILM, FRAMES))
 
     def add(self, record: Record) -> None:
         """Write a line."""
@@ -115,7 +129,7 @@ def read_records(file: Path, wanted: Callable[[str], bool] = lambda file: True) 
     """The lines of `results.jsonl` whose picture is `wanted`."""
     for line in _lines_in(file):
         if wanted(line["file"]):
-            yield Record(**line)
+            yield FrameRecord(**line) if "frame" in line else Record(**line)
 
 
 def _merge(results: Path, part: Path) -> None:
@@ -147,7 +161,7 @@ def _lines_in(file: Path) -> Iterator[dict[str, Any]]:
 def _name_of(line: dict[str, Any]) -> str | None:
     files = line.get("files")
     overlay = files.get("overlay") if isinstance(files, dict) else None
-    return overlay.removesuffix(".overlay.png") if isinstance(overlay, str) else None
+    return re.sub(r"\.overlay\.\w+$", "", overlay) if isinstance(overlay, str) else None
 
 
 def _write_classes(file: Path, labels: Labels) -> None:

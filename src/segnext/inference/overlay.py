@@ -14,6 +14,7 @@ import PIL.ImageFont
 from numpy.typing import NDArray
 
 from segnext.labels import Color, Labels
+from segnext.painting import mix, palette
 from segnext.preprocess import Image
 from segnext.words import percent
 
@@ -39,21 +40,16 @@ def paint(image: Image, mask: NDArray[np.uint8], labels: Labels) -> Image:
     """
     if mask.ndim == 3:
         return _paint_planes(image, mask, labels)
-    palette = np.zeros((1, 256, 3), np.uint8)
-    palette[0, : len(labels)] = labels.colors
-    painted = cv2.addWeighted(cv2.LUT(cv2.merge([mask] * 3), palette), OPACITY, image, 1 - OPACITY, 0)
+    colors = cv2.LUT(cv2.merge([mask] * 3), palette(labels)[None])
+    painted = cv2.addWeighted(colors, OPACITY, image, 1 - OPACITY, 0)
     lighter = cv2.LUT(painted, (255 - np.arange(255, -1, -1) // 3).astype(np.uint8))
     cv2.copyTo(lighter, _borders(mask).astype(np.uint8), painted)
     return np.asarray(painted, np.uint8)
 
 
 def _paint_planes(image: Image, planes: NDArray[np.uint8], labels: Labels) -> Image:
-    total = np.zeros(image.shape, np.float32)
-    for plane, color in zip(planes, labels.colors, strict=True):
-        total[plane == 1] += color
-    count = planes.sum(0, dtype=np.float32)[..., None]
-    mixed = OPACITY * total / np.maximum(count, 1) + (1 - OPACITY) * image
-    painted = np.where(count > 0, mixed, image).astype(np.uint8)
+    colors, count = mix(planes, labels)
+    painted = np.where(count > 0, OPACITY * colors + (1 - OPACITY) * image, image).astype(np.uint8)
     for plane, color in zip(planes, labels.colors, strict=True):
         painted[_borders(plane)] = color
     return painted

@@ -35,11 +35,10 @@ class Summary:
     passed_over: list[str] = field(default_factory=list)
     more_pages: list[str] = field(default_factory=list)
 
-    @property
-    def records(self) -> list[Record]:
-        """The lines of this run, in the inputs' order; read from the file, since there may be millions."""
+    def records(self) -> Iterator[Record]:
+        """The lines of this run, in the inputs' order; read from the file one by one, since there may be millions."""
         files = {entry.file for entry in self.inputs}
-        return list(read_records(self.results, files.__contains__))
+        return read_records(self.results, files.__contains__)
 
 
 def predict_files(

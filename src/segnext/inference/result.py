@@ -19,6 +19,7 @@ from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
 from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
+from segnext.painting import indexed, palette
 from segnext.preprocess import Image
 from segnext.words import percent
 
@@ -36,6 +37,8 @@ class Result:
         labels: what the labels mean.
         seconds: time from the picture (decoded, or its path) to the mask.
         name: the file's name without suffix, "image" for pictures from memory.
+        frame: of a video, its number from 0; else None.
+        time: of a video's frame, seconds from the beginning; else None.
     """
 
     image: Image
@@ -44,6 +47,8 @@ class Result:
     labels: Labels
     seconds: float
     name: str = "image"
+    frame: int | None = None
+    time: float | None = None
 
     def __repr__(self) -> str:
         """Size and largest classes, in a line."""
@@ -75,13 +80,7 @@ class Result:
 
     def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
-        picture = PIL.Image.fromarray(self.mask)
-        if mask == "grey":
-            return picture
-        # All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
-        colors = [channel for color in self.labels.colors for channel in color]
-        picture.putpalette(colors + [0] * (768 - len(colors)))
-        return picture
+        return PIL.Image.fromarray(self.mask) if mask == "grey" else indexed(self.mask, palette(self.labels))
 
     def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
         """The pictures that `save` writes of the mask, by the end of their file's name."""
@@ -172,18 +171,25 @@ class Result:
         """
         folder = Path(out)
         name = self.name if name is None else name
-        files = {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()}
-        files[".overlay.png"] = encode_png(np.asarray(self.overlay()))
-        try:
-            for ending, content in files.items():
-                file = folder / f"{name}{ending}"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(file) as temporary:
-                    temporary.write_bytes(content)
-        except OSError as error:
-            raise SegNextError(
-                f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
-            ) from error
+        self.save_mask(folder, name, mask)
+        _write(folder, name, {".overlay.png": encode_png(np.asarray(self.overlay()))})
+
+    def save_mask(self, folder: Path, name: str, mask: MaskKind = "palette") -> None:
+        """The same without the overlay."""
+        _write(folder, name, {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()})
+
+
+def _write(folder: Path, name: str, files: dict[str, bytes]) -> None:
+    try:
+        for ending, content in files.items():
+            file = folder / f"{name}{ending}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as temporary:
+                temporary.write_bytes(content)
+    except OSError as error:
+        raise SegNextError(
+            f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
+        ) from error
 
 
 def _encoded(picture: PIL.Image.Image) -> bytes:

@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import read_picture, require_picture, view
-from segnext.checkpoint.find import HUB_ID, weights_path
+from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.engines.runtime import ANY, Runtime
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
-from segnext.kernels.average import Look, mean_probabilities, vote
-from segnext.kernels.classify import classify
+from segnext.kernels.average import Look, mean_probabilities
+from segnext.kernels.decide import decide
 from segnext.kernels.enlarge import enlarge
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
@@ -52,7 +52,7 @@ class Segmenter:
 
     Args:
         weights: the network, the meaning of its labels and its preprocessing.
-        device, engine, precision, streams: see `inference.engines.runtime.Runtime`.
+        runtime: what is to run it; `segnext.load` takes its fields one by one.
         testing: windows, scales and flips; the default is one look at the whole picture.
         threshold: of multi-label weights, the probability above which a class is said to be there; None for 1/2.
 
@@ -72,13 +72,10 @@ class Segmenter:
     def __init__(
         self,
         weights: Weights,
-        device: str = "auto",
+        runtime: Runtime = ANY,
         *,
-        engine: str = "auto",
-        precision: str = "auto",
         testing: Testing = WHOLE,
         threshold: float | None = None,
-        streams: int = 1,
     ) -> None:
         _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
@@ -95,14 +92,14 @@ class Segmenter:
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)
         self._threshold = threshold
-        self.runtime = Runtime(engine, device, precision, streams)
+        self.runtime = runtime
         use_first()
-        self.engine = start(weights, self.runtime)
+        self.engine = start(weights, runtime)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled are the weights, or their file's path, and the settings; an engine is started anew."""
-        settings = {**vars(self.runtime), "testing": self.testing, "threshold": self._threshold}
-        return partial(type(self), **settings), (self._weights,)
+        start_anew = partial(type(self), testing=self.testing, threshold=self._threshold)
+        return start_anew, (self._weights, self.runtime)
 
     def __repr__(self) -> str:
         """The network, its classes, and what runs it, in a line."""
@@ -164,6 +161,22 @@ class Segmenter:
 
         return LazyLabels(self, source, self.testing, tile, overlap)
 
+    def video(self, source: str | Path, *, every: int = 1, smooth: int = 0) -> Iterator[Result]:
+        """The results of a video's frames, one after another: each has its `frame` and `time`.
+
+        Args:
+            source: a file, a camera (/dev/video0) or the address of a stream (rtsp://, https://, ...).
+            every: N for every N-th frame, from the first one on.
+            smooth: frames before and after each of these that are averaged with it, so that masks flicker less.
+
+        Raises:
+            SegNextError: when it cannot be opened or holds no frames, PyAV is not installed, or, after the last result,
+                when it breaks off. Frames that are damaged are left out, with a warning.
+        """
+        from segnext.inference.videos.each import results
+
+        return results(self, source, every, smooth)
+
     def logits(self, source: Source) -> "Tensor":
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
@@ -176,8 +189,8 @@ class Segmenter:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
         image = self.read(source)
         with _fitting(image):
-            (only,) = self._looks(image)
-            return torch.from_numpy(enlarge(only.logits, only.covered, image.shape[:2], only.corners))
+            (only,) = self.looks(image)
+            return torch.as_tensor(enlarge(only.logits, only.covered, image.shape[:2], only.corners)).cpu()
 
     def probabilities(self, source: Source) -> NDArray[np.float32]:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
@@ -187,7 +200,7 @@ class Segmenter:
         image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
-            return probabilities(self._looks(image), image.shape[:2])
+            return probabilities(self.looks(image), image.shape[:2])
 
     def read(self, source: Source) -> Image | Raster:
         """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
@@ -200,7 +213,7 @@ class Segmenter:
             require_picture(Path(source), PICTURES_ONLY)
         return read_picture(source, bands)
 
-    def _looks(self, image: Image | Raster) -> "list[Look]":
+    def looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""
         return list(look(self.engine, image, self.preprocess, self.testing, self.config))
 
@@ -213,7 +226,9 @@ class Segmenter:
         token: str | None = None,
         local_files_only: bool = False,
         device: str = "auto",
-        **options: Any,
+        testing: Testing = WHOLE,
+        threshold: float | None = None,
+        **runtime: Any,
     ) -> "Segmenter":
         """What `segnext.load` gives; of a Hugging Face repository also another revision, or one that needs a token.
 
@@ -221,18 +236,14 @@ class Segmenter:
             name: see `segnext.load`.
             revision: branch, tag or commit of a Hugging Face repository; None for the newest.
             token: of an account that may read the repository; None takes the one logged in with, if any.
-            local_files_only: of a repository, take what was downloaded before, and never use the network.
-            device: see `Segmenter`.
-            options: engine, precision, testing, threshold and streams; see `Segmenter`.
+            local_files_only: take what was downloaded before, and never use the network.
+            device: see `Runtime`.
+            testing: see `Segmenter`.
+            threshold: see `Segmenter`.
+            runtime: engine, precision and streams; see `Runtime`.
         """
-        hub = (revision or token or local_files_only) and HUB_ID.fullmatch(str(name)) and not Path(name).exists()
-        if hub:
-            from segnext.checkpoint.hub import fetch_repository
-
-            path = fetch_repository(str(name), revision=revision, token=token, local_files_only=local_files_only)
-        else:
-            path = weights_path(name)
-        return cls(load_weights(path), device, **options)
+        path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
+        return cls(load_weights(path), Runtime(device=device, **runtime), testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""
@@ -285,18 +296,30 @@ class Segmenter:
         return self._result(self.read(source), name, started, confidence=False)
 
     def _result(self, image: Image | Raster, name: str, started: float, confidence: bool) -> Result:
-        bands, multi_label = self.preprocess.bands, self.labels.multi_label
-        kind: type[Result] = MultiLabelResult if multi_label else Result
         with _fitting(image):
-            looks = self._looks(image)
-            size = image.shape[:2]
-            probability = None
-            if multi_label:
-                mask = find_planes(looks, size, self.threshold)
-            else:
-                mask, probability = _decide(looks, size, confidence=confidence)
-            if bands is not None:
-                mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
+            return self._decided(image, self.looks(image), name, started, confidence)
+
+    def decide(self, image: Image | Raster, looks: "list[Look]", name: str, *, confidence: bool = False) -> Result:
+        """The result that follows from what `looks` gave, or from a mean of several such.
+
+        Raises:
+            SegNextError: when it does not fit in memory.
+        """
+        with _fitting(image):
+            return self._decided(image, looks, name, perf_counter(), confidence)
+
+    def _decided(
+        self, image: Image | Raster, looks: "list[Look]", name: str, started: float, confidence: bool
+    ) -> Result:
+        bands, multi_label, size = self.preprocess.bands, self.labels.multi_label, image.shape[:2]
+        kind: type[Result] = MultiLabelResult if multi_label else Result
+        probability = None
+        if multi_label:
+            mask = find_planes(looks, size, self.threshold)
+        else:
+            mask, probability = decide(looks, size, confidence=confidence)
+        if bands is not None:
+            mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
         seconds = perf_counter() - started
 
         if multi_label:
@@ -323,17 +346,8 @@ def _require_described(preprocess: Preprocess, in_channels: int) -> None:
         )
 
 
-def _decide(
-    looks: "list[Look]", size: tuple[int, int], *, confidence: bool = False
-) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-    """Labels, and their probabilities if asked for; of one look without computing those of the other classes."""
-    if len(looks) == 1:
-        return classify(looks[0].logits, looks[0].covered, size, confidence=confidence, corners=looks[0].corners)
-    return vote(looks, size, confidence=confidence)
-
-
 def _confidence(looks: "list[Look]", size: tuple[int, int]) -> NDArray[np.float32]:
-    _, probability = _decide(looks, size, confidence=True)
+    _, probability = decide(looks, size, confidence=True)
     assert probability is not None
     return probability
 

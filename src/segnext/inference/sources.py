@@ -13,6 +13,7 @@ from segnext.imageio import SUFFIXES
 
 OUTPUTS = (".mask.png", ".overlay.png")
 PLANES = ".masks"  # how folders end that hold a multi-label result's masks
+FILM, FRAMES = ".overlay.mp4", ".frames"  # a painted video, and the folder of its masks
 LISTS = ("results.jsonl", "classes.json")
 
 
@@ -92,7 +93,7 @@ def _is_image(file: Path) -> bool:
 
 
 def _is_output(file: Path) -> bool:
-    return file.name.endswith(OUTPUTS) or file.name in LISTS or file.parent.name.endswith(PLANES)
+    return file.name.endswith((*OUTPUTS, FILM)) or file.name in LISTS or file.parent.name.endswith(PLANES)
 
 
 def unique_names(files: Mapping[str, Path]) -> dict[str, str]:

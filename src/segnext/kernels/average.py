@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segnext.kernels.classify import FLAGS, exp
 from segnext.kernels.compiling import compiled
-from segnext.kernels.enlarge import places
+from segnext.kernels.enlarge import Logits, host, places
 from segnext.kernels.threads import cores, share
 
 ROWS = 8  # that are done at a time
@@ -23,37 +23,39 @@ class Look(NamedTuple):
     """What the network said about a picture at some scale, perhaps mirrored.
 
     Attributes:
-        logits: (h, w, classes) float32.
+        logits: (h, w, classes) float32, where they were computed.
         covered: height and width, in pixels of the picture, that the logits extend over; more than the picture's own
             where it was padded below and on the right.
         mirrored: whether the network saw the picture with left and right exchanged; `logits` are as it saw it.
         corners: see `enlarge.places`.
     """
 
-    logits: NDArray[np.float32]
+    logits: Logits
     covered: tuple[float, float]
     mirrored: bool = False
     corners: int = 0
 
 
 def vote(
-    looks: Sequence[Look], size: tuple[int, int], *, confidence: bool = False
+    looks: Sequence[Look], size: tuple[int, int], *, confidence: bool = False, rows: range | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """The label with the highest mean probability over the looks, and that probability if asked for.
 
     Each look's logits are resized bilinearly (as torch does), mirrored back, and go through a
-    softmax of their own. Of equal labels the lowest wins.
+    softmax of their own. Of equal labels the lowest wins. What is found of some rows is that of the whole, to the byte.
 
     Args:
         looks: at least one; the same classes, at most 256, in each.
         size: height and width of the picture.
         confidence: whether the probabilities are wanted.
+        rows: of the picture that are wanted, one after the other; None for all.
 
     Returns:
-        Labels (H, W) uint8, and None or mean probabilities (H, W) float32.
+        Labels (H, W) uint8, and None or mean probabilities (H, W) float32; H is how many rows are wanted.
     """
-    labels = np.empty(size, np.uint8)
-    probability = np.empty(size, np.float32) if confidence else None
+    rows = range(size[0]) if rows is None else rows
+    labels = np.empty((len(rows), size[1]), np.uint8)
+    probability = np.empty((len(rows), size[1]), np.float32) if confidence else None
 
     def take(top: int, total: NDArray[np.float32]) -> None:
         bottom = top + total.shape[0]
@@ -61,25 +63,30 @@ def vote(
         if probability is not None:
             probability[top:bottom] = total.max(1) / np.float32(len(looks))
 
-    _by_rows(looks, size, take)
+    _by_rows(looks, size, rows, take)
     return labels, probability
 
 
-def mean_probabilities(looks: Sequence[Look], size: tuple[int, int]) -> NDArray[np.float32]:
+def mean_probabilities(
+    looks: Sequence[Look], size: tuple[int, int], *, rows: range | None = None
+) -> NDArray[np.float32]:
     """The mean probability of every class, (classes, H, W); see `vote`."""
-    mean = np.empty((looks[0].logits.shape[2], *size), np.float32)
+    rows = range(size[0]) if rows is None else rows
+    mean = np.empty((looks[0].logits.shape[2], len(rows), size[1]), np.float32)
 
     def take(top: int, total: NDArray[np.float32]) -> None:
         mean[:, top : top + total.shape[0]] = total.transpose(1, 0, 2) / np.float32(len(looks))
 
-    _by_rows(looks, size, take)
+    _by_rows(looks, size, rows, take)
     return mean
 
 
-def _by_rows(looks: Sequence[Look], size: tuple[int, int], take: Callable[[int, NDArray[np.float32]], None]) -> None:
-    """Call take(top, sum of probabilities (rows, classes, W)) for all bands of rows; in several threads."""
-    height, width = size
-    parts = [(np.ascontiguousarray(look.logits, np.float32), *_grid(look, size)) for look in looks]
+def _by_rows(
+    looks: Sequence[Look], size: tuple[int, int], wanted: range, take: Callable[[int, NDArray[np.float32]], None]
+) -> None:
+    """Call take(top, sum of probabilities (rows, classes, W)) for all bands of `wanted`; in several threads."""
+    height, width = len(wanted), size[1]
+    parts = [(np.ascontiguousarray(host(look.logits), np.float32), *_grid(look, width, wanted)) for look in looks]
     classes = looks[0].logits.shape[2]
 
     def work(worker: int, workers: int) -> None:
@@ -95,10 +102,10 @@ def _by_rows(looks: Sequence[Look], size: tuple[int, int], take: Callable[[int, 
     share(work, min(cores(), -(-height // ROWS)))
 
 
-def _grid(look: Look, size: tuple[int, int]) -> tuple[NDArray[Any], ...]:
-    """For each row, and for each column of the picture: the position before it, and how far it is to the next."""
-    row, down = places(look.logits.shape[0], look.covered[0], size[0], look.corners)
-    column, across = places(look.logits.shape[1], look.covered[1], size[1], look.corners)
+def _grid(look: Look, width: int, rows: range) -> tuple[NDArray[Any], ...]:
+    """For each of `rows`, and for each column of the picture: the position before it, and how far it is to the next."""
+    row, down = places(look.logits.shape[0], look.covered[0], rows, look.corners)
+    column, across = places(look.logits.shape[1], look.covered[1], range(width), look.corners)
     step = -1 if look.mirrored else 1
     return row, down, np.ascontiguousarray(column[::step]), np.ascontiguousarray(across[::step])
 

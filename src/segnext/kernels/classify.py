@@ -7,7 +7,7 @@ is at most its highest corner; a class whose highest corner is below another's l
 most cells have one candidate and need no arithmetic. (Rounding is monotonic, so this holds for floats too.)
 """
 
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,6 @@ LOWEST = -20.0  # exp of it adds nothing that float32 could hold
 FLAGS = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 
 
-@overload
-def classify(
-    logits: NDArray[np.float32],
-    covered: tuple[float, float],
-    size: tuple[int, int],
-    *,
-    confidence: Literal[True],
-    corners: int = 0,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]: ...
-@overload
 def classify(
     logits: NDArray[np.float32],
     covered: tuple[float, float],
@@ -37,19 +27,12 @@ def classify(
     *,
     confidence: bool = False,
     corners: int = 0,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]: ...
-def classify(
-    logits: NDArray[np.float32],
-    covered: tuple[float, float],
-    size: tuple[int, int],
-    *,
-    confidence: bool = False,
-    corners: int = 0,
+    rows: range | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and softmax probabilities of the chosen classes if asked for, at full resolution.
 
     The labels are those of torch's bilinear resize and argmax, except where two classes are
-    equal up to rounding.
+    equal up to rounding. Those of some rows are those of the whole, to the byte.
 
     Args:
         logits: (h, w, classes), at most 256 classes.
@@ -57,26 +40,32 @@ def classify(
         size: height and width of the result, its top left corner that of the logits; at most `covered`.
         confidence: whether the probabilities are wanted.
         corners: see `enlarge.places`.
+        rows: of the result that are wanted, one after the other; None for all.
 
     Returns:
-        Labels (H, W) uint8, and None or probabilities (H, W) float32.
+        Labels (H, W) uint8, and None or probabilities (H, W) float32; H is how many rows are wanted.
     """
     logits = np.ascontiguousarray(logits, np.float32)
-    rows, columns = (_cells(logits.shape[axis], covered[axis], size[axis], corners) for axis in (0, 1))
-    labels = np.empty(size, np.uint8)
-    probability = np.empty(size if confidence else (0, 0), np.float32)
+    rows = range(size[0]) if rows is None else rows
+    down, across = (
+        _cells(logits.shape[axis], covered[axis], pixels, corners) for axis, pixels in ((0, rows), (1, range(size[1])))
+    )
+    shape = len(rows), size[1]
+    labels = np.empty(shape, np.uint8)
+    probability = np.empty(shape if confidence else (0, 0), np.float32)
+    touched = np.flatnonzero(np.diff(down[0]))[[0, -1]] + (0, 1)  # rows of cells, from and to
 
     def work(worker: int, workers: int) -> None:
-        first, last = (logits.shape[0] * end // workers for end in (worker, worker + 1))
-        _fill(logits, first, last, *rows, *columns, labels, probability)
+        first, last = (touched[0] + (touched[1] - touched[0]) * end // workers for end in (worker, worker + 1))
+        _fill(logits, first, last, *down, *across, labels, probability)
 
-    share(work, min(cores(), logits.shape[0]))
+    share(work, min(cores(), touched[1] - touched[0]))
     return labels, probability if confidence else None
 
 
-def _cells(low: int, covered: float, size: int, corners: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Where along one axis each cell's pixels start, (low + 1,), and each pixel's place in its cell, (size,) 0..1."""
-    cell, place = places(low, covered, size, corners)
+def _cells(low: int, covered: float, pixels: range, corners: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Where along one axis each cell's pixels start, (low + 1,), and each pixel's place in its cell, 0..1."""
+    cell, place = places(low, covered, pixels, corners)
     return np.searchsorted(cell, np.arange(low + 1)), place
 
 

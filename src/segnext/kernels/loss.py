@@ -86,4 +86,4 @@ def _padded(logits: Tensor) -> Any:
 def _grid(logits: Tensor, target: Tensor) -> tuple[Any, ...]:
     """For each row and each column of the target: the low position before it, and how far it is to the next."""
     (h, w), (height, width) = logits.shape[2:], target.shape[1:]
-    return *places(h, height, height), *places(w, width, width)
+    return *places(h, height, range(height)), *places(w, width, range(width))

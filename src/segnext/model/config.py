@@ -218,6 +218,11 @@ def aligns_corners(config: NetworkConfig) -> bool:
     return bool(getattr(config, "align_corners", False))
 
 
+def corner_pixels(config: NetworkConfig) -> int:
+    """What the kernels that enlarge logits call `corners`, see `kernels.enlarge.places`."""
+    return config.logits_stride if aligns_corners(config) else 0
+
+
 def _check_values(config: ModelConfig) -> None:
     """Refuse unknown names and impossible numbers."""
     for kind, choices in (("decoder", DECODERS), ("context", CONTEXTS)):

@@ -59,11 +59,12 @@ class Decomposition(RowRandom, ABC):
         self.generator = torch.Generator().manual_seed(0)
 
     def initial_bases(self, batch: int) -> Tensor:
-        """(B, D, R): the fixed bases in evaluation, new ones in training."""
+        """(B, D, R): new ones in training; in evaluation the fixed bases, (1, D, R) for all samples."""
         if not self.training:
-            return self.bases.float().expand(batch, -1, -1)
+            return self.bases.float()
         draw = torch.randn if self.signed else torch.rand
-        drawn = self.own(lambda rows: draw((rows, *self.bases.shape[1:]), generator=self.generator), batch)
+        generator = None if torch.compiler.is_compiling() else self.generator  # which compilers do not take
+        drawn = self.own(lambda rows: draw((rows, *self.bases.shape[1:]), generator=generator), batch)
         return F.normalize(drawn, dim=1).to(self.bases.device)
 
     @abstractmethod

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from segnext.kernels.launch import fused
 from segnext.kernels.norms import batch_norm, group_norm
@@ -147,5 +148,7 @@ def separable_conv(in_channels: int, out_channels: int, dilation: int = 1) -> nn
 
 def without_autocast(x: Tensor) -> AbstractContextManager[object]:
     """A context in which operations on x's device keep the number format of their inputs."""
+    if isinstance(x, Proxy):  # of torch.fx, which has no device
+        return nullcontext()
     device = x.device.type
     return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)  # "meta" has no autocast

@@ -10,6 +10,7 @@ from segnext.data.transforms import Augment
 from segnext.errors import SegNextError, require_setting
 from segnext.inference.testing import Testing
 from segnext.model.config import Architecture
+from segnext.training.auxiliary import Auxiliary
 from segnext.training.losses.config import Loss
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -166,6 +167,7 @@ class TrainConfig(Settings):
         sampling: which pictures and places the crops come from.
         schedule: learning rate over time.
         architecture: what of the network is exchanged; the defaults are the published one.
+        auxiliary: heads in training alone.
         loss: what is minimised.
         class_balance: classes weigh frequency ** -class_balance in the loss; 0 weighs them alike, as the paper does.
         eval_every: steps between measurements on val.
@@ -192,6 +194,7 @@ class TrainConfig(Settings):
     sampling: Sampling = field(default_factory=Sampling)
     schedule: Schedule = field(default_factory=Schedule)
     architecture: Architecture = field(default_factory=Architecture)
+    auxiliary: Auxiliary = field(default_factory=Auxiliary)
     loss: Loss = field(default_factory=Loss)
     class_balance: float = 0.0
     eval_every: int = 500
@@ -235,6 +238,11 @@ class TrainConfig(Settings):
             raise SegNextError(
                 f"freeze is {self.freeze}, but the encoder starts from random weights, which must be trained; give "
                 "--from or --encoder_weights"
+            )
+        if any(stage <= self.freeze for stage in self.auxiliary.stages):
+            raise SegNextError(
+                f"auxiliary.stages is {self.auxiliary.stages}, but the first {self.freeze} stages are frozen, and "
+                "heads on them teach nothing; leave those out"
             )
         if self.crop is not None and min(self.crop) < 32:
             raise SegNextError(f"crop is {self.crop}; both sides must be at least 32, one position of the last stage")

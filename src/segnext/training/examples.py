@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from segnext.evaluation.painting import Mask, paint_errors, paint_mask, shrink_mask, wrong_and_ignored
 from segnext.figures import drawing
 from segnext.labels import Labels
+from segnext.painting import Mask, paint_errors, paint_mask, shrink_mask, wrong_and_ignored
 from segnext.preprocess import Image
 
 Item = tuple[Image, Mask, Mask]  # photo, truth, prediction

@@ -23,11 +23,13 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.files import walk
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
 from segnext.model.families import build
 from segnext.model.network import Network
+from segnext.model.supervised import HEADS, Supervised, stage_heads
 from segnext.preprocess import Preprocess
 from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
@@ -35,10 +37,10 @@ from segnext.training.data import check_data, class_counts, prepare
 from segnext.training.examples import Item, draw_examples, strip
 from segnext.training.folds import divide
 from segnext.training.log import Log
+from segnext.training.log_charts import log_charts
 from segnext.training.losses.total import TrainLoss, training_loss
 from segnext.training.optim import lr_factor
 from segnext.training.processes import Processes
-from segnext.training.report import log_charts
 from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
@@ -56,7 +58,8 @@ class Segmentation(Task[TrainConfig]):
 
     score = ("miou", "mIoU")
     data: DataSet
-    model: Network
+    network: Network
+    model: Supervised
 
     def __init__(self, config: TrainConfig, processes: Processes, resume: bool) -> None:
         config, self.data = self.open(config)
@@ -78,8 +81,11 @@ class Segmentation(Task[TrainConfig]):
         self.preprocess = prepare(config, self.data, self.pairs, processes, resume=resume)
         self.samples = self.crops(config, self.preprocess, crop)
         self.shape = _shape(config, len(self.labels), len(self.preprocess.mean))
-        self.model = build(self.shape).train()
-        freeze(self.model, config.freeze)
+        self.network = build(self.shape)
+        aux = config.auxiliary
+        heads = stage_heads(self.network, aux.stages, aux.channels, aux.convs, aux.dropout)
+        self.model = Supervised(self.network, heads).train()
+        freeze(self.network, config.freeze)
         self.criterion = self.objective(config)
         self.plan = self._plan(crop)
 
@@ -113,7 +119,7 @@ class Segmentation(Task[TrainConfig]):
 
     def start(self) -> dict[str, Any]:
         """Load the weights that the recipe names."""
-        return start_weights(self.model, self.config, self.labels, loud=self.processes.main)
+        return start_weights(self.network, self.config, self.labels, loud=self.processes.main)
 
     def files(self) -> list[str]:
         """Pictures and masks to train and to measure on."""
@@ -133,8 +139,10 @@ class Segmentation(Task[TrainConfig]):
         Losses of processes are weighed such that one process with all their pictures would have the same; parts of a
         process weigh alike.
         """
-        logits = forward(images, enlarge=False)
-        return self.criterion(logits, targets.to(self.config.device, non_blocking=True), self.processes.mean)
+        targets = targets.to(self.config.device, non_blocking=True)
+        weights = (1.0, *self.config.auxiliary.by_head)
+        losses = (self.criterion(logits, targets, self.processes.mean) for logits in forward(images))
+        return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))  # type: ignore[return-value]
 
     def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
         """The confusion matrix."""
@@ -196,11 +204,12 @@ class Segmentation(Task[TrainConfig]):
     def segmenter(self, weights: Weights) -> Segmenter:
         """What measures and draws with these weights."""
         config = self.config
-        return Segmenter(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
+        return Segmenter(weights, Runtime("torch", config.device, "fp32"), testing=config.testing)
 
     def weights(self, state: dict[str, Tensor]) -> Weights:
-        """The network's tensors, with what is needed to use them."""
-        return Weights(self.shape, self.labels, self.preprocess, state)
+        """The network's tensors, without those of heads that are for training alone, and what is needed to use them."""
+        own = {name: tensor for name, tensor in state.items() if not name.startswith(HEADS)}
+        return Weights(self.shape, self.labels, self.preprocess, own)
 
 
 def sampler_of(config: TrainConfig, counts: ClassCounts | None) -> ClassSampler | None:

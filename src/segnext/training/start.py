@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 
+from segnext.bfloat16 import has_bf16
 from segnext.errors import SegNextError
 from segnext.model.trainable import Trainable
 from segnext.training.config import Device, Precision, Settings
@@ -31,7 +32,7 @@ def decide(config: C, processes: Processes, resume: bool) -> C:
         raise SegNextError("device is cuda, but torch finds no CUDA device here; use --device cpu")
     precision: Precision = config.precision
     if precision == "auto":
-        precision = "bf16" if _has_bf16(device) else "fp32"
+        precision = "bf16" if has_bf16(device) else "fp32"
     if precision == "fp16" and device == "cpu":
         raise SegNextError("precision is fp16, which processors do not have; use --precision bf16 or fp32")
     config = _keep_total(config, processes) if resume else config
@@ -79,13 +80,6 @@ def require_total_batch(config: Settings, devices: int) -> None:
         f"total_batch is {total}, but {counted(devices, 'device')} x batch_size {batch} x "
         f"accumulate {passes} is {devices * batch * passes}; use {', or '.join(choices)}"
     )
-
-
-def _has_bf16(device: str) -> bool:
-    """Whether bfloat16 is computed rather than emulated."""
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def place(model: Trainable, config: Settings, processes: Processes) -> None:

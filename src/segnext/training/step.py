@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,7 +65,7 @@ class Step:
         self,
         config: Settings,
         model: Trainable,
-        loss: Callable[[Callable[..., Tensor], Tensor, Tensor], Tensor],
+        loss: Callable[[Callable[[Tensor], Any], Tensor, Tensor], Tensor],
         factor: Callable[[int], float],
         processes: Processes | None = None,
     ) -> None:
@@ -100,12 +100,11 @@ class Step:
         self.optimizer.zero_grad()
         return Taken(total, self.settings.optimizer.lr * factor, norm)
 
-    def forward(self, images: Tensor, **options: bool) -> Tensor:
-        """The network's forward pass on the device, in the run's number format; `options` are the network's own."""
+    def forward(self, images: Tensor) -> Any:
+        """The network's forward pass on the device, in the run's number format."""
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with autocast(self.settings.precision, self.device.type):
-            logits: Tensor = self.parallel(images, **options)
-        return logits
+            return self.parallel(images)
 
     def _checked(self, losses: Tensor) -> tuple[float, float]:
         """Clip the gradient; the loss and the gradient's norm, the same in all processes and both finite."""

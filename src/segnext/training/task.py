@@ -19,7 +19,7 @@ from segnext.training.state import State
 from segnext.training.step import Taken
 
 C = TypeVar("C", bound=Settings)
-Forward = Callable[..., Tensor]  # the network's forward pass, on the run's device and in its number format
+Forward = Callable[[Tensor], Any]  # the network's forward pass, on the run's device and in its number format
 Watch = Callable[[int, int], None]  # is told how many of how many pictures are measured, and may break that off
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageFile
 from segnext.cli import main
 from segnext.data.doctor.check import QUICK_MASKS, check, quick_check
 from segnext.data.doctor.findings import Severity
-from segnext.data.doctor.report import overview
+from segnext.data.doctor.verdict import overview
 from segnext.data.folder import Folder as DataSet
 from segnext.errors import SegNextError
 

@@ -9,8 +9,8 @@ from PIL import Image
 from raster_files import write_tiff
 
 from segnext.data.doctor.check import check, quick_check
-from segnext.data.doctor.report import overview
 from segnext.data.doctor.sheet import write_sheet
+from segnext.data.doctor.verdict import overview
 from segnext.data.folder import Folder as DataFolder
 from segnext.imageio import read_image
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from segnext.data.doctor import duplicates
 from segnext.data.doctor.duplicates import Copy, difference_hash, exact_copies, near_copies, same_picture
-from segnext.data.doctor.records import THUMB, Mask, Record
+from segnext.data.doctor.records import THUMB, Mask, PairRecord
 from segnext.data.doctor.records import Image as ImageRecord
 
 
@@ -16,9 +16,9 @@ def scene(seed: int, detail: int = 9) -> Image.Image:
     return Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
 
 
-def record(picture: Image.Image) -> Record:
+def record(picture: Image.Image) -> PairRecord:
     thumb = picture.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX).tobytes()
-    return Record(ImageRecord(digest=picture.tobytes()[:4096], thumb=thumb), Mask())
+    return PairRecord(ImageRecord(digest=picture.tobytes()[:4096], thumb=thumb), Mask())
 
 
 def saved(picture: Image.Image, quality: int) -> Image.Image:

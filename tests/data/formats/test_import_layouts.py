@@ -9,9 +9,9 @@ from PIL import Image
 from scenes import draw_scene
 
 from segnext.data.folder import Folder, read_mask
+from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.options import Options
 from segnext.data.formats.public.cityscapes import TRAIN_IDS
-from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.data.known import labels_for_count
 from segnext.errors import SegNextError
@@ -25,7 +25,7 @@ def save(array: Array, path: Path) -> None:
     Image.fromarray(array).save(path)
 
 
-def bring(kind: str, source: Path, **options: object) -> tuple[Summary, Folder]:
+def bring(kind: str, source: Path, **options: object) -> tuple[ImportSummary, Folder]:
     out = source.parent / "out"
     return import_dataset(kind, out, Options(source, **options)), Folder.open(out)  # type: ignore[arg-type]
 

@@ -10,8 +10,8 @@ from scenes import draw_scene
 
 from segnext.data.curate.init import init_dataset
 from segnext.data.folder import Folder, read_mask
+from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.options import Options
-from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
@@ -25,7 +25,7 @@ def save(array: Array, path: Path) -> None:
     Image.fromarray(array).save(path, quality=60, subsampling=0)  # as a JPEG
 
 
-def bring(kind: str, source: Path, **options: object) -> tuple[Summary, Folder]:
+def bring(kind: str, source: Path, **options: object) -> tuple[ImportSummary, Folder]:
     out = source.parent / "out"
     summary = import_dataset(kind, out, Options(source, **options))  # type: ignore[arg-type]
     return summary, Folder.open(out)

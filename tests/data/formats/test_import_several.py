@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.data.folder import Folder
+from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.options import Options
-from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.errors import SegNextError
 
@@ -25,7 +25,7 @@ def save(path: Path, *regions: tuple[slice, slice], value: int = 255, color: boo
     Image.fromarray(np.stack([mask, mask // 2, mask], 2) if color else mask).save(path)
 
 
-def bring(source: Path, kind: str = "objects", **options: Any) -> tuple[Summary, Folder]:
+def bring(source: Path, kind: str = "objects", **options: Any) -> tuple[ImportSummary, Folder]:
     out = source.parent / "out"
     return import_dataset(kind, out, Options(source, **options)), Folder.open(out)
 

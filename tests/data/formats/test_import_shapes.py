@@ -17,8 +17,8 @@ from scenes import draw_scene
 
 from segnext.data.folder import Folder, read_mask
 from segnext.data.formats.coco import runs_of
+from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.options import Options
-from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
@@ -32,7 +32,7 @@ def save(array: Array, path: Path) -> None:
     Image.fromarray(array).save(path)
 
 
-def bring(kind: str, source: Path, **options: object) -> tuple[Summary, Folder]:
+def bring(kind: str, source: Path, **options: object) -> tuple[ImportSummary, Folder]:
     out = (source.parent if source.is_file() else source).parent / "out"
     return import_dataset(kind, out, Options(source, **options)), Folder.open(out)  # type: ignore[arg-type]
 

@@ -14,9 +14,9 @@ from PIL import Image
 from raster_files import write_tiff
 
 from segnext.data.folder import Folder, read_mask
+from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.labelstudio import brush
 from segnext.data.formats.options import Options
-from segnext.data.formats.report import Summary
 from segnext.data.formats.run import import_dataset
 from segnext.errors import SegNextError
 
@@ -32,7 +32,7 @@ def pictures(folder: Path, *names: str) -> None:
         Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(folder / name)
 
 
-def bring(kind: str, source: Path, **options: Any) -> tuple[Summary, Folder]:
+def bring(kind: str, source: Path, **options: Any) -> tuple[ImportSummary, Folder]:
     out = source.parent / "out"
     return import_dataset(kind, out, Options(source, **options)), Folder.open(out)
 

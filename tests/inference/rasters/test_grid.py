@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from segnext.errors import SegNextError
-from segnext.inference.rasters.blend import Blend
-from segnext.inference.rasters.grid import Grid
+from segnext.inference.blend import Blend
+from segnext.inference.tiling import Grid
 
 SIZES = [(1, 1), (31, 33), (64, 64), (97, 211), (509, 67), (32, 2003), (640, 480)]
 

@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
-from segnext.inference.rasters.areas import pixel_areas
+from segnext.inference.rasters.ground import pixel_areas
 from segnext.inference.rasters.polygons import areas, write_polygons
 from segnext.labels import Labels
 

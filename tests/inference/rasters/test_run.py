@@ -20,6 +20,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
+from segnext.inference.engines.runtime import Runtime
 from segnext.inference.rasters import views
 from segnext.inference.rasters.run import Outputs, segment_raster
 from segnext.inference.rasters.views import turned
@@ -198,7 +199,7 @@ def test_views_are_turned_back(view: int) -> None:
 def test_mirror_images_and_scales_are_averaged(segmenter: Segmenter, tmp_path: Path) -> None:
     image = picture(64, 96)
     raster = write_tiff(tmp_path / "in.tif", np.hstack([image, image[:, ::-1]]))
-    looking = Segmenter(segmenter.weights(), "cpu", engine="torch", precision="fp32")
+    looking = Segmenter(segmenter.weights(), Runtime("torch", "cpu", "fp32"))
     looking.testing = dataclasses.replace(looking.testing, flip=True, scales=(1.0, 1.5))
     out = Outputs(tmp_path / "labels.tif")
     segment_raster(looking, raster, out, tile=512)

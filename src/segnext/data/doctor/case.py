@@ -13,18 +13,18 @@ from segnext.data.doctor.duplicates import Copy, exact_copies, near_copies
 from segnext.data.doctor.overlap import measure_overlap
 from segnext.data.doctor.planes import read_planes_record
 from segnext.data.doctor.raster import read_raster_record
-from segnext.data.doctor.records import Mask, Record, read_image_record, read_mask_record
+from segnext.data.doctor.records import Mask, PairRecord, read_image_record, read_mask_record
 from segnext.data.doctor.scenes import scene_rule
 from segnext.data.doctor.survey import Item, Survey
 from segnext.data.doctor.turned import Turned, measure_turned
-from segnext.data.formats.report import imported_names, name_in
+from segnext.data.formats.journal import imported_names, name_in
 from segnext.data.formats.rotation import is_alike
 from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
 
 MAX_THREADS = 16
 MEASURED = 24  # pictures on which it is measured how masks lie
-Pair = tuple[Item, Record]
+Pair = tuple[Item, PairRecord]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Case:
     """
 
     survey: Survey
-    records: list[Record]
+    records: list[PairRecord]
     sampled: bool = False
 
     @property
@@ -130,7 +130,7 @@ def examine(
     """
     wanted = masks if masks is not None else [True] * len(survey.items)
 
-    def look(index: int) -> Record:
+    def look(index: int) -> PairRecord:
         item = survey.items[index]
         path, decoded = survey.root / item.image, masks is None
         if survey.bands is None:
@@ -139,8 +139,8 @@ def examine(
             image = read_raster_record(path, survey.bands, pixels=decoded)
         if survey.labels is not None and survey.labels.multi_label:
             planes = read_planes_record(survey.root / item.mask, survey.labels, image) if wanted[index] else Mask()
-            return Record(image, planes)
-        return Record(image, read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding))
+            return PairRecord(image, planes)
+        return PairRecord(image, read_mask_record(survey.root / item.mask, pixels=wanted[index], coding=item.coding))
 
     records = []
     with unbound_pillow, ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS)) as pool:

@@ -3,21 +3,21 @@
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from segnext.data.doctor.check import Report
-from segnext.data.doctor.report import class_rows
+from segnext.data.doctor.check import Diagnosis
+from segnext.data.doctor.verdict import class_rows
 
 MOST_CLASSES = 60
 SPLIT_COLORS = ("#33691e", "#ef6c00", "#5e35b1", "#00838f")
 
 
-def chart_height(report: Report) -> float:
+def chart_height(report: Diagnosis) -> float:
     """Inches that the bars of the classes need."""
     rows = class_rows(report)
     names = min(MOST_CLASSES, len(next(iter(rows.values()), {})))
     return max(3.6, 0.2 * names * (0.7 + 0.3 * len(rows)) + 1.2)
 
 
-def draw_classes(figure: FigureBase, report: Report) -> None:
+def draw_classes(figure: FigureBase, report: Diagnosis) -> None:
     """How many of the pixels each class, label or colour has, a bar for every split."""
     rows = class_rows(report)
     every = list(next(iter(rows.values()), {}))
@@ -50,7 +50,7 @@ def class_title(kind: str, shown: int, count: int) -> str:
     return what if shown == count else f"the first {shown} of {count} {what}"
 
 
-def draw_sizes(figure: FigureBase, report: Report) -> None:
+def draw_sizes(figure: FigureBase, report: Diagnosis) -> None:
     """Widths and heights, and how wide pictures are for their height."""
     sizes = [record.image.upright for record in report.case.records if record.image.size[0]]
     left, right = figure.subplots(1, 2)

@@ -24,7 +24,7 @@ QUICK_MASKS = 48  # of each split are decoded in the quick examination
 
 
 @dataclass(frozen=True)
-class Report:
+class Diagnosis:
     """What the examination saw and found.
 
     Attributes:
@@ -48,7 +48,7 @@ def check(
     *,
     images: str | None = None,
     masks: str | None = None,
-) -> Report:
+) -> Diagnosis:
     """Examine a folder of pictures and masks, whatever its layout, or a public data set.
 
     Args:
@@ -80,12 +80,12 @@ def _spread(indices: Sequence[int], number: int) -> Sequence[int]:
     return indices[:: max(1, -(-len(indices) // number))]
 
 
-def _judge(case: Case) -> Report:
+def _judge(case: Case) -> Diagnosis:
     encoding = encoding_of(case)
     findings = by_severity(_findings(case, encoding))
     if any(finding.severity is Severity.ERROR and finding.code not in DIVIDED for finding in findings):
         findings = [replace(finding, fix=_later(finding.fix)) for finding in findings]
-    return Report(case, encoding, findings)
+    return Diagnosis(case, encoding, findings)
 
 
 def _later(fix: str) -> str:

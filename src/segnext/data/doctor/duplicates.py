@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.doctor.records import THUMB, Record
+from segnext.data.doctor.records import THUMB, PairRecord
 
 HASH_BITS = 10  # of 64 that may differ in candidates
 LARGEST = 9.0  # grey levels by which verified thumbnails may differ, at the 99th percentile
@@ -36,7 +36,7 @@ class Copy:
     how: str
 
 
-def exact_copies(records: Sequence[Record]) -> list[Copy]:
+def exact_copies(records: Sequence[PairRecord]) -> list[Copy]:
     """Pictures with equal pixels: each with the first of its kind."""
     first: dict[bytes, int] = {}
     copies = []
@@ -46,7 +46,7 @@ def exact_copies(records: Sequence[Record]) -> list[Copy]:
     return copies
 
 
-def near_copies(records: Sequence[Record]) -> list[Copy]:
+def near_copies(records: Sequence[PairRecord]) -> list[Copy]:
     """Pictures that are nearly the same: each with the first of those that copies of copies join.
 
     Of exact copies only the first is compared, a copy with few others, and what is joined already not at all, so

@@ -8,7 +8,7 @@ from segnext.data.doctor.advice import full_import
 from segnext.data.doctor.case import Case, Pair, named
 from segnext.data.doctor.encoding import Encoding
 from segnext.data.doctor.findings import Finding, Severity, found
-from segnext.data.doctor.records import Image, Record
+from segnext.data.doctor.records import Image, PairRecord
 from segnext.data.formats.rotation import is_alike
 from segnext.preprocess import Bands
 from segnext.words import counted, listed, share
@@ -33,7 +33,7 @@ def _by(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _is_unrotated(record: Record) -> bool:
+def _is_unrotated(record: PairRecord) -> bool:
     """Whether the mask fits the picture as stored, and not as it is seen."""
     image, mask = record.image, record.mask
     return image.orientation >= 5 and mask.upright == image.size != image.upright
@@ -72,7 +72,7 @@ def _swapped(pairs: list[Pair]) -> list[str]:
     return [f"{name} and {twos[sizes]}" for sizes, name in by_sizes.items() if twos[sizes] and name < str(twos[sizes])]
 
 
-def _cause(record: Record) -> str:
+def _cause(record: PairRecord) -> str:
     (width, height), (mask_width, mask_height) = record.image.upright, record.mask.size
     if (mask_width, mask_height) == (height, width):
         return "turned by 90 degrees"

@@ -108,7 +108,7 @@ class Image(Header):
 
 
 @dataclass(frozen=True)
-class Record:
+class PairRecord:
     """Both halves of a pair."""
 
     image: Image

@@ -10,7 +10,7 @@ import numpy as np
 
 from segnext.data.curate.split import Grouping, by_folder, by_prefix
 from segnext.data.doctor.duplicates import Copy
-from segnext.data.doctor.records import Record
+from segnext.data.doctor.records import PairRecord
 from segnext.errors import SegNextError
 from segnext.imageio import open_picture
 
@@ -97,7 +97,7 @@ def _time_of(file: Path) -> datetime | None:
     return None
 
 
-def scene_rule(pictures: Sequence[PurePosixPath], records: Sequence[Record]) -> Grouping | None:
+def scene_rule(pictures: Sequence[PurePosixPath], records: Sequence[PairRecord]) -> Grouping | None:
     """The first rule for names whose groups look more alike inside than across, so that they seem to be scenes.
 
     Names without their last number, folders, and parts of what is numbered through, as the frames of one clip.

@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 
 from segnext.bands import view_file
 from segnext.data.doctor.charts import chart_height, draw_classes, draw_sizes
-from segnext.data.doctor.check import Report
+from segnext.data.doctor.check import Diagnosis
 from segnext.data.doctor.encoding import is_color
 from segnext.data.doctor.findings import Severity
-from segnext.data.doctor.records import Record
-from segnext.data.doctor.report import overview, verdict
+from segnext.data.doctor.records import PairRecord
 from segnext.data.doctor.survey import Item
+from segnext.data.doctor.verdict import overview, verdict
 from segnext.data.known import labels_for_count
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.figures import drawing
 from segnext.imageio import open_picture, read_image
 from segnext.pages import data_uri, jpeg, write_page
+from segnext.painting import mix, palette, shrink_mask
 from segnext.words import printable
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
@@ -49,7 +50,7 @@ class Thumb:
     remark: str
 
 
-def write_sheet(report: Report, path: Path) -> None:
+def write_sheet(report: Diagnosis, path: Path) -> None:
     """Write the sheet, a page or a picture by the suffix .html or .png.
 
     Raises:
@@ -62,7 +63,7 @@ def write_sheet(report: Report, path: Path) -> None:
         raise SegNextError(f"{path}: cannot be written ({error.strerror}); choose another --sheet") from error
 
 
-def _chosen(report: Report) -> list[tuple[int, str]]:
+def _chosen(report: Diagnosis) -> list[tuple[int, str]]:
     """Pairs to show: examples of findings first, then some of every split."""
     items = report.case.survey.items
     index_of = {printable(file): index for index, item in enumerate(items) for file in (item.image, item.mask)}
@@ -83,7 +84,7 @@ def _chosen(report: Report) -> list[tuple[int, str]]:
     return list(remarks.items())
 
 
-def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
+def _thumb(report: Diagnosis, index: int, remark: str) -> Thumb | None:
     item, record = report.case.survey.items[index], report.case.records[index]
     root, bands = report.case.survey.root, report.case.survey.bands
     try:
@@ -101,21 +102,16 @@ def _thumb(report: Report, index: int, remark: str) -> Thumb | None:
     return Thumb(plain, overlay, printable(item.image), remark)
 
 
-def _planes_painted(report: Report, folder: Path, picture: Picture) -> Picture:
-    """The picture (H x W x 3) with every class's masks in its colour, the later over the earlier."""
+def _planes_painted(report: Diagnosis, folder: Path, picture: Picture) -> Picture:
+    """The picture (H x W x 3) with every class's masks in its colour; where several are, these are mixed."""
     labels = report.case.labels
     assert labels is not None
     planes = read_planes(folder, labels, lambda: picture.shape[:2])
-    height, width = picture.shape[:2]
-    rows = np.arange(height) * planes.shape[1] // height
-    columns = np.arange(width) * planes.shape[2] // width
-    painted = picture.copy()
-    for plane, color in zip(planes, labels.colors, strict=True):
-        painted[plane[rows][:, columns] == 1] = color
-    return painted
+    colors, count = mix(shrink_mask(planes, *picture.shape[:2]), labels)
+    return np.where(count > 0, colors, picture).astype(np.uint8)
 
 
-def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) -> Picture | None:
+def _painted(report: Diagnosis, item: Item, record: PairRecord, size: tuple[int, int]) -> Picture | None:
     """The mask in colours at the thumbnail's size, or None when it cannot be read."""
     if record.mask.error or record.mask.values is None:
         return None
@@ -131,23 +127,22 @@ def _painted(report: Report, item: Item, record: Record, size: tuple[int, int]) 
     return _palette(report)[np.clip(values, 0, 255)]
 
 
-def _palette(report: Report) -> Picture:
+def _palette(report: Diagnosis) -> Picture:
     """A colour for each of 256 labels: the class list's, else well-spread ones; foreign labels are magenta."""
     labels = report.case.labels
     if report.encoding.kind == "binary":
         return np.linspace((20, 20, 60), (255, 60, 60), 256).astype(np.uint8)
     if labels is None:
         return _SPREAD_COLORS
-    palette = np.tile(np.array([255, 0, 255], np.uint8), (256, 1))
-    palette[: len(labels)] = labels.colors
-    palette[labels.ignore] = 255
-    return palette
+    colors = palette(labels, (255, 0, 255))
+    colors[labels.ignore] = 255
+    return colors
 
 
-def _page(report: Report, thumbs: list[Thumb], path: Path) -> None:
+def _page(report: Diagnosis, thumbs: list[Thumb], path: Path) -> None:
     """One page that needs no other file."""
 
-    def chart(draw: Callable[[FigureBase, Report], None], height: float) -> str:
+    def chart(draw: Callable[[FigureBase, Diagnosis], None], height: float) -> str:
         buffer = io.BytesIO()
         with drawing(buffer, (WIDTH, height), DPI) as figure:
             draw(figure, report)
@@ -166,7 +161,7 @@ def _page(report: Report, thumbs: list[Thumb], path: Path) -> None:
     )
 
 
-def _picture(report: Report, thumbs: list[Thumb], path: Path) -> None:
+def _picture(report: Diagnosis, thumbs: list[Thumb], path: Path) -> None:
     """What was found, charts, and thumbnails below, as one picture."""
     lines = [(line, "#282828") for line in (*overview(report), verdict(report))]
     lines += [(f"{found.severity.name.lower()}: {found.title}", INKS[found.severity]) for found in report.findings]

@@ -10,23 +10,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.data.curate.init import to_yaml
 from segnext.data.formats.classes import given_bands
+from segnext.data.formats.journal import (
+    ImportRecord,
+    ImportSummary,
+    finish_journal,
+    imported_names,
+    name_in,
+    read_journal,
+    start_journal,
+    to_line,
+)
 from segnext.data.formats.options import Options
 from segnext.data.formats.original import open_source as open_original
 from segnext.data.formats.public import FORMATS as PUBLIC
-from segnext.data.formats.report import (
-    Record,
-    Summary,
-    finish_report,
-    imported_names,
-    name_in,
-    read_report,
-    start_report,
-    to_line,
-)
 from segnext.data.formats.rotation import extent_of, laid_on
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
@@ -34,13 +35,14 @@ from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.painting import WHITE, indexed, palette
 from segnext.progress import Watch, quiet
 
 WORKERS = 2
 ALL_IGNORED = "masks that hold nothing but the ignore label"
 
 
-def import_dataset(kind: str, destination: Path, options: Options, watch: Watch = quiet) -> Summary:
+def import_dataset(kind: str, destination: Path, options: Options, watch: Watch = quiet) -> ImportSummary:
     """Import a data set of the format `kind` into the folder `destination`, or go on with an interrupted import.
 
     Pictures are copied byte for byte (or linked), masks become 8-bit palette PNG. Pairs that cannot be imported are
@@ -56,15 +58,15 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
     bands = given_bands(options)
     settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
-    earlier = read_report(destination, settings)
+    earlier = read_journal(destination, settings)
     targets = _targets(source.items)
     writer = _Writer(destination, options, source, earlier)
     try:
         destination.mkdir(parents=True, exist_ok=True)
         for folder in [path for path in destination.rglob("*") if earlier and path.is_dir()]:
             remove_leftovers(folder)
-        records: list[Record] = []
-        with start_report(destination, settings) as report:
+        records: list[ImportRecord] = []
+        with start_journal(destination, settings) as report:
             for done, record in enumerate(writer.run(targets), 1):
                 if not writer.is_kept(record):
                     report.write(to_line(record))
@@ -74,28 +76,28 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         if any(record.target for record in records):
             with replacing(destination / "dataset.yaml") as temporary:
                 temporary.write_text(to_yaml(source.labels, bands), encoding="utf-8")
-        finish_report(destination, settings, records)
+        finish_journal(destination, settings, records)
     except OSError as error:
         raise SegNextError(
             f"{error.filename or destination}: cannot be written ({error.strerror}); make room or choose another "
             "folder, and run again: what is complete is kept"
         ) from error
     kept = sum(writer.is_kept(record) for record in records)
-    return Summary(tuple(records), kept, source.remarks)
+    return ImportSummary(tuple(records), kept, source.remarks)
 
 
 class _Writer:
     """Writes pairs, several at a time."""
 
     def __init__(
-        self, destination: Path, options: Options, source: Source, earlier: dict[tuple[str, str], Record]
+        self, destination: Path, options: Options, source: Source, earlier: dict[tuple[str, str], ImportRecord]
     ) -> None:
         self.destination, self.options, self.source, self.earlier = destination, options, source, earlier
         self.root = options.source if options.source.is_dir() else options.source.parent
         self.palette = _palette(source.labels)
         self.settled = imported_names(self.root)  # by an earlier import, whose masks are upright
 
-    def run(self, targets: list[tuple[Item, str]]) -> Iterator[Record]:
+    def run(self, targets: list[tuple[Item, str]]) -> Iterator[ImportRecord]:
         """A record for each pair, in order."""
         with ThreadPoolExecutor(WORKERS) as pool:
             try:
@@ -103,9 +105,9 @@ class _Writer:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def one(self, item: Item, target: str) -> Record:
+    def one(self, item: Item, target: str) -> ImportRecord:
         """Import a pair, unless it is there."""
-        record = Record(self._name(item.image), self._name(item.mask), target, stamp=_stamp(item))
+        record = ImportRecord(self._name(item.image), self._name(item.mask), target, stamp=_stamp(item))
         image = self.destination / "images" / target
         mask = (self.destination / "masks" / target).with_suffix("" if self.source.labels.multi_label else ".png")
         known = self.earlier.get((record.source, record.mask))
@@ -135,11 +137,13 @@ class _Writer:
         self._write_image(picture, image)
         return replace(record, notes=notes)
 
-    def lone(self, problem: Problem) -> Record:
+    def lone(self, problem: Problem) -> ImportRecord:
         """The record of a file that belongs to no pair."""
-        return Record(self._name(problem.file), kind=problem.kind, reason=problem.reason, expected=problem.expected)
+        return ImportRecord(
+            self._name(problem.file), kind=problem.kind, reason=problem.reason, expected=problem.expected
+        )
 
-    def is_kept(self, record: Record) -> bool:
+    def is_kept(self, record: ImportRecord) -> bool:
         """Whether an earlier run made this record."""
         return self.earlier.get((record.source, record.mask)) is record
 
@@ -153,10 +157,8 @@ class _Writer:
 
     def _write_mask(self, labels: Mask, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(labels)
-        picture.putpalette(self.palette)
         with replacing(path) as temporary:
-            picture.save(temporary)
+            indexed(labels, self.palette).save(temporary)
 
     def _write_planes(self, planes: list[Mask], folder: Path) -> None:
         """A file of 0 and 255 for each class in the picture."""
@@ -206,12 +208,11 @@ def _targets(items: tuple[Item, ...]) -> list[tuple[Item, str]]:
     return targets
 
 
-def _palette(labels: Labels) -> list[int]:
-    """All 256 entries, because PNGs with fewer are written with less than 8 bits per pixel."""
-    colors = np.zeros((256, 3), np.uint8)
-    colors[: len(labels)] = labels.colors
-    colors[labels.ignore] = 255 if (255, 255, 255) not in labels.colors else 0
-    return [int(value) for value in colors.ravel()]
+def _palette(labels: Labels) -> NDArray[np.uint8]:
+    """The classes' colours; what is ignored is white, if no class is."""
+    colors = palette(labels)
+    colors[labels.ignore] = WHITE if WHITE not in labels.colors else 0
+    return colors
 
 
 def _stamp(item: Item) -> tuple[int, ...]:

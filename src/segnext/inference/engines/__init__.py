@@ -94,7 +94,8 @@ def _best_engine(device: str) -> str:
 
 
 def _torch(weights: Weights, device: str, precision: str) -> Engine:
-    from segnext.inference.engines.torch_engine import TorchEngine, has_bf16
+    from segnext.bfloat16 import has_bf16
+    from segnext.inference.engines.torch_engine import TorchEngine
 
     if precision == "auto":
         precision = "bf16" if device == "cpu" and has_bf16(device) else "fp32"

@@ -3,20 +3,22 @@
 import ctypes
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Protocol
 from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segnext.kernels.enlarge import Logits, host
 from segnext.kernels.threads import loading
 
-Batch = NDArray[np.float32]  # (1, H, W, bands), normalised, H and W multiples of the network's last stride
-Logits = NDArray[np.float32]  # (H / s, W / s, classes), s the network's `logits_stride`
+Array = NDArray[np.float32]
+Batch = Array  # (N, H, W, bands), normalised, H and W multiples of the network's last stride
 
 
 class Engine(Protocol):
-    """The inference form of a network, ready to run; every height and width, without preparing anew.
+    """The inference form of a network, ready to run; any number, height and width, without preparing anew.
 
     Attributes:
         name: torch, openvino or onnxruntime.
@@ -31,7 +33,16 @@ class Engine(Protocol):
     streams: int
 
     def __call__(self, x: Batch) -> Logits:
-        """Scores of all classes at the resolution of `Logits`; the caller may keep the array."""
+        """Scores of all classes, (N, H / s, W / s, classes), s the network's `logits_stride`; the caller may keep them.
+
+        They are where the engine computes: numpy's array on a processor, torch's tensor elsewhere. Those of a picture
+        depend on N within 1e-5 of the largest, since sums are rounded in another order, and on nothing else in the
+        batch.
+        """
+        ...
+
+    def together(self, height: int, width: int, most: int) -> int:
+        """How many pictures of this size are best computed at once, a power of two; at most `most`."""
         ...
 
 
@@ -41,6 +52,8 @@ class PerProcess(ABC):
     A child has its parent's memory, but none of its threads, for which what the parent began would wait for ever: in
     its work, and when it is ended.
     """
+
+    pixels = 128 * 128 * 4  # that are computed at once, where a picture has fewer; of more a processor takes longer
 
     def __init__(self) -> None:
         self.running: Any = None
@@ -62,11 +75,32 @@ class PerProcess(ABC):
             self._begin()
         return self.run(x)
 
+    def together(self, height: int, width: int, most: int) -> int:
+        """See `Engine`."""
+        count = max(min(self.pixels // (height * width), most), 1)
+        return 1 << (count.bit_length() - 1)
+
     def _begin(self) -> None:
         with loading:
             if self._process != os.getpid():
                 self.running = self.begin()
                 self._process = os.getpid()
+
+
+def at_places(engine: Engine, pictures: Mapping[int, Array], count: int) -> dict[int, Array]:
+    """The logits of pictures of one size (H, W, bands), at their places in a batch of `count`; the others are empty.
+
+    What stands at the other places changes nothing, so that a picture whose place is its own gets the same logits in
+    any company.
+    """
+    if count == 1:
+        ((place, only),) = pictures.items()
+        return {place: host(engine(only[None]))[0]}
+    batch = np.zeros((count, *next(iter(pictures.values())).shape), np.float32)
+    for place, picture in pictures.items():
+        batch[place] = picture
+    logits = host(engine(batch))
+    return {place: logits[place] for place in pictures}
 
 
 _engines: "WeakSet[PerProcess]" = WeakSet()

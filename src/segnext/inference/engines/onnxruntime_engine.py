@@ -9,7 +9,8 @@ import onnxruntime
 
 from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact
-from segnext.inference.engines.engine import Batch, Logits, PerProcess
+from segnext.inference.engines.engine import Batch, PerProcess
+from segnext.kernels.enlarge import Logits
 
 OPSET = 18
 INPUT = "picture"
@@ -35,12 +36,12 @@ class OnnxRuntimeEngine(PerProcess):
 
     def run(self, x: Batch) -> Logits:
         """See `Engine`."""
-        logits: Logits = self.running.run(None, {INPUT: x})[0][0]
+        logits: Logits = self.running.run(None, {INPUT: x})[0]
         return logits
 
 
 def _export(weights: Weights, file: Path) -> None:
-    """The folded network as ONNX, height and width left open."""
+    """The folded network as ONNX; number, height and width left open."""
     import torch
 
     from segnext.model.fold import fold
@@ -55,12 +56,12 @@ def _export(weights: Weights, file: Path) -> None:
             warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
             torch.onnx.export(
                 fold(weights.model()),
-                (torch.zeros(1, 2 * stride, 3 * stride, weights.config.in_channels),),
+                (torch.zeros(2, 2 * stride, 3 * stride, weights.config.in_channels),),
                 file,
                 input_names=[INPUT],
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=({1: stride * rows, 2: stride * columns},),
+                dynamic_shapes=({0: torch.export.Dim.AUTO, 1: stride * rows, 2: stride * columns},),
                 external_data=False,
                 verbose=False,
             )

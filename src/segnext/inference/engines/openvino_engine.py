@@ -10,7 +10,8 @@ from typing import Any
 
 from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact, seal
-from segnext.inference.engines.engine import Batch, Logits, PerProcess
+from segnext.inference.engines.engine import Batch, PerProcess
+from segnext.kernels.enlarge import Logits
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
 import openvino  # noqa: E402
@@ -49,7 +50,7 @@ class OpenVINOEngine(PerProcess):
         free = self.running
         request = free.get()
         try:
-            logits: Logits = request.infer([x], share_inputs=True)[0][0]
+            logits: Logits = request.infer([x], share_inputs=True)[0]
         finally:
             free.put(request)
         return logits
@@ -89,7 +90,7 @@ def _core() -> Any:
 
 
 def _export(weights: Weights, file: Path) -> None:
-    """The folded network as OpenVINO's files, height and width left open."""
+    """The folded network as OpenVINO's files; number, height and width left open."""
     import torch
 
     from segnext.model.fold import fold
@@ -97,8 +98,8 @@ def _export(weights: Weights, file: Path) -> None:
     config = weights.config
     network = fold(weights.model())
     stride = config.strides[-1]
-    example = torch.zeros(1, 2 * stride, 3 * stride, config.in_channels)
+    example = torch.zeros(2, 2 * stride, 3 * stride, config.in_channels)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
-        model = openvino.convert_model(network, example_input=example, input=[1, -1, -1, config.in_channels])
+        model = openvino.convert_model(network, example_input=example, input=[-1, -1, -1, config.in_channels])
     openvino.save_model(model, file, compress_to_fp16=False)

@@ -20,3 +20,6 @@ class Runtime:
     device: str = "auto"
     precision: str = "auto"
     streams: int = 1
+
+
+ANY = Runtime()  # the best there is

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 
 from segnext.errors import SegNextError
-from segnext.inference.engines.engine import Batch, Logits, PerProcess
+from segnext.inference.engines.engine import Batch, PerProcess
+from segnext.kernels.enlarge import Logits
 from segnext.model.fold import fold
 from segnext.model.network import Network
 
@@ -31,6 +32,8 @@ class TorchEngine(PerProcess):
         self.precision = precision
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.network = fold(model).to(device, self.dtype)
+        if device != "cpu":
+            self.pixels = 1024 * 2048  # as much memory as the largest pictures of the published data sets
         self.made_in = os.getpid()
         super().__init__()
 
@@ -56,8 +59,8 @@ class TorchEngine(PerProcess):
 
     @torch.inference_mode()
     def _forward(self, x: Batch) -> Logits:
-        logits: Logits = self.network(torch.from_numpy(x).to(self.device, self.dtype))[0].float().cpu().numpy()
-        return logits
+        logits: torch.Tensor = self.network(torch.from_numpy(x).to(self.device, self.dtype)).float()
+        return logits.numpy() if self.device == "cpu" else logits
 
 
 def torch_device(name: str) -> str:
@@ -77,10 +80,3 @@ def torch_device(name: str) -> str:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SegNextError(f"device '{name}' is not there, or torch was built without CUDA; use auto or cpu")
     return name
-
-
-def has_bf16(device: str) -> bool:
-    """Whether `device` computes bfloat16 instead of emulating it."""
-    if torch.device(device).type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -14,7 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from segnext.errors import SegNextError
-from segnext.inference.rasters.source import ENVIRONMENT, Raster
+from segnext.inference.rasters.source import ENVIRONMENT, RasterFile
 from segnext.inference.rasters.strips import LEVELS
 from segnext.labels import Labels
 
@@ -22,7 +22,7 @@ BLOCK = 512  # pixels
 RUN = "SEGNEXT_RUN"
 
 
-def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, labels: Labels, run: str) -> None:
+def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: RasterFile, labels: Labels, run: str) -> None:
     """One band of labels, coloured as the classes are; its nodata value is the ignore label.
 
     Args:
@@ -40,7 +40,7 @@ def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster
     _write(file, strips, raster, ["labels"], labels.ignore, "MODE", tags, table)
 
 
-def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster, names: list[str]) -> None:
+def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: RasterFile, names: list[str]) -> None:
     """Probabilities, a band for each of `names`, as bytes with the scale that makes them 0..1; nodata is 255.
 
     `strips` are (H, W) or (bands, H, W).
@@ -62,7 +62,7 @@ def run_of(file: Path) -> str | None:
 def _write(
     file: Path,
     strips: Iterable[NDArray[np.uint8]],
-    raster: Raster,
+    raster: RasterFile,
     names: list[str],
     nodata: int,
     overviews: str,

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
-from segnext.inference.rasters.source import Raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.strips import Pipeline, Wanted, strips
 from segnext.inference.testing import Testing
+from segnext.inference.tiling import OVERLAP, TILE, Grid
 
 
 class LazyLabels:
@@ -87,8 +87,8 @@ class LazyLabels:
                 found[top - rows.start : bottom - rows.start] = part
         return found
 
-    def _open(self) -> Raster:
-        return Raster(self._name, self._pipeline.preprocess.bands)
+    def _open(self) -> RasterFile:
+        return RasterFile(self._name, self._pipeline.preprocess.bands)
 
 
 def _pair(key: Any) -> tuple[Any, Any]:

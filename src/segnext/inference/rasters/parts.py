@@ -5,25 +5,21 @@ the strips, and whoever makes the last one writes the result.
 """
 
 import io
-import json
 import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.rasters.strips import Strip
-
-SETTINGS = "settings.json"
+from segnext.inference.unfinished import begin, folder_for
 
 
 class DamagedStripError(Exception):
@@ -49,41 +45,9 @@ class Parts:
         Raises:
             SegNextError: when those that are there were made with other settings, or none can be written.
         """
-        folder = out.with_name(f".{out.name}.parts")
-        file = folder / SETTINGS
-        text = json.dumps(settings, sort_keys=True, indent=1)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not file.exists():
-                with replacing(file) as temporary:
-                    temporary.write_text(text, encoding="utf-8")
-            before = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SegNextError(
-                f"{folder}: cannot be written ({error.strerror or error}); choose another place with --out"
-            ) from error
-        if before != text:
-            raise SegNextError(
-                f"{folder}: holds parts of a run with another input or other settings "
-                f"({_difference(before, settings)}); repeat it as it was, or delete the folder"
-            )
+        folder = folder_for(out)
+        begin(folder, settings)
         return cls(folder, count)
-
-    @contextmanager
-    def alone(self, share: tuple[int, int]) -> Iterator[None]:
-        """Hold the lock of a share of the work, which ends with the process.
-
-        Raises:
-            SegNextError: when another process holds it.
-        """
-        lock = filelock.FileLock(self.folder / f"share-{share[0]}-{share[1]}.lock", blocking=False)
-        try:
-            with lock:
-                yield
-        except filelock.Timeout as error:
-            raise SegNextError(
-                f"{self.folder}: another process makes this part; wait for it, or give each process its own --share"
-            ) from error
 
     def missing(self) -> list[int]:
         """The strips that are not there."""
@@ -138,12 +102,3 @@ class Parts:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"strip-{number:06d}.npz"
-
-
-def _difference(before: str, settings: dict[str, Any]) -> str:
-    """The names of the settings that differ."""
-    try:
-        old = json.loads(before)
-        return ", ".join(sorted(key for key in {*old, *settings} if old.get(key) != settings.get(key)))
-    except (ValueError, AttributeError, TypeError):
-        return "unreadable"

@@ -1,8 +1,5 @@
 """A raster from its file to labels, polygons and probabilities."""
 
-import hashlib
-import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +13,16 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.rasters.areas import pixel_areas
+from segnext.inference.kinds import ADDRESS
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.inference.rasters.grid import OVERLAP, TILE, Grid
+from segnext.inference.rasters.ground import pixel_areas
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
-from segnext.inference.rasters.source import ADDRESS, Raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.tiling import OVERLAP, TILE, Grid
+from segnext.inference.unfinished import Share, alone, digest, identity
 from segnext.model.config import aligns_corners
 
 Progress = Callable[[int, int], None]
@@ -54,7 +53,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RasterSummary:
     """What was found.
 
     Attributes:
@@ -85,9 +84,9 @@ def segment_raster(
     *,
     tile: int = TILE,
     overlap: int = OVERLAP,
-    share: tuple[int, int] = (0, 1),
+    share: Share = (0, 1),
     progress: Progress = lambda done, total: None,
-) -> Summary | None:
+) -> RasterSummary | None:
     """Segment a raster of any size in tiles that fade into each other, in its own resolution.
 
     What is finished is kept beside the result, so that a run that was broken off goes on when it is repeated, and gives
@@ -119,7 +118,7 @@ def segment_raster(
     wanted = Wanted.of(
         segmenter.testing, segmenter.config, outputs.confidence is not None, outputs.probabilities is not None
     )
-    with Raster(name, segmenter.preprocess.bands) as raster:
+    with RasterFile(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config
         grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
@@ -128,7 +127,7 @@ def segment_raster(
             return None
         parts = Parts.open(outputs.labels, len(grid.rows), settings)
         first, last = (parts.count * (share[0] + end) // share[1] for end in (0, 1))
-        with parts.alone(share):
+        with alone(parts.folder, share):
             while True:
                 for numbers in _runs([number for number in parts.missing() if first <= number < last]):
                     for strip in strips(segmenter, raster, grid, numbers, wanted):
@@ -144,8 +143,8 @@ def segment_raster(
 
 
 def _write(
-    parts: Parts, raster: Raster, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
-) -> Summary:
+    parts: Parts, raster: RasterFile, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
+) -> RasterSummary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
     labels = segmenter.labels
     ground = pixel_areas(raster.crs, raster.transform, raster.height)
@@ -167,7 +166,7 @@ def _write(
         part = parts.folder / f"{kind}{file.suffix}"
         part.unlink(missing_ok=True)
         if kind == "labels":
-            write_labels(part, counted(), raster, labels, _digest(settings))
+            write_labels(part, counted(), raster, labels, digest(settings))
         elif kind == "polygons":
             found = areas(parts.layers("labels"), labels.ignore)
             write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify)
@@ -180,7 +179,7 @@ def _write(
         _move(part, file)
     counts[labels.ignore] = 0
     measured = int(counts.sum())
-    return Summary(
+    return RasterSummary(
         raster.name,
         raster.width,
         raster.height,
@@ -201,7 +200,7 @@ def _move(part: Path, file: Path) -> None:
             shutil.copyfile(part, temporary)
 
 
-def _require_apart(raster: Raster, outputs: Outputs) -> None:
+def _require_apart(raster: RasterFile, outputs: Outputs) -> None:
     """Refuse to write over the raster itself, or two outputs into one file."""
     files = [file.resolve() for file in outputs.files().values()]
     if len(set(files)) < len(files):
@@ -210,25 +209,17 @@ def _require_apart(raster: Raster, outputs: Outputs) -> None:
         raise SegNextError(f"{raster.name}: is the raster itself; choose another --out")
 
 
-def _settings(segmenter: Segmenter, raster: Raster, grid: Grid, wanted: Wanted) -> dict[str, Any]:
+def _settings(segmenter: Segmenter, raster: RasterFile, grid: Grid, wanted: Wanted) -> dict[str, Any]:
     """All that the strips depend on."""
-    source: dict[str, Any] = {"size": [raster.height, raster.width]}
-    if not ADDRESS.match(raster.name):
-        status = os.stat(raster.name)  # noqa: PTH116 - it may be a path or a text
-        source |= {"bytes": status.st_size, "modified": status.st_mtime_ns}
     engine = segmenter.engine
     return {
-        "raster": hashlib.sha256(repr((Path(raster.name).name, source)).encode()).hexdigest(),
+        "raster": digest([raster.height, raster.width, *identity(raster.name)]),
         "weights": segmenter.weights().digest,
         "engine": [engine.name, engine.precision, engine.streams],
         "tile": grid.tile,
         "overlap": grid.overlap,
         "outputs": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(wanted).items()},
     }
-
-
-def _digest(settings: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _finished(outputs: Outputs, settings: dict[str, Any]) -> bool:
@@ -238,7 +229,7 @@ def _finished(outputs: Outputs, settings: dict[str, Any]) -> bool:
         SegNextError: when there is something else, which is never written over.
     """
     there = [file for file in outputs.files().values() if file.exists()]
-    if there and run_of(outputs.labels) != _digest(settings):
+    if there and run_of(outputs.labels) != digest(settings):
         raise SegNextError(f"{there[0]}: is there already, from another run; delete it or choose another place")
     return len(there) == len(outputs.files())
 

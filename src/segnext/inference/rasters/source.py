@@ -1,7 +1,6 @@
 """A raster file or address, read window by window."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from rasterio.windows import Window
 
 from segnext.bands import require_bands
 from segnext.errors import SegNextError
+from segnext.inference.kinds import ADDRESS
 from segnext.preprocess import Bands
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, ...; GDAL's own file systems read them
 ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # of a folder on the network, one file is of interest
     "GDAL_CACHEMAX": 128,  # MB
@@ -35,7 +34,7 @@ ENVIRONMENT = {
 logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
 
 
-class Raster:
+class RasterFile:
     """An open raster, as the network's preprocessing wants it.
 
     Args:
@@ -71,7 +70,7 @@ class Raster:
         """Close the file."""
         self.file.close()
 
-    def __enter__(self) -> "Raster":
+    def __enter__(self) -> "RasterFile":
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, groupby
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,15 +11,15 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.inference.ahead import ahead, threads
-from segnext.inference.engines.engine import Engine
+from segnext.inference.blend import Blend, Logits
+from segnext.inference.engines.engine import Engine, at_places
 from segnext.inference.prepare import prepare
-from segnext.inference.rasters.blend import Blend, Logits
-from segnext.inference.rasters.grid import Grid
-from segnext.inference.rasters.source import Raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.views import looks, mean_logits
 from segnext.inference.testing import Testing
+from segnext.inference.tiling import Grid
 from segnext.kernels.average import Look, mean_probabilities
-from segnext.kernels.classify import classify
+from segnext.kernels.decide import decide
 from segnext.labels import Labels
 from segnext.model.config import NetworkConfig, aligns_corners
 from segnext.preprocess import Preprocess
@@ -99,23 +100,27 @@ class Tile(NamedTuple):
 
 
 def strips(
-    pipeline: Pipeline, raster: Raster, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
+    pipeline: Pipeline, raster: RasterFile, grid: Grid, numbers: range, wanted: Wanted, columns: range | None = None
 ) -> Iterator[Strip]:
     """The strips `numbers`, in order; each is the same whichever others are asked for.
 
     Only the `columns` of tiles are looked at, if they are given; what lies between them is right then.
     One thread reads tiles ahead, as many as the engine has streams run the network; sums are made in the tiles' order.
+    Of neighbours in a row several go through the network at once, each at its column's place in the batch.
     """
     if not numbers:
         return
     first, columns = grid.first_row(numbers[0]), columns or range(len(grid.columns))
-    places = ((row, column) for row in range(first, numbers[-1] + 1) for column in columns)
+    together = pipeline.engine.together(*grid.size, len(grid.columns))
+    groups = [list(group) for _, group in groupby(columns, lambda column: column // together)]
+    places = ((row, group) for row in range(first, numbers[-1] + 1) for group in groups)
     ready = grid.rows[numbers[0]].start // grid.step - 1
     blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0))
     above = np.zeros((0, grid.width), np.bool_)
     with threads(1, "read") as reading, threads(pipeline.engine.streams, "look") as working:
         tiles = ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
-        done = ahead(working, partial(_look, pipeline, wanted), tiles, pipeline.engine.streams + 1)
+        looked = ahead(working, partial(_look, pipeline, wanted, together), tiles, pipeline.engine.streams + 1)
+        done = chain.from_iterable(looked)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
             valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
@@ -128,24 +133,33 @@ def strips(
             above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
 
 
-def _read(pipeline: Pipeline, raster: Raster, grid: Grid, place: tuple[int, int]) -> Tile:
-    row, column = place
-    rows, columns = grid.rows[row], grid.columns[column]
-    image, valid = raster.read(rows, columns)
+def _read(pipeline: Pipeline, raster: RasterFile, grid: Grid, place: tuple[int, list[int]]) -> list[Tile]:
+    row, columns = place
+    return [_read_one(pipeline.preprocess, raster, grid, row, column) for column in columns]
+
+
+def _read_one(preprocess: Preprocess, raster: RasterFile, grid: Grid, row: int, column: int) -> Tile:
+    image, valid = raster.read(grid.rows[row], grid.columns[column])
     if not valid.any():
         return Tile(row, column, valid)
-    x = prepare(image, pipeline.preprocess, (rows.stop - rows.start, columns.stop - columns.start))
+    (x,) = prepare(image, preprocess, grid.size)
     height, width = valid.shape
-    x[0, :height, :width][~valid] = 0
+    x[:height, :width][~valid] = 0
     return Tile(row, column, valid, x)
 
 
-def _look(pipeline: Pipeline, wanted: Wanted, tile: Tile) -> Tile:
-    if tile.x is None:
-        return tile
+def _look(pipeline: Pipeline, wanted: Wanted, together: int, tiles: list[Tile]) -> list[Tile]:
+    measured = {tile.column: tile.x for tile in tiles if tile.x is not None}
+    seen: dict[int, list[Logits]] = {column: [] for column in measured}
     stride = pipeline.config.strides[-1]
-    seen = [back(pipeline.engine(x[None])) for x, back in looks(tile.x[0], wanted.scales, wanted.views, stride)]
-    return tile._replace(x=None, logits=mean_logits(seen))
+    each = (looks(x, wanted.scales, wanted.views, stride) for x in measured.values())
+    for same in zip(*each, strict=True):  # the same look at all of them
+        xs = {column % together: x for column, (x, _) in zip(measured, same, strict=True)}
+        logits = at_places(pipeline.engine, xs, together)
+        for column, (_, back) in zip(measured, same, strict=True):
+            seen[column].append(back(logits[column % together]))
+    found = {column: mean_logits(all_looks) for column, all_looks in seen.items()}
+    return [tile._replace(x=None, logits=found.get(tile.column)) for tile in tiles]
 
 
 def _add(blend: Blend, valid: NDArray[np.bool_], tile: Tile, grid: Grid) -> None:
@@ -173,28 +187,28 @@ def _finish(blend: Blend, valid: NDArray[np.bool_], number: int, grid: Grid, ign
     for start in range(rows.start, rows.stop, PIECE):
         piece = slice(start, min(start + PIECE, rows.stop))
         place = slice(start - rows.start, piece.stop - rows.start)
-        _decide(*_around(logits, top, piece, grid), {name: layer[..., place, :] for name, layer in layers.items()})
+        _fill(*_around(logits, top, piece, grid), {name: layer[..., place, :] for name, layer in layers.items()})
     missing = ~valid[:height]
     for name, layer in layers.items():
         layer[..., missing] = ignore if name == "labels" else LEVELS + 1
     return Strip(number, rows, layers)
 
 
-def _around(logits: Logits, top: int, rows: slice, grid: Grid) -> tuple[Look, int, tuple[int, int]]:
-    """The logits that pixels `rows` lie between, rows of pixels above these, and the size with them."""
+def _around(logits: Logits, top: int, rows: slice, grid: Grid) -> tuple[Look, range]:
+    """The logits that pixels `rows` lie between, and which rows these are of all that the logits cover."""
     half, step = grid.step // 2, grid.step
     first = max((rows.start - half) // step, 0)
     last = min((rows.stop - 1 - half) // step + 1, top + len(logits) - 1)
     part = logits[first - top : last + 1 - top]
     covered = float(len(part) * step), float(part.shape[1] * step)
-    return Look(part, covered), rows.start - first * step, (rows.stop - first * step, grid.width)
+    return Look(part, covered), range(rows.start - first * step, rows.stop - first * step)
 
 
-def _decide(look: Look, skip: int, size: tuple[int, int], layers: dict[str, NDArray[np.uint8]]) -> None:
-    """Fill `layers` with what `look` says, but for its first `skip` rows."""
-    labels, confidence = classify(look.logits, look.covered, size, confidence="confidence" in layers)
-    layers["labels"][:] = labels[skip:]
+def _fill(look: Look, rows: range, layers: dict[str, NDArray[np.uint8]]) -> None:
+    """Fill `layers` with what `look` says of `rows`."""
+    size = rows.stop, layers["labels"].shape[1]
+    layers["labels"][:], confidence = decide([look], size, confidence="confidence" in layers, rows=rows)
     if confidence is not None:
-        layers["confidence"][:] = np.rint(confidence[skip:] * LEVELS)
+        layers["confidence"][:] = np.rint(confidence * LEVELS)
     if "probabilities" in layers:
-        layers["probabilities"][:] = np.rint(mean_probabilities([look], size)[:, skip:] * LEVELS)
+        layers["probabilities"][:] = np.rint(mean_probabilities([look], size, rows=rows) * LEVELS)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 def resize(x: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
     """Bilinear, (B, C, H, W) -> (B, C, *size)."""
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=align_corners)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
 def stacked(maps: Sequence[Tensor], *, align_corners: bool = False) -> Tensor:

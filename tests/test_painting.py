@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from segnext.evaluation.painting import paint_errors, paint_mask, shrink_mask
 from segnext.labels import Labels
+from segnext.painting import paint_errors, paint_mask, shrink_mask
 
 LABELS = Labels("toy", ("sky", "road"), ((128, 128, 128), (128, 64, 128)), 255)
 

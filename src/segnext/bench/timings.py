@@ -18,7 +18,7 @@ from segnext.kernels.threads import cores
 
 
 @dataclass(frozen=True)
-class Report:
+class Timings:
     """A benchmark's result.
 
     Attributes:

@@ -18,7 +18,7 @@ FILE = "import.jsonl"
 
 
 @dataclass(frozen=True)
-class Record:
+class ImportRecord:
     """What became of a pair, or of a file that belongs to none.
 
     Attributes:
@@ -43,10 +43,10 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ImportSummary:
     """An import that is finished: its records in the source's order, and how many an earlier run had done."""
 
-    records: tuple[Record, ...]
+    records: tuple[ImportRecord, ...]
     kept: int
     remarks: tuple[str, ...]
 
@@ -74,7 +74,7 @@ class Summary:
         return {note: (amounts[note], masks[note]) for note in amounts}
 
 
-def read_report(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, str], Record]:
+def read_journal(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, str], ImportRecord]:
     """Records of an earlier import into `folder`, by source and mask; none when it imported nothing.
 
     Raises:
@@ -88,7 +88,7 @@ def read_report(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, str],
         return {}
     head, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
     contents = [content for line in lines if (content := _parse(line)) is not None]
-    records = [Record(**{**content, "stamp": tuple(content["stamp"])}) for content in contents]
+    records = [ImportRecord(**{**content, "stamp": tuple(content["stamp"])}) for content in contents]
     if not any(record.target for record in records):
         path.unlink()
         return {}
@@ -124,8 +124,8 @@ def name_in(picture: Path) -> str:
     return "/".join(picture.parts[2:]) if picture.parts[:1] == ("images",) else ""
 
 
-def start_report(folder: Path, settings: dict[str, Any]) -> IO[str]:
-    """Open the report for further lines; settings come first."""
+def start_journal(folder: Path, settings: dict[str, Any]) -> IO[str]:
+    """Open the journal for further lines; settings come first."""
     path = folder / FILE
     if not path.exists():
         with replacing(path) as temporary:
@@ -135,14 +135,14 @@ def start_report(folder: Path, settings: dict[str, Any]) -> IO[str]:
     return file
 
 
-def finish_report(folder: Path, settings: dict[str, Any], records: Iterable[Record]) -> None:
-    """Write the report anew, a line for each record."""
+def finish_journal(folder: Path, settings: dict[str, Any], records: Iterable[ImportRecord]) -> None:
+    """Write the journal anew, a line for each record."""
     with replacing(folder / FILE) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps(settings) + "\n")
         file.writelines(to_line(record) for record in records)
 
 
-def to_line(record: Record) -> str:
+def to_line(record: ImportRecord) -> str:
     """A record as a line of JSON."""
     return json.dumps(asdict(record)) + "\n"
 

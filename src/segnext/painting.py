@@ -1,16 +1,46 @@
-"""Masks and mistakes as pictures."""
+"""Masks and mistakes in colours: the one place that knows how labels become a picture."""
 
 from typing import TypeAlias
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
-from segnext.labels import Labels
+from segnext.labels import Color, Labels
 from segnext.preprocess import Image
 
 Mask: TypeAlias = NDArray[np.uint8]  # H x W labels; multi-label classes x H x W of 0, 1 and the ignore label
 
 WRONG = (235, 20, 20)
+WHITE = (255, 255, 255)
+
+
+def palette(labels: Labels, others: Color = (0, 0, 0)) -> NDArray[np.uint8]:
+    """The colour of each of 256 labels, (256, 3); `others` for those that are no class."""
+    table = np.full((256, 3), others, np.uint8)
+    table[: len(labels)] = labels.colors
+    return table
+
+
+def indexed(mask: NDArray[np.uint8], table: NDArray[np.uint8]) -> PIL.Image.Image:
+    """A picture whose values are labels, shown in the colours of `table`.
+
+    All 256 entries are given, because with fewer, PNGs are written with less than 8 bits per pixel.
+    """
+    picture = PIL.Image.fromarray(mask)
+    picture.putpalette(table.tobytes())
+    return picture
+
+
+def mix(planes: NDArray[np.uint8], labels: Labels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean colour of the classes that are (1) at each pixel, H x W x 3, and how many these are, H x W x 1."""
+    total = np.zeros((*planes.shape[1:], 3), np.float32)
+    count = np.zeros((*planes.shape[1:], 1), np.float32)
+    for plane, color in zip(planes, labels.colors, strict=True):
+        total[plane == 1] += color
+        count[plane == 1] += 1
+    total /= np.maximum(count, 1)
+    return total, count
 
 
 def paint_mask(mask: Mask, labels: Labels) -> Image:
@@ -19,14 +49,10 @@ def paint_mask(mask: Mask, labels: Labels) -> Image:
     Of multi-label masks, colours are mixed where several classes are, and black where none is.
     """
     if mask.ndim == 3:
-        present = mask == 1
-        total = np.einsum("chw,cd->hwd", present.astype(np.float32), np.asarray(labels.colors, np.float32))
-        mixed = total / np.maximum(present.sum(0), 1)[..., None]
+        mixed, _ = mix(mask, labels)
         mixed[mask[0] == labels.ignore] = 255
-        return np.asarray(mixed, np.uint8)
-    palette = np.full((256, 3), 255, np.uint8)
-    palette[: len(labels)] = labels.colors
-    painted: Image = palette[mask]
+        return mixed.astype(np.uint8)
+    painted: Image = palette(labels, WHITE)[mask]
     return painted
 
 

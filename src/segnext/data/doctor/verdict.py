@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from segnext.data.doctor.check import Report
+from segnext.data.doctor.check import Diagnosis
 from segnext.data.doctor.classes import count_classes
 from segnext.data.doctor.findings import Finding, Severity
 from segnext.words import counted, printable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 
 
-def print_report(report: Report, console: "Console") -> None:
+def print_report(report: Diagnosis, console: "Console") -> None:
     """What there is, then every finding with examples and what mends it, then the verdict."""
     from rich.text import Text
 
@@ -46,7 +46,7 @@ def _print_finding(finding: Finding, console: "Console") -> None:
         console.print(Text(" " * 8) + Text(f"-> {advice}", "green"), soft_wrap=True)
 
 
-def overview(report: Report) -> list[str]:
+def overview(report: Diagnosis) -> list[str]:
     """What the folder holds, a line each for pairs and classes."""
     survey = report.case.survey
     splits = ", ".join(f"{name or 'in no split'} {len(indices):,}" for name, indices in survey.splits().items())
@@ -66,7 +66,7 @@ def overview(report: Report) -> list[str]:
     return lines
 
 
-def verdict(report: Report) -> str:
+def verdict(report: Diagnosis) -> str:
     """The last line: how many findings of each severity."""
     if not report.findings:
         return "clean: nothing to mend"
@@ -78,14 +78,14 @@ def verdict(report: Report) -> str:
     )
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: Diagnosis) -> int:
     """Say 0 for clean or notes only, 1 for errors or warnings, 2 when there was nothing to check."""
     if not report.case.survey.items:
         return 2
     return int(any(finding.severity < Severity.NOTE for finding in report.findings))
 
 
-def to_dict(report: Report) -> dict[str, Any]:
+def to_dict(report: Diagnosis) -> dict[str, Any]:
     """Plain data for JSON."""
     survey = report.case.survey
     content: dict[str, Any] = {
@@ -108,7 +108,7 @@ def to_dict(report: Report) -> dict[str, Any]:
     return content
 
 
-def class_rows(report: Report) -> dict[str, dict[str, float]]:
+def class_rows(report: Diagnosis) -> dict[str, dict[str, float]]:
     """The share of the labelled pixels of each class, for every split: classes, else labels or colours."""
     labels, encoding = report.case.labels, report.encoding
     if labels and encoding.kind == "labels":

@@ -1,4 +1,4 @@
-"""Overlapping tiles' logits, averaged by their weights, in a window of rows that moves down the raster."""
+"""Overlapping tiles' logits, averaged by their weights, in a window of rows that moves down the picture or raster."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ class Blend:
         width: positions of logits in a row of the raster.
         classes: how many there are.
         top: the first row of positions that is wanted; what tiles say above it is dropped.
+        rows: that there is room for at once.
     """
 
-    def __init__(self, width: int, classes: int, top: int = 0) -> None:
+    def __init__(self, width: int, classes: int, top: int = 0, rows: int = 0) -> None:
         self.top = top
-        self.total = np.zeros((0, width, classes), np.float32)
-        self.weight = np.zeros((0, width, 1), np.float32)
+        self.total = np.zeros((rows, width, classes), np.float32)
+        self.weight = np.zeros((rows, width, 1), np.float32)
 
     def add(self, top: int, left: int, logits: Logits, down: NDArray[np.float32], across: NDArray[np.float32]) -> None:
         """Add a tile.
@@ -46,11 +47,11 @@ class Blend:
         """
         self._reach(bottom)
         count = bottom - self.top
-        weight = self.weight[:count]
-        mean = np.divide(self.total[:count], weight, out=np.zeros_like(self.total[:count]), where=weight > 0)
         gone = max(count - keep, 0)
+        mean, weight = self.total[:count], self.weight[:count]
         self.total, self.weight = self.total[gone:].copy(), self.weight[gone:].copy()
         self.top += gone
+        np.divide(mean, weight, out=mean, where=weight > 0)
         return mean
 
     def _reach(self, bottom: int) -> None:
