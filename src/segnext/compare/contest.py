@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from segnext.checkpoint.weights import load_weights
+from segnext.compare.apart import told
 from segnext.data.formats.public.open import open_data
 from segnext.errors import SegNextError
 from segnext.plain import write_json
@@ -151,8 +152,10 @@ def contest(
     found = {entry.name: _none(entry, steps) for entry, steps in planned}
     for number in range(budget.seeds):
         for entry in entries:
-            if not found[entry.name].failure:
-                found[entry.name] = _another(entry, number, found[entry.name], carry_out or train)
+            before = found[entry.name]
+            if not before.failure:
+                found[entry.name] = _another(entry, number, before, carry_out or train)
+            if number == 0 or not before.failure:
                 show(entry.name, found[entry.name])
     return found
 
@@ -169,8 +172,8 @@ def _another(entry: Entry, number: int, before: Trained, carry_out: Train) -> Tr
     run = replace(config, iterations=steps, eval_every=steps, seed=seed, out=str(out), check_data=False)
     try:
         _complete(run, carry_out)
-    except SegNextError as error:
-        return replace(before, failure=str(error))
+    except Exception as error:  # of a network of the user's own, any
+        return replace(before, failure=told(error))
     return replace(before, runs=(*before.runs, out), seconds=(*before.seconds, _seconds(run)))
 
 
@@ -216,8 +219,8 @@ def _trials(entries: Sequence[Entry], clock: Callable[[], float]) -> dict[str, f
                 config = replace(entry.config, out=f"{folder}/{entry.name}-{number}")
                 try:
                     times[entry.name].append(_trial(config, clock))
-                except SegNextError as error:
-                    failures[entry.name] = str(error)
+                except Exception as error:
+                    failures[entry.name] = told(error)
     return {name: failures.get(name) or statistics.median(found) for name, found in times.items()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.weights import load_weights
-from segnext.compare.apart import train_apart
+from segnext.compare.apart import told, train_apart
 from segnext.compare.contest import Budget, Entry, Trained, contest, keep_settings, require_comparable
 from segnext.compare.measure import LAST, Cost, costs, measured, training_peak
 from segnext.compare.page import write
@@ -44,23 +44,28 @@ class _Run:
 
     def keep(self, entry: Entry, trained: Trained) -> Result:
         """Measure a trained network on val."""
-        config = entry.config
-        result = Result(entry.name, config.model, failure=trained.failure, iterations=trained.iterations)
-        if trained.runs:
-            weights = load_weights(trained.runs[0] / LAST)
-            reached = [measured(run, config, self.data) for run in trained.runs]
-            parts = count(weights.config, *weights.preprocess.size(*self.size))
-            result = replace(
-                result,
-                counts=tuple(one.counts for one in reached),
-                along=tuple(one.along for one in reached),
-                parameters=sum(part.parameters for part in parts),
-                operations=sum(part.operations for part in parts),
-                seconds=trained.seconds,
-                training_peak=training_peak(trained.runs),
-            )
+        result = Result(entry.name, entry.config.model, failure=trained.failure, iterations=trained.iterations)
+        try:
+            if trained.runs:
+                result = self._measured(entry, trained, result)
+        except Exception as error:  # of a network of the user's own, any
+            result = replace(result, failure=told(error))
         self.found[entry.name] = result
         return result
+
+    def _measured(self, entry: Entry, trained: Trained, result: Result) -> Result:
+        weights = load_weights(trained.runs[0] / LAST)
+        reached = [measured(run, entry.config, self.data) for run in trained.runs]
+        parts = count(weights.config, *weights.preprocess.size(*self.size))
+        return replace(
+            result,
+            counts=tuple(one.counts for one in reached),
+            along=tuple(one.along for one in reached),
+            parameters=sum(part.parameters for part in parts),
+            operations=sum(part.operations for part in parts),
+            seconds=trained.seconds,
+            training_peak=training_peak(trained.runs),
+        )
 
     @property
     def size(self) -> tuple[int, int]:
