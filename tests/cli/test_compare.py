@@ -127,7 +127,7 @@ def test_networks_of_the_users_own_that_fail_leave_the_others_alone(
     for name, message in (
         ("mine_that_fails.raises", "mine_that_fails:raises fails with KeyError: 'no such layer'"),
         ("mine_that_fails.late", "KeyError: 'logits'"),
-        ("mine_that_fails.wrong", "it must give logits, (batch, 3, height, width)"),
+        ("mine_that_fails.wrong", "it must give logits, (batch, 11, height, width)"),
         ("mine_that_fails.absent", "there is no such function"),
         ("nothing", "unknown model 'nothing'"),
     ):
