@@ -76,8 +76,12 @@ class OCRDecoder(nn.Module):
         init_decoder(self, self.classifier)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        return self.refined_and_coarse(maps)[0]
+
+    def refined_and_coarse(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The logits, and the coarse ones that they come from, both of the same size."""
         x = stacked(maps, align_corners=True)  # as released
         scores = self.coarse(x)
         x = self.pixels(x)
         x = self.attention(x, self.gather(x, scores))
-        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
+        return self.classifier(self.dropout(x)), scores
