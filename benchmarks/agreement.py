@@ -21,11 +21,12 @@ from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
 from segnext.inference.load import load
 from segnext.inference.prepare import prepare
+from segnext.inference.runtime import EngineName, PrecisionName
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import aligns_corners
 from segnext.preprocess import Image, padding
 
-ENGINES = (
+ENGINES: tuple[tuple[EngineName, PrecisionName], ...] = (
     ("torch", "fp32"),
     ("torch", "bf16"),
     ("openvino", "fp32"),

@@ -31,6 +31,7 @@ class Published:
     measured: str
     train_split: str = "train"
     testing: Testing = WHOLE
+    long_side: int | None = None
 
 
 DATA_SETS = (
@@ -86,9 +87,20 @@ DATA_SETS = (
         80_000,
         None,
         ("51.2 / 53.3", "54.2 / 56.1", "57.0 / 59.0", "58.7 / 60.3"),
-        "on val",
+        "on val, whole pictures with a long side of 520",
+        long_side=520,
     ),
-    Published("isaid", "iSAID", 896, 16, 160_000, None, ("68.3", "68.8", "69.9", "70.3"), "on val, tiles of 896 x 896"),
+    Published(
+        "isaid",
+        "iSAID",
+        896,
+        16,
+        160_000,
+        None,
+        ("68.3", "68.8", "69.9", "70.3"),
+        "on val, tiles of 896 x 896",
+        long_side=896,
+    ),
 )
 SIZES = {"t": 0.1, "s": 0.1, "b": 0.1, "l": 0.3}  # drop path
 ENCODERS = {"t": (4.2, 75.9), "s": (14.0, 81.2), "b": (26.8, 83.0), "l": (45.2, 83.9)}  # M parameters, top-1 in %
@@ -109,6 +121,7 @@ def recipe(data: Published, size: str) -> TrainConfig:
         total_batch=data.total_batch,
         crop=(data.crop, data.crop),
         short_side=data.short_side,
+        long_side=data.long_side,
         optimizer=Optimizer(lr=6e-5, decay="released", head_lr_factor=10.0, clip_norm=None),
         schedule=Schedule(warmup=1500, warmup_start=1e-6),
         drop_path=SIZES[size],

@@ -5,6 +5,7 @@ python examples/predict_onnx.py camvid.onnx photo.jpg mask.png
 """
 
 import json
+import math
 import sys
 
 import numpy as np
@@ -18,8 +19,9 @@ def main(network: str, picture: str, out: str) -> None:
     about = session.get_modelmeta().custom_metadata_map
     image = Image.open(picture).convert("RGB")
     size = image.size
-    if side := json.loads(about["short_side"]):  # the size that the network was trained at
-        scale = min(side / min(size), 4 * side / max(size))
+    short, long = (json.loads(about.get(name, "null")) for name in ("short_side", "long_side"))
+    if short or long:  # the size that the network was trained at
+        scale = min((long or 4 * short) / max(size), short / min(size) if short else math.inf)
         image = image.resize([max(1, int(length * scale + 0.5)) for length in size], Image.Resampling.BOX)
     (labels,) = session.run(["labels"], {"picture": np.asarray(image)[None]})
     mask = Image.fromarray(labels[0]).resize(size, Image.Resampling.NEAREST)

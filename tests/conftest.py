@@ -13,7 +13,7 @@ from scenes import write_scenes
 
 from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import PRESETS, ModelConfig

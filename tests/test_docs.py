@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from segnext.cli import COMMANDS, RUNS, _Parser
+from segnext.cli import COMMANDS, RUNS
+from segnext.cli.parser import Parser
 from segnext.cli.settings import every, settings_of
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +44,7 @@ def flags_of(command: str) -> frozenset[str]:
         found |= {"--config", "--resume", "--print-config"}
         parser = module._parser() if hasattr(module, "_parser") else None
     else:
-        parser = _Parser(prog=name)
+        parser = Parser(prog=name)
         module.add_arguments(parser)
     for one in [parser] if parser else []:
         for each in parsers(one, action):

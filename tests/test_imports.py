@@ -13,14 +13,27 @@ import segnext
 
 ROOT = Path(segnext.__file__).parent
 BASE = {
-    *("errors", "files", "words", "documents", "plain", "progress", "labels", "preprocess", "imageio", "bands"),
+    *(
+        "errors",
+        "choices",
+        "files",
+        "words",
+        "documents",
+        "plain",
+        "progress",
+        "labels",
+        "preprocess",
+        "imageio",
+        "bands",
+    ),
     "painting",
 }
 
 # Each package or module at the top, and what else of ours it may import.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "files": {"errors"},
+    "choices": {"errors"},
+    "files": {"errors", "choices"},
     "documents": {"errors"},
     "allocator": set(),
     "bfloat16": set(),
@@ -33,11 +46,11 @@ ALLOWED: dict[str, set[str]] = {
     "interrupt": set(),
     "preprocess": set(),
     "labels": {"errors", "documents"},
-    "imageio": {"errors", "preprocess"},
+    "imageio": {"errors", "files", "preprocess"},
     "bands": {"errors", "documents", "words", "preprocess", "imageio"},
     "cache": {"progress"},
     "kernels": {"cache"},
-    "model": {"errors", "kernels"},
+    "model": {"errors", "choices", "kernels"},
     "checkpoint": BASE | {"cache", "model", "data"},  # of data the class names, for weights that do not name theirs
     "data": BASE | {"figures", "pages"},
     "inference": BASE | {"cache", "allocator", "bfloat16", "interrupt", "kernels", "model", "checkpoint"},
@@ -48,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
     "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
+    "integrations": BASE | {"kernels", "model", "data", "checkpoint", "inference"},
     "bench": BASE | {"allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},
     "compare": BASE
     | {"figures", "pages", "interrupt", "model", "data", "inference", "evaluation", "checkpoint", "training", "bench"},

@@ -53,6 +53,26 @@ def test_sizes_at_other_scales(short_side: int | None, scale: float, expected: t
     assert Preprocess(short_side=short_side).size(360, 480, scale) == expected
 
 
+@pytest.mark.parametrize(
+    ("sides", "size", "expected"),
+    [
+        ((None, 520), (375, 500), (390, 520)),
+        ((None, 896), (300, 896), (300, 896)),
+        ((None, 896), (896, 100), (896, 100)),
+        ((None, 520), (1040, 520), (520, 260)),
+        ((512, 2048), (100, 1000), (205, 2048)),
+        ((512, 600), (100, 200), (300, 600)),
+        ((512, 600), (100, 101), (512, 517)),
+    ],
+)
+def test_long_sides(sides: tuple[int | None, int | None], size: tuple[int, int], expected: tuple[int, int]) -> None:
+    preprocess = Preprocess(short_side=sides[0], long_side=sides[1])
+    assert preprocess.size(*size) == expected
+    said = [part for side, part in zip(sides, ("a short side of 512", "a long side of"), strict=True) if side]
+    assert all(part in preprocess.wanted() for part in said)
+    assert Preprocess().wanted() == ""
+
+
 def test_padding_fills_up_to_multiples_of_32() -> None:
     assert padding(360, 480, 32) == (24, 0)
     assert padding(64, 96, 32) == (0, 0)

@@ -17,10 +17,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import PIL.Image
+
+if TYPE_CHECKING:
+    from segnext.inference.runtime import EngineName
 
 FILES = 48
 WARM_UP = 0.2  # of the pictures
@@ -70,7 +73,7 @@ def soak(engine: str, pictures: int, folder: Path) -> list[dict[str, float]]:
 
     files = draw(folder)
     random = np.random.default_rng(1)
-    segmenter = segnext.load(engine=engine, device="cpu")
+    segmenter = segnext.load(engine=cast("EngineName", engine), device="cpu")
     series, begun = [], time.monotonic()
     for number in range(1, pictures + 1):
         file = files[random.integers(len(files))]

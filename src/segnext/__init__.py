@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segnext.checkpoint.module import create_model, save_pretrained
     from segnext.errors import SegNextError
-    from segnext.inference.engines.runtime import Runtime
     from segnext.inference.load import load
     from segnext.inference.result import Result
+    from segnext.inference.runtime import Runtime
     from segnext.inference.segmenter import Segmenter
     from segnext.inference.testing import Testing
     from segnext.labels import Labels
     from segnext.model.network import SegNeXt
     from segnext.training.config import TrainConfig
+    from segnext.training.cross_validation import cross_validate
     from segnext.training.train import train
 
 __version__: str
@@ -28,7 +29,7 @@ __version__: str
 _HOMES = {
     "Labels": "labels",
     "Result": "inference.result",
-    "Runtime": "inference.engines.runtime",
+    "Runtime": "inference.runtime",
     "SegNeXt": "model.network",
     "SegNextError": "errors",
     "Segmenter": "inference.segmenter",
@@ -38,6 +39,7 @@ _HOMES = {
     "save_pretrained": "checkpoint.module",
     "load": "inference.load",
     "train": "training.train",
+    "cross_validate": "training.cross_validation",
 }
 
 __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
@@ -50,6 +52,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "save_pretrained",
     "SegNeXt",
     "train",
+    "cross_validate",
     "TrainConfig",
     "Labels",
     "SegNextError",

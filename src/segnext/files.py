@@ -5,12 +5,15 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
+from segnext.choices import either, nearest
 from segnext.errors import SegNextError
 
 OURS = ".segnext-"  # how names begin that are for a while only
 PATIENCE = 5.0  # seconds, in which a process that is ending gives up what it has claimed
+LOOKED_AT = 1000  # names of a folder, in the search for one that was meant
 RUBBISH = frozenset(("__macosx", "@eadir", "$recycle.bin"))  # folders that archives and file managers leave behind
 
 
@@ -121,3 +124,15 @@ def walk(folder: Path, told: Callable[[str, Path], None] = lambda what, path: No
             yield Path(entry.path)
         else:
             told("broken", Path(entry.path))
+
+
+def beside(path: Path) -> str:
+    """What a sentence about a path that is not there goes on with: " (did you mean X?)", of what is there; or ""."""
+    while path.parent != path and not path.parent.exists():
+        path = path.parent
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), LOOKED_AT)]
+    except OSError:
+        return ""
+    near = [str(path.with_name(name)) for name in nearest(path.name, names, 0.7)][:3]
+    return f" (did you mean {either(near)}?)" if near and path.name else ""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from segnext.errors import SegNextError
+from segnext.files import beside
 from segnext.preprocess import Image
 
 
@@ -146,7 +147,7 @@ def open_regular(name: str | Path) -> Iterator[IO[bytes]]:
             raise SegNextError(f"{name}: a folder, pipe or device, not an image file; name the files in it")
         file = path.open("rb")
     except FileNotFoundError as error:
-        raise SegNextError(f"{name}: no such file; check the path") from error
+        raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise SegNextError(f"{name}: cannot be opened ({reason}); check its name and permissions") from error

@@ -39,7 +39,9 @@ class Preprocess:
         mean: per band that enters the network, in units of an 8-bit image (0..255), or of the data with `bands`.
         std: per band, in the same units.
         short_side: pixels; before the network, pictures are resized so that their short side has about this
-            length and their long side at most four times it. None leaves the size as it is.
+            length and their long side at most long_side, or four times it. None leaves the size as it is.
+        long_side: pixels of the long side; with short_side, which may then be shorter, its most. None for no limit of
+            its own.
         bands: how files are read; None for pictures as people see them, 8-bit RGB.
     """
 
@@ -47,6 +49,7 @@ class Preprocess:
     std: tuple[float, ...] = (58.395, 57.12, 57.375)
     short_side: int | None = None
     bands: Bands | None = None
+    long_side: int | None = None
 
     def size(self, height: int, width: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width at which a picture of this size is looked at: its proportions, up to rounding.
@@ -54,11 +57,19 @@ class Preprocess:
         Args:
             height: of the picture.
             width: of the picture.
-            scale: what the size that `short_side` gives is multiplied by.
+            scale: what the size that `short_side` and `long_side` give is multiplied by.
         """
-        if self.short_side is not None:
-            scale *= min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
+        most = 4 * self.short_side if self.short_side and not self.long_side else self.long_side
+        wanted = ((self.short_side, min(height, width)), (most, max(height, width)))
+        scale *= min((side / own for side, own in wanted if side), default=1.0)
         return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+
+    def wanted(self) -> str:
+        """The size that pictures are resized to, in words; "" where they keep theirs."""
+        sides = {"a short side": self.short_side, "a long side": self.long_side}
+        most = "at most " if self.short_side else ""
+        said = [f"{name} of {most * (name == 'a long side')}{side} pixels" for name, side in sides.items() if side]
+        return " and ".join(said)
 
     def normalise(self, image: Image | Raster) -> NDArray[np.float32]:
         """(H, W, bands) -> (bands, H, W), zero mean and unit variance on the training data; 0 where not measured."""

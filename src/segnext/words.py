@@ -19,6 +19,12 @@ def listed(values: Iterable[object], most: int = 8) -> str:
     return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
 
 
+def unpredicted(names: Iterable[str]) -> str:
+    """What a score goes on with where classes that are in the truth were nowhere predicted; "" where there are none."""
+    names = [*names]
+    return f"; never predicted: {listed(names)}" if names else ""
+
+
 def percent(ratio: float, digits: int = 1, sign: str = " %") -> str:
     """A ratio of 0..1 as "25.6 %"; what is there never reads as nothing, and what is not defined (NaN) is a dash."""
     if math.isnan(ratio):

@@ -17,7 +17,7 @@ from segnext.bench.ways import OURS, Way, open_way, ways
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 

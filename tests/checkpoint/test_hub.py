@@ -22,7 +22,7 @@ from segnext.checkpoint.hub import save_folder
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.labels import Labels

@@ -163,7 +163,7 @@ def test_by_the_name_of_weights() -> None:
         ({"in_chans": 4}, "create_model takes no 'in_chans'; here it is called in_channels"),
         ({"classes": 4}, "create_model takes no 'classes'; here it is called num_classes"),
         ({"pretrained": True}, f"by their name in place of the model's, such as {DEFAULT}, segnext_t.ade20k"),
-        ({"stripes": ()}, "segnext_t has no 'stripes' to change; choose from: decoder, "),
+        ({"stripes": ()}, "segnext_t has no 'stripes' to change; did you mean strips?"),
     ],
 )
 def test_what_others_call_it_is_answered(arguments: dict[str, Any], said: str) -> None:

@@ -74,7 +74,7 @@ def test_tables_json_and_picture(
         (["--classes", "257"], "masks hold at most 256 classes"),
         (["--model", "segnext_x"], "unknown model 'segnext_x'"),
         (["--image", "missing.jpg"], "missing.jpg: no such file"),
-        (["--engines", "tensorrt"], "invalid choice: 'tensorrt'"),
+        (["--engines", "tensorrt"], "--engines is 'tensorrt'"),
         (["--rounds", "0"], "'0' is not a whole number from 1 on"),
     ],
 )

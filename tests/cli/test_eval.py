@@ -93,6 +93,7 @@ def test_writes_json_and_the_picture_beside_it(data: Path, tmp_path: Path, loade
         "pixels": 8,
         "confusion": [[4, 0], [4, 0]],
         "never_predicted": ["road"],
+        "mean_precision_of_all": 0.25,
     }
     assert {name: content[name] for name in expected} == expected
     assert content.keys() - expected.keys() == {*("boundary_iou", "boundary_f", "mean_boundary_iou", "mean_boundary_f")}

@@ -94,8 +94,11 @@ def test_weights_stand_for_their_network(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["segnext_x"], "unknown model 'segnext_x'; choose from: segnext_t, segnext_s, segnext_b, segnext_l"),
-        (["segnext_t", "--decoder", "fpn"], "unknown decoder 'fpn'; choose from: ham, mlp, aspp, psp, danet"),
+        (
+            ["segnext_x"],
+            "'segnext_x'; did you mean segnext_t, segnext_s, segnext_b or segnext_l?",
+        ),
+        (["segnext_t", "--decoder", "fpn"], "decoder is 'fpn'; choose from ham, mlp, aspp, psp, danet"),
         (["--size", "512"], "'512' is not HEIGHTxWIDTH in pixels"),
         (["--size", "0x4"], "'0x4' is not HEIGHTxWIDTH in pixels"),
         (["--classes", "0"], "'0' is not a whole number from 1 on"),

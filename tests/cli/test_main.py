@@ -51,6 +51,27 @@ def test_every_command_has_help(name: str, capsys: Capture) -> None:
     assert err == ""
 
 
+def test_help_is_a_command_too(capsys: Capture) -> None:
+    assert main(["help"]) == main(["--help"]) == 0
+    usage = capsys.readouterr().out
+    assert usage == 2 * usage[: len(usage) // 2]
+    assert main(["help", "info"]) == 0
+    assert capsys.readouterr().out.startswith("usage: segnext info")
+
+
+def test_paths_that_are_not_there_get_a_suggestion(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "runs" / "street").mkdir(parents=True)
+    for arguments, near in (
+        (["predict", "x.png", "--weights", str(tmp_path / "runs" / "streat")], "runs/street"),
+        (["info", str(tmp_path / "runs" / "streat")], "runs/street"),
+        (["train", "--data", str(tmp_path / "rnus"), "--out", str(tmp_path / "out")], "runs"),
+        (["data", "check", str(tmp_path / "run" / "street")], "runs"),
+        (["predict", str(tmp_path / "run")], "runs"),
+    ):
+        assert main(arguments) == 2
+        assert f"(did you mean {tmp_path / near}?)" in one_line(capsys)
+
+
 def test_version(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr() == (f"segnext {version('segnext')}\n", "")
@@ -143,12 +164,32 @@ def test_faults_of_ours_have_a_code_of_their_own(
     ("arguments", "meant"),
     [
         (["predikt", "x.jpg"], "there is no such command; did you mean 'segnext predict'?"),
-        (["help"], "there is no such command; did you mean 'segnext --help'?"),
-        (["help", "train"], "there is no such command; did you mean 'segnext train --help'?"),
+        (["help", "predikt"], "there is no such command; did you mean 'segnext predict'?"),
         (["--verison"], "there is no such command; did you mean 'segnext --version'?"),
         (["predict", "x.jpg", "--wieghts", "w"], "there is no --wieghts; did you mean --weights?; see"),
         (["data", "stats", "x", "--splits", "train"], "there is no --splits; did you mean --split?; see"),
         (["convert", "a", "b", "c"], "'c' is one argument too many; see"),
+        (["info", "segnext_t", "size", "64x64"], "'size' is one argument too many; did you mean --size?; see"),
+        (["info", "segnext_z"], "did you mean segnext_t, segnext_s, segnext_b or segnext_l?"),
+        (["info", "segnext_t.camvit"], "did you mean segnext_t.camvid?"),
+        (["data", "chek", "x"], "ACTION is 'chek'; did you mean check?"),
+        (["data", "init", "x", "--like", "city"], "did you mean cityscapes?"),
+        (["data", "import", "x", "y", "--from", "coc"], "--from is 'coc'; did you mean coco or coco_stuff?"),
+        (["eval", "--data", "x", "--format", "ade"], "--format is 'ade'; did you mean ade20k?"),
+        (["export", "segnext_t.camvid", "--to", "onnx", "--data", "x", "--format", "ade"], "did you mean ade20k?"),
+        (["predict", "--source", "x"], "there is no --source; give it without a flag; see"),
+        (["predict", "x", "--imgsz", "64"], "there is no --imgsz; here it is --short-side; see"),
+        (["predict", "x", "--batch-size", "3"], "there is no --batch-size; pictures are worked on one by one"),
+        (["eval", "--dataset", "x"], "there is no --dataset; here it is --data; see"),
+        (["predict", "weights", "x"], "'weights' is no file; did you mean --weights?; see"),
+        (["predict", "x", "--engine", "openvin"], "--engine is 'openvin'; did you mean openvino?"),
+        (
+            ["predict", "x", "--device", "mps"],
+            "device is 'mps'; processors and CUDA devices are supported: auto",
+        ),
+        (["predict", "x", "--device", "gpu"], "device is 'gpu'; did you mean cuda?"),
+        (["predict", "x", "--weights", "segnext_t.camvi"], "did you mean segnext_t.camvid?"),
+        (["ablate", "--data", "x", "--out", "y", "--rows", "decodr"], "did you mean decoder?"),
     ],
 )
 def test_slips_get_a_suggestion(arguments: list[str], meant: str, capsys: Capture) -> None:

@@ -98,9 +98,11 @@ def test_wrong_use(photos: Path, weights: Path, tmp_path: Path, capsys: pytest.C
         call(photos, "--weights", "nothing")
     with pytest.raises(SegNextError, match="choose another --json"):
         call(photos, "--weights", weights, "--json", tmp_path)
-    for arguments in ([], [photos, "--engine", "tvm"], [photos, "--device", "tpu"]):
+    for arguments in ([], [photos, "--engine", "tvm"]):
         with pytest.raises(SystemExit):
             call(*arguments)
+    with pytest.raises(SegNextError, match="device is 'tpu'"):
+        call(photos, "--device", "tpu")
 
 
 def test_parsing_imports_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ def parse(*arguments: str) -> Testing:
         ("--tta", Testing(scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75), flip=True)),
         ("--tta --scales 1 1.5", Testing(scales=(1.0, 1.5), flip=True)),
         ("--resize multiple --short-side 512", Testing(resize="multiple", short_side=512)),
+        ("--long-side 520", Testing(long_side=520)),
         ("--tta --slide 64 32", Testing((64, 32), PAPER_SCALES, True)),
     ],
 )

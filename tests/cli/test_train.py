@@ -129,7 +129,7 @@ def test_the_recipes_are_complete(path: Path) -> None:
     config, _ = parse(["--config", str(path)])
     content = yaml.safe_load(path.read_text())
     assert content.keys() == {field.name for field in dataclasses.fields(TrainConfig)}
-    for part in ("augment", "sampling", "optimizer", "schedule", "loss"):
+    for part in ("augment", "sampling", "optimizer", "schedule", "auxiliary", "loss", "testing"):
         assert content[part].keys() == {field.name for field in dataclasses.fields(getattr(config, part))}
     assert config.model in PRESETS
 

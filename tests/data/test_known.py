@@ -73,7 +73,7 @@ def test_labels_mean_what_they_do_in_the_data_sets(
 
 def test_names_are_found_in_any_case_and_unknown_ones_are_answered_with_the_list() -> None:
     assert known_labels("CamVid") == known_labels("camvid")
-    with pytest.raises(SegNextError, match=r"'kitty' is not a known label set; choose one of ade20k, camvid, .*voc"):
+    with pytest.raises(SegNextError, match=r"'kitty' is not a known label set; choose from ade20k, camvid, .*voc"):
         known_labels("kitty")
 
 

@@ -11,7 +11,7 @@ from segnext.checkpoint.weights import Weights
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate, predictor, require_same_classes
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig

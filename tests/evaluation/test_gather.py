@@ -13,7 +13,7 @@ from segnext.data.folder import Folder
 from segnext.data.known import known_labels
 from segnext.evaluation.examine import examine
 from segnext.evaluation.gather import gather
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import ModelConfig
 from segnext.model.families import build

@@ -118,6 +118,17 @@ def test_pictures_are_no_larger_than_shown() -> None:
             assert picture.size == (SIDE, SIDE // 20)
 
 
+def test_classes_that_are_never_predicted_are_named(tmp_path: Path) -> None:
+    labels = Labels("toy", ("sky", "road"), ((1, 2, 3), (4, 5, 6)), 255)
+    metrics = Metrics(np.array([[6, 0], [2, 0]], np.int64), labels.classes, 1)
+    write_page(Page("weights", metrics, labels, "test"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (
+        "never predicted, though in the masks: road (25.00 % of the pixels); where their precision counts as 0" in text
+    )
+    assert "the mean precision is 37.50 %" in text
+
+
 def test_a_page_of_metrics_alone(tmp_path: Path) -> None:
     labels = Labels("toy", ("sky", "road"), ((1, 2, 3), (4, 5, 6)), 255)
     metrics = Metrics(np.diag([3, 4]), labels.classes, 1)

@@ -21,7 +21,7 @@ from segnext.export.deployed import Deployed, Interface
 from segnext.export.formats import KINDS
 from segnext.export.gate import EACH, SIZES, photograph
 from segnext.export.run import export
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def test_what_cannot_be_exported_is_said(tiny_weights: Weights, tmp_path: Path) 
     for to, name, precision, words in (
         ("onnx", "a.pb", "fp32", r"a\.pb: a file for onnx ends in \.onnx"),
         ("torch", "a.pt2", "fp16", "--to torch is written in fp32, not in fp16"),
-        ("tflite", "a.tflite", "fp32", "unknown format 'tflite'; choose onnx, openvino, torch"),
+        ("tflite", "a.tflite", "fp32", "the format is 'tflite'; choose from onnx, openvino, torch"),
     ):
         with pytest.raises(SegNextError, match=words):
             export(tiny_weights, to, tmp_path / name, precision=precision)

@@ -14,9 +14,9 @@ from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import require_same_bands
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.predict import predict_files
 from segnext.inference.prepare import prepare, resized
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 from segnext.preprocess import Bands, Preprocess

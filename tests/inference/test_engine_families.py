@@ -10,7 +10,7 @@ from conftest import CONFIG
 from segnext.checkpoint.weights import Weights
 from segnext.data.known import labels_for_count
 from segnext.inference.engines import start
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import EngineName, Runtime
 from segnext.model import compose
 from segnext.model.config import NetworkConfig, SegFormerConfig, preset
 from segnext.model.encoders.hrformer import hrformer
@@ -89,7 +89,7 @@ CASES += [
 
 
 @pytest.mark.parametrize(("name", "engine"), CASES)
-def test_logits_are_those_of_torch(name: str, engine: str) -> None:
+def test_logits_are_those_of_torch(name: str, engine: EngineName) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     config = config_of(name)

@@ -16,7 +16,7 @@ from segnext.inference import engines
 from segnext.inference.engines import artefacts, start
 from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import at_places
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import EngineName, PrecisionName, Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.model.config import PRESETS
 
@@ -33,7 +33,9 @@ SIZES = [(64, 96), (32, 32), (96, 64)]
         ("onnxruntime", "fp32", 1e-4),
     ],
 )
-def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: str, tolerance: float) -> None:
+def test_logits_are_the_networks(
+    tiny_weights: Weights, engine: EngineName, precision: PrecisionName, tolerance: float
+) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     weights = (
@@ -60,7 +62,7 @@ def test_logits_are_the_networks(tiny_weights: Weights, engine: str, precision: 
 
 
 @pytest.mark.parametrize("engine", ["torch", "openvino", "onnxruntime"])
-def test_what_else_is_in_the_batch_changes_no_byte(tiny_weights: Weights, engine: str) -> None:
+def test_what_else_is_in_the_batch_changes_no_byte(tiny_weights: Weights, engine: EngineName) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     running = start(tiny_weights, Runtime(engine, "cpu", "fp32", 2))
@@ -87,7 +89,7 @@ def test_narrow_networks_are_computed_in_fp32(tiny_weights: Weights, capsys: pyt
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-def test_masks_of_all_engines_agree(tiny_weights: Weights, segmenter: Segmenter, engine: str) -> None:
+def test_masks_of_all_engines_agree(tiny_weights: Weights, segmenter: Segmenter, engine: EngineName) -> None:
     pytest.importorskip(engine)
     other = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))
     for seed, size in enumerate([(50, 75), (33, 120)]):
@@ -183,7 +185,7 @@ def test_what_is_not_as_it_was_written_is_made_anew() -> None:
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-def test_changed_bytes_in_the_cache_change_no_mask(engine: str, tiny_weights: Weights) -> None:
+def test_changed_bytes_in_the_cache_change_no_mask(engine: EngineName, tiny_weights: Weights) -> None:
     pytest.importorskip(engine)
     image = picture(50, 75)
     mask = Segmenter(tiny_weights, Runtime(engine, "cpu", "fp32"))(image).mask
@@ -202,10 +204,10 @@ def test_sources_that_are_not_there_are_missed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_cannot_be_is_refused(tiny_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SegNextError, match="unknown engine 'tensorrt'; choose auto, torch, openvino or onnxruntime"):
-        start(tiny_weights, Runtime("tensorrt"))
-    with pytest.raises(SegNextError, match="unknown precision 'int8'; choose auto, fp32 or bf16"):
-        start(tiny_weights, Runtime("torch", "cpu", "int8"))
+    with pytest.raises(SegNextError, match="engine is 'tensorrt'; choose from auto, torch, openvino, onnxruntime"):
+        start(tiny_weights, Runtime("tensorrt"))  # type: ignore[arg-type]
+    with pytest.raises(SegNextError, match="precision is 'int8'; choose from auto, fp32, bf16"):
+        start(tiny_weights, Runtime("torch", "cpu", "int8"))  # type: ignore[arg-type]
     with pytest.raises(SegNextError, match="onnxruntime computes in fp32"):
         start(tiny_weights, Runtime("onnxruntime", "cpu", "bf16"))
     monkeypatch.setattr(engines, "find_spec", lambda name: None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from segnext.inference.load import load
+from segnext.inference.runtime import EngineName
 
 CODE = """
 import sys
@@ -28,7 +29,7 @@ print(len(results), sorted(set(sys.modules) - before))
 
 
 @pytest.mark.parametrize(("engine", "starts"), [("openvino", 4), ("onnxruntime", 2), ("torch", 2)])
-def test_many_threads_use_a_new_segmenter(engine: str, starts: int, weights_file: Path, pictures: Path) -> None:
+def test_many_threads_use_a_new_segmenter(engine: EngineName, starts: int, weights_file: Path, pictures: Path) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     load(weights_file, "cpu", engine=engine)  # fills the cache

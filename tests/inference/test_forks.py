@@ -15,10 +15,11 @@ import pytest
 from conftest import picture
 
 from segnext.inference.load import load
+from segnext.inference.runtime import EngineName
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
 
-ENGINES = ("openvino", "onnxruntime", "torch")
+ENGINES: tuple[EngineName, ...] = ("openvino", "onnxruntime", "torch")
 
 FORKS = """
 import multiprocessing, os, sys, threading
@@ -61,7 +62,7 @@ assert unused == used == alone and all(x == alone for x in in_use)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 @pytest.mark.parametrize("engine", ENGINES)
-def test_forked_processes_give_the_same(engine: str, weights_file: Path, pictures: Path) -> None:
+def test_forked_processes_give_the_same(engine: EngineName, weights_file: Path, pictures: Path) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     load(weights_file, "cpu", engine=engine, precision="fp32")  # fills the cache
@@ -79,7 +80,7 @@ def test_forked_processes_give_the_same(engine: str, weights_file: Path, picture
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_segmenters_are_pickled_and_copied(engine: str, weights_file: Path) -> None:
+def test_segmenters_are_pickled_and_copied(engine: EngineName, weights_file: Path) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
     segmenter = load(weights_file, "cpu", engine=engine, precision="fp32", streams=2, testing=Testing(flip=True))

@@ -50,7 +50,12 @@ def test_unknown_names(packaged: Path, tmp_path: Path) -> None:
             SegNextError, match=rf"no weights '{name}'; give a packaged name \(segnext_t\.toy\), a .saf"
         ):
             weights_path(name)
-    near = {"SEGNEXT_T.TOY": "segnext_t.toy", "segnext_b.ade2k": "segnext_b.ade20k", "mscan_t": None}
+    near = {
+        "SEGNEXT_T.TOY": "segnext_t.toy",
+        "segnext_b.ade2k": "segnext_b.ade20k",
+        "mscan_t": "mscan_t.imagenet",
+        "x": None,
+    }
     for name, meant in near.items():
         said = f"; did you mean {meant}\\?$" if meant else "; give a packaged name"
         with pytest.raises(SegNextError, match=f"no weights '{name}'{said}"):

@@ -19,8 +19,8 @@ from raster_files import write_tiff
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.result import Result
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.enlarge import Logits
 from segnext.preprocess import Image, Preprocess
@@ -207,7 +207,7 @@ def test_other_errors_of_the_network_are_not_hidden(tiny_weights: Weights, monke
 
 
 def test_devices(tiny_weights: Weights) -> None:
-    with pytest.raises(SegNextError, match="unknown device 'gpu'; choose auto, cpu or cuda"):
+    with pytest.raises(SegNextError, match="device is 'gpu'; did you mean cuda"):
         Segmenter(tiny_weights, Runtime(device="gpu"))
     if torch.cuda.is_available():
         assert Segmenter(tiny_weights, Runtime("torch", "auto")).engine.device == "cuda"

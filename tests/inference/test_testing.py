@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Batch
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.look import look
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import PAPER_SCALES, Testing
 from segnext.preprocess import Image, Preprocess
@@ -243,6 +243,9 @@ def test_short_side_replaces_that_of_the_weights(tiny_weights: Weights) -> None:
     image = picture(60, 90)
     asked = segmenter_with(weights_like(preprocess=Preprocess(short_side=99)), Testing(short_side=40))
     stored = segmenter_with(weights_like(preprocess=Preprocess(short_side=40)), Testing())
+    np.testing.assert_array_equal(asked.probabilities(image), stored.probabilities(image))
+    asked = segmenter_with(weights_like(preprocess=Preprocess(short_side=99)), Testing(long_side=60))
+    stored = segmenter_with(weights_like(preprocess=Preprocess(long_side=60)), Testing())
     np.testing.assert_array_equal(asked.probabilities(image), stored.probabilities(image))
     plain = segmenter_with(tiny_weights, Testing(short_side=60))
     np.testing.assert_array_equal(plain(image).mask, segmenter_with(tiny_weights, Testing())(image).mask)

@@ -97,6 +97,7 @@ CASES = {
     "other strips": (block(32, strips=(3, 9)), (2, 32, 12, 7)),
     "batch norm": (Normed(32), (3, 32, 7, 11)),
     "squeeze": (ConvNorm(32, 64), (2, 32, 6, 5)),
+    "a group for each channel": (ConvNorm(32, 32), (2, 32, 6, 5)),
     "hamburger": (Hamburger(64, NMF(64, 16)), (2, 64, 6, 5)),
 }
 

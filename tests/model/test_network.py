@@ -140,17 +140,17 @@ def test_generators_of_training_are_those_of_the_decompositions() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(SegNextError, match="unknown model 'segnext_x'; choose from: segnext_t, segnext_s"):
+    with pytest.raises(SegNextError, match="unknown model 'segnext_x'; did you mean segnext_t, segnext_s"):
         create_model("segnext_x")
-    with pytest.raises(SegNextError, match="unknown decoder 'fpn'; choose from: ham, mlp, aspp, psp, danet"):
+    with pytest.raises(SegNextError, match="decoder is 'fpn'; choose from ham, mlp, aspp, psp, danet"):
         create_model("segnext_t", decoder="fpn")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"context": "gc"}, "unknown context 'gc'; choose from: nmf, vq, cd, cc, ema, nl"),
-        ({"stripes": (7,)}, "segnext_t has no 'stripes' to change; choose from: decoder, stages, context"),
+        ({"context": "gc"}, "context is 'gc'; choose from nmf, vq, cd, cc, ema, nl"),
+        ({"stripes": (7,)}, "segnext_t has no 'stripes' to change; did you mean strips?"),
         ({"stages": (3, 2)}, r"stages is \(3, 2\); give some of 1, 2, 3, 4, in this order"),
         ({"stages": (0, 1)}, r"stages is \(0, 1\); give some of 1, 2, 3, 4"),
         ({"stages": ()}, r"stages is \(\); give some of 1, 2, 3, 4"),

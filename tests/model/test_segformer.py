@@ -120,7 +120,7 @@ def test_encoders_start_their_like(small: SegFormerConfig, tmp_path: Path) -> No
 
 
 def test_what_it_does_not_have_is_refused() -> None:
-    with pytest.raises(SegNextError, match="segformer_b0 has no 'strips' to change; choose from: channels, depths, "):
+    with pytest.raises(SegNextError, match="segformer_b0 has no 'strips' to change; choose from channels, depths, "):
         create_model("segformer_b0", strips=(7,))
     with pytest.raises(SegNextError, match="a SegFormer has the decoder mlp, not 'ham'"):
         create_model("segformer_b0", decoder="ham")

@@ -1,13 +1,20 @@
 """Cross-validation."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
+import segnext
+from segnext.cli import main
 from segnext.errors import SegNextError
 from segnext.training.folds import divide, scores
+from segnext.training.segmentation import Segmentation
 
 Train = Callable[..., int]
 
@@ -42,6 +49,53 @@ def test_folds_with_their_mean_and_spread(
     assert f"2 of 2 folds: mIoU {mean:.2f} % ± {spread:.2f} (1: " in printed.out
     assert "1 of 2 folds: mIoU " in printed.out
     assert yaml.safe_load((runs / "1" / "config.yaml").read_text())["fold"] == "1/2"
+
+
+def test_all_folds_one_after_the_other(
+    tiny_train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "folds"
+    evaluated = Segmentation.metrics
+    seen: list[int] = []
+
+    def interrupted(self: Segmentation, counts: torch.Tensor) -> dict[str, Any]:
+        seen.append(1)
+        if len(seen) == 2:
+            raise SegNextError("the second fold breaks off")
+        return evaluated(self, counts)
+
+    flags = {"fold": "all/2", "iterations": 1, "eval_every": 1}
+    monkeypatch.setattr(Segmentation, "metrics", interrupted)
+    assert tiny_train(**flags, out=out) == 2
+    first = (out / "fold-1" / "best.safetensors").read_bytes()
+    assert not (out / "folds.json").exists()
+    assert tiny_train(**flags, out=out) == 2
+    assert f"go on with it by --resume {out}" in capsys.readouterr().err
+    assert main(["train", "--resume", str(out)]) == 0
+    assert len(seen) == 3
+    assert (out / "fold-1" / "best.safetensors").read_bytes() == first
+    found = json.loads((out / "folds.json").read_text())
+    scores = [fold["miou"] for fold in found["folds"]]
+    assert [fold["folder"] for fold in found["folds"]] == ["fold-1", "fold-2"]
+    assert found["miou"] == {"mean": pytest.approx(fmean(scores)), "std": pytest.approx(stdev(scores))}
+    assert set(found["iou"]["road"]) == {"mean", "std"}
+    printed = capsys.readouterr().out
+    assert f"2 folds: best mIoU {100 * fmean(scores):.2f} % ± {100 * stdev(scores):.2f} (1: " in printed
+    assert printed.index("  road ") < printed.index("2 folds: ")
+
+
+def test_a_cross_validation_that_cannot_begin_leaves_nothing(
+    tiny_train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tiny_train(fold="all/9", out=tmp_path / "folds") == 2
+    assert "there are 5 labelled pictures; choose fewer parts" in capsys.readouterr().err
+    assert not (tmp_path / "folds" / "config.yaml").exists()
+    assert tiny_train(fold="all/x") == 2
+    assert "it must be K/N, the K-th of N parts, as 1/5, or all/N" in capsys.readouterr().err
+    with pytest.raises(SegNextError, match=r"segnext\.cross_validate"):
+        segnext.train(segnext.TrainConfig("d", "o", fold="all/2"))
+    with pytest.raises(SegNextError, match="a cross-validation takes all/N"):
+        segnext.cross_validate(segnext.TrainConfig("d", "o", fold="1/2"))
 
 
 def test_folds_need_one_data_set_to_measure_on(tiny_train: Train, capsys: pytest.CaptureFixture[str]) -> None:

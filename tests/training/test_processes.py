@@ -14,7 +14,7 @@ from segnext.checkpoint.weights import load_weights
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.evaluation.evaluate import evaluate
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from segnext.checkpoint.convert import TEST_SHORT_SIDES
+from segnext.checkpoint.convert import TEST_LONG_SIDES, TEST_SHORT_SIDES
 from segnext.cli.train import parse
 from segnext.data.known import known_labels
 from segnext.data.transforms import Augment
@@ -15,14 +15,14 @@ from segnext.training.optim import lr_factor
 RECIPES = Path(__file__).parents[2] / "recipes"
 SIZES = {"t": 0.1, "s": 0.1, "b": 0.1, "l": 0.3}  # drop path
 
-# Crop, total batch, iterations, short side, classes, training split.
-PAPER: dict[str, tuple[int, int, int, int | None, int, str]] = {
-    "ade20k": (512, 16, 160_000, 512, 150, "train"),
-    "cityscapes": (1024, 8, 160_000, None, 19, "train"),
-    "coco_stuff": (512, 16, 80_000, 512, 171, "train"),
-    "voc": (512, 16, 80_000, 512, 21, "train_aug"),
-    "pascal_context": (480, 16, 80_000, None, 59, "train"),
-    "isaid": (896, 16, 160_000, None, 16, "train"),
+# Crop, total batch, iterations, short and long side, classes, training split.
+PAPER: dict[str, tuple[int, int, int, tuple[int | None, int | None], int, str]] = {
+    "ade20k": (512, 16, 160_000, (512, None), 150, "train"),
+    "cityscapes": (1024, 8, 160_000, (None, None), 19, "train"),
+    "coco_stuff": (512, 16, 80_000, (512, None), 171, "train"),
+    "voc": (512, 16, 80_000, (512, None), 21, "train_aug"),
+    "pascal_context": (480, 16, 80_000, (None, 520), 59, "train"),
+    "isaid": (896, 16, 160_000, (None, 896), 16, "train"),
 }
 RUNS = [(data, size) for data in PAPER for size in SIZES]
 
@@ -39,20 +39,21 @@ def writer() -> ModuleType:
 
 @pytest.mark.parametrize(("data", "size"), RUNS)
 def test_a_recipe_is_the_papers(data: str, size: str) -> None:
-    crop, total_batch, iterations, short_side, classes, split = PAPER[data]
+    crop, total_batch, iterations, sides, classes, split = PAPER[data]
     config, _ = parse(["--config", str(RECIPES / f"segnext_{size}.{data}.yaml")])
     assert config.format == data
     assert len(known_labels(data)) == classes
     assert (config.model, config.encoder_weights) == (f"segnext_{size}", f"mscan_{size}.imagenet")
-    assert (config.crop, config.short_side) == ((crop, crop), short_side)
-    assert TEST_SHORT_SIDES.get(data) == short_side  # of converted weights
+    assert (config.crop, config.short_side, config.long_side) == ((crop, crop), *sides)
+    assert (TEST_SHORT_SIDES.get(data), TEST_LONG_SIDES.get(data)) == sides  # of converted weights
     assert config.total_batch == config.batch_size * config.accumulate == total_batch
     assert config.iterations == iterations
     assert (config.train_split, config.val_split) == (split, "val")
     assert config.drop_path == SIZES[size]
     assert config.testing.slide == ((1024, 768) if data == "cityscapes" else None)
     assert config.testing.resize == ("multiple" if data in ("ade20k", "coco_stuff") else "pad")
-    assert (config.testing.scales, config.testing.flip, config.testing.short_side) == ((1.0,), False, None)
+    testing = config.testing
+    assert (testing.scales, testing.flip, testing.short_side, testing.long_side) == ((1.0,), False, None, None)
     assert config.augment == Augment((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18)
     optimizer = config.optimizer
     assert (optimizer.lr, optimizer.betas, optimizer.weight_decay) == (6e-5, (0.9, 0.999), 0.01)

@@ -2,12 +2,13 @@
 
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.checkpoint.weights import load_weights
 from segnext.inference.engines.engine import Batch
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.prepare import prepare, resized
+from segnext.inference.runtime import EngineName, PrecisionName, Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.kernels.average import Look
 from segnext.kernels.decide import decide
@@ -18,7 +19,7 @@ from segnext.preprocess import Image, Preprocess, padding
 
 def ours(file: Path, engine: str, precision: str) -> Pipeline:
     """The pipeline of a weights file."""
-    segmenter = Segmenter(load_weights(file), Runtime(engine, "cpu", precision))
+    segmenter = Segmenter(load_weights(file), Runtime(cast(EngineName, engine), "cpu", cast(PrecisionName, precision)))
     stride, labels = segmenter.config.strides[-1], partial(our_labels, corners=corner_pixels(segmenter.config))
     return Pipeline(lambda image: network_input(image, segmenter.preprocess, stride), segmenter.engine, labels)
 

@@ -47,8 +47,10 @@ def _require_preprocess(preprocess: Preprocess, in_channels: int) -> None:
     _require_kinds(preprocess, LONGEST_SIDE)
     if len(preprocess.mean) != len(preprocess.std) or min(preprocess.std, default=0) <= 0:
         raise ValueError("mean and std must be as many numbers each, one for each band, and std positive")
-    if preprocess.short_side is not None and preprocess.short_side < 1:
-        raise ValueError(f"short_side is {preprocess.short_side}")
+    for name in ("short_side", "long_side"):
+        side = getattr(preprocess, name)
+        if side is not None and side < 1:
+            raise ValueError(f"{name} is {side}")
     bands = preprocess.bands
     if bands is not None:
         _require_kinds(bands, HARMLESS)

@@ -53,7 +53,8 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _model(weights: Weights) -> str:
+def model_name(weights: Weights) -> str:
+    """The network as its authors call it."""
     config, family = weights.config, family_of(weights.config)
     if isinstance(config, ComposedConfig):
         return f"{config.encoder} under {config.decoder}"
@@ -66,19 +67,19 @@ def _model(weights: Weights) -> str:
 
 
 def _title(weights: Weights) -> str:
-    return f"{_model(weights)}, {weights.labels.name}"
+    return f"{model_name(weights)}, {weights.labels.name}"
 
 
 def _description(weights: Weights) -> str:
     parameters = sum(x.numel() for x in weights.state.values() if x.is_floating_point()) / 1e6
-    side = weights.preprocess.short_side
-    size = f"Pictures are resized to a short side of {side} pixels." if side else "Pictures keep their size."
+    wanted = weights.preprocess.wanted()
+    size = f"Pictures are resized to {wanted}." if wanted else "Pictures keep their size."
     bands = weights.preprocess.bands
     names = f" ({', '.join(bands.chosen)})" if bands else ""
     changed = ablations(weights.config)
     unlike = f" It is not the published network in its {', '.join(changed)}." if changed else ""
     return (
-        f"{_model(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
+        f"{model_name(weights)} ({family_of(weights.config).paper}) for semantic segmentation: "
         f"{len(weights.labels)} classes, {weights.config.in_channels} bands{names}, {parameters:.1f} M parameters."
         f"{unlike} {size}\n"
     )

@@ -36,6 +36,7 @@ from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
 TEST_SHORT_SIDES = {"ade20k": 512, "coco_stuff": 512, "voc": 512}
+TEST_LONG_SIDES = {"pascal_context": 520, "isaid": 896}
 SAME_NAMES = 0.8  # share of equal names from which on two class lists of one length are the same
 
 
@@ -97,7 +98,7 @@ def _whole(
         )
     if like is None:
         labels = _classes(checkpoint.meta, labels, source)
-    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name))
+    preprocess = Preprocess(short_side=TEST_SHORT_SIDES.get(labels.name), long_side=TEST_LONG_SIDES.get(labels.name))
     if said.mean and said.std and len(said.mean) == len(said.std) == config.in_channels:
         preprocess = replace(preprocess, mean=said.mean, std=said.std)
     return Weights(config, labels, preprocess, state, origin)

@@ -1,12 +1,13 @@
 """The file that a name of weights stands for."""
 
-import difflib
 import re
 from importlib import resources
 from pathlib import Path
 
 from segnext.checkpoint.catalogue import PUBLISHED
+from segnext.choices import either, nearest
 from segnext.errors import SegNextError
+from segnext.files import beside
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
 DEFAULT = "segnext_t.camvid"
@@ -48,15 +49,25 @@ def weights_path(
             if (path / file).is_file():
                 return path / file
         raise SegNextError(f"{path}: no weights in this folder; one of {', '.join(IN_A_FOLDER)} must be in it")
+    if _is_lost(path):
+        raise SegNextError(f"no weights '{name}': {path.parent} holds no {path.name}{beside(path)}")
     if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth")):
         from segnext.checkpoint.hub import fetch_repository
 
         return fetch_repository(name, revision=revision, token=token, local_files_only=local_files_only)
-    known = [*PACKAGED, *PUBLISHED]
-    if near := difflib.get_close_matches(str(name).lower(), known, 1, cutoff=0.85):
-        raise SegNextError(f"no weights '{name}'; did you mean {near[0]}?")
-    raise SegNextError(
-        f"no weights '{name}'; give a packaged name ({', '.join(PACKAGED) or 'none in this copy'}), "
+    raise SegNextError(f"no weights '{name}'{beside(path)}; {_meant(str(name))}")
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether a path that is not there can be none but a local one: its folder is there."""
+    return len(path.parts) > 1 and path.parent.is_dir()
+
+
+def _meant(name: str) -> str:
+    if near := nearest(name, (*PACKAGED, *PUBLISHED), 0.85):
+        return f"did you mean {either(near)}?"
+    return (
+        f"give a packaged name ({', '.join(PACKAGED) or 'none in this copy'}), "
         "a .safetensors file, a training run's folder, OWNER/NAME on the Hugging Face Hub, or a published name such as "
         f"{', '.join(list(PUBLISHED)[::5])}"
     )

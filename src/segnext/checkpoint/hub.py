@@ -1,7 +1,8 @@
 """Weights as the Hugging Face Hub lays them out: a folder with model.safetensors, config.json and a model card.
 
 `model.safetensors` is our weights file, header and all, and the only file that loading reads. `config.json` says the
-same to people and to the Hub, which counts downloads by it.
+same to people and to the Hub, which counts downloads by it, and both it and `preprocessor_config.json` to the
+transformers library; see `integrations.transformers`.
 """
 
 import json
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,16 @@ from segnext.checkpoint.card import model_card
 from segnext.checkpoint.weights import Weights, description, save_weights
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.model.config import aligns_corners
 from segnext.progress import is_terminal
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+PROCESSOR = "preprocessor_config.json"
 
 
 def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: str | None = None) -> None:
-    """Write `weights` as a folder: model.safetensors, config.json and README.md, the model card.
+    """Write `weights` as a folder: model.safetensors, config.json, preprocessor_config.json and README.md, the
+    model card.
 
     Args:
         weights: what to write.
@@ -36,12 +41,14 @@ def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: 
     """
     config = {
         "model_type": "segnext",
+        "architectures": ["SegNextForSemanticSegmentation"],
         **description(weights),
         "id2label": dict(enumerate(weights.labels.classes)),
         "label2id": {name: label for label, name in enumerate(weights.labels.classes)},
     }
     texts = {
         CONFIG: json.dumps(config, ensure_ascii=False, indent=2) + "\n",
+        PROCESSOR: json.dumps(_processor(weights), ensure_ascii=False, indent=2) + "\n",
         CARD: model_card(weights, licence=licence),
     }
     try:
@@ -52,6 +59,19 @@ def save_folder(weights: Weights, folder: Path, *, half: bool = False, licence: 
                 temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SegNextError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def _processor(weights: Weights) -> dict[str, Any]:
+    """The fields of `integrations.transformers.SegNextImageProcessor`."""
+    config = weights.config
+    return {
+        "image_processor_type": "SegNextImageProcessor",
+        "preprocess": asdict(weights.preprocess),
+        "stride": config.strides[-1],
+        "logits_stride": config.logits_stride,
+        "corners": aligns_corners(config),
+        "ignore": weights.labels.ignore,
+    }
 
 
 def fetch_repository(

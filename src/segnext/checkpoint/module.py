@@ -19,21 +19,19 @@ from segnext.preprocess import Preprocess
 
 # What arguments are called elsewhere -> here.
 CALLED = {
-    "in_chans": "in_channels",
-    "input_channels": "in_channels",
-    "n_channels": "in_channels",
-    "classes": "num_classes",
-    "n_classes": "num_classes",
-    "nclass": "num_classes",
-    "num_labels": "num_classes",
-    "drop_path_rate": "drop_path",
-    "drop_rate": "dropout",
-    "dropout_ratio": "dropout",
+    **dict.fromkeys(("in_chans", "input_channels", "n_channels", "channels_in", "bands"), "in_channels"),
+    **dict.fromkeys(("classes", "n_classes", "nclass", "num_labels", "nc", "out_channels"), "num_classes"),
+    **dict.fromkeys(("drop_path_rate", "drop_path_prob"), "drop_path"),
+    **dict.fromkeys(("drop_rate", "dropout_ratio"), "dropout"),
+    **dict.fromkeys(("decoder_name", "head", "decode_head"), "decoder"),
+    **dict.fromkeys(("model_name", "arch", "encoder_name", "backbone", "encoder"), "name, the first argument"),
 }
+WEIGHTS = ("pretrained", "weights", "encoder_weights", "checkpoint_path", "checkpoint", "pretrained_cfg")
+WITHOUT = {"activation": "a network gives logits, of which `segnext.load` makes labels"}
 
 
 def create_model(
-    name: str,
+    name: str = "",
     num_classes: int | None = None,
     in_channels: int | None = None,
     *,
@@ -59,6 +57,8 @@ def create_model(
         SegNextError: for an unknown name, an impossible value, or a change that would have no effect.
     """
     _require_known(name, changes)
+    if not name:
+        raise SegNextError("create_model wants a name: of a model, such as segnext_t, or of weights")
     given = {"num_classes": num_classes, "in_channels": in_channels, "decoder": decoder}
     changes |= {key: value for key, value in given.items() if value is not None}
     if name in PRESETS or not _is_weights(name):
@@ -193,12 +193,15 @@ def _is_weights(name: str) -> bool:
 
 def _require_known(name: str, changes: dict[str, Any]) -> None:
     """Answer what other libraries' arguments mean here."""
-    if changes.pop("pretrained", None):
+    asked = [called for called in WEIGHTS if changes.pop(called, None)]
+    if asked:
         known = [each for each in (*PACKAGED, *PUBLISHED) if each.startswith(f"{name}.")]
         offer = f", such as {', '.join(known)}" if known else ""
         raise SegNextError(
-            f"create_model takes no 'pretrained'; weights are chosen by their name in place of the model's{offer}"
+            f"create_model takes no '{asked[0]}'; weights are chosen by their name in place of the model's{offer}"
         )
     for called in changes:
         if called in CALLED:
             raise SegNextError(f"create_model takes no '{called}'; here it is called {CALLED[called]}")
+        if called in WITHOUT:
+            raise SegNextError(f"create_model takes no '{called}'; {WITHOUT[called]}")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from segnext.checkpoint.unwrap import choose, states
 from segnext.errors import SegNextError
+from segnext.files import beside
 
 # Training logs that OpenMMLab's tools save beside the weights; numpy arrays and a class of theirs.
 LOGS = (
@@ -58,7 +59,9 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             than its own size.
     """
     if not path.is_file():
-        raise SegNextError(f"{path}: no such file; give an official checkpoint (.pth) or a weights file of ours")
+        raise SegNextError(
+            f"{path}: no such file{beside(path)}; give an official checkpoint (.pth) or a weights file of ours"
+        )
     with path.open("rb") as file:
         begins = file.read(2)
     # Torch's archives are ZIPs, its older files bare pickles; an empty file is a download that failed.

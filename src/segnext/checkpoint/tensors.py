@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.files import beside, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,9 @@ def read_header(path: Path) -> Header:
         SegNextError: when the file is missing or damaged, or its header too large.
     """
     if not path.is_file():
-        raise SegNextError(f"{path}: no such weights file; give a .safetensors file or a training run's folder")
+        raise SegNextError(
+            f"{path}: no such weights file{beside(path)}; give a .safetensors file or a training run's folder"
+        )
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

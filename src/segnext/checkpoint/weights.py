@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # What our files are told by: "kind" in their metadata, or "format" in older ones. Other tools look there for "pt".
 FORMAT = "segnext 1"
 ENCODER_FORMAT = "segnext encoder 1"
+LATER = ("align_corners", "long_side")
 USUAL = "segnext"  # family of a header that names none
 
 
@@ -152,11 +153,16 @@ def description(weights: Weights) -> dict[str, Any]:
     family = family_name(weights.config)
     named = {} if family == USUAL else {"family": family}
     return named | {
-        "model": {k: v for k, v in dataclasses.asdict(weights.config).items() if (k, v) != ("align_corners", False)},
+        "model": _known_before(weights.config),
         "labels": weights.labels.to_dict(),
-        "preprocess": dataclasses.asdict(weights.preprocess),
+        "preprocess": _known_before(weights.preprocess),
         "provenance": weights.provenance.to_dict(),
     }
+
+
+def _known_before(part: Any) -> dict[str, Any]:
+    """Its fields; those that came later, which earlier versions do not read, only where they say something."""
+    return {name: value for name, value in dataclasses.asdict(part).items() if value or name not in LATER}
 
 
 def metadata_of(weights: Weights) -> dict[str, str]:
@@ -188,7 +194,7 @@ def parse_header(header: Header, path: Path) -> Weights:
     try:
         content = parse_small_json(metadata["segnext"], "segnext")
         config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
-        preprocess = _preprocess(content["preprocess"])
+        preprocess = preprocess_from(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
         require_bounded(config, preprocess, header.shapes)
         config.check()
@@ -220,6 +226,7 @@ def _misfit(path: Path, error: Exception) -> SegNextError:
     return SegNextError(f"{path}: its header does not fit this version of segnext ({problem})")
 
 
-def _preprocess(fields: dict[str, Any]) -> Preprocess:
+def preprocess_from(fields: dict[str, Any]) -> Preprocess:
+    """Of its fields as JSON has them."""
     bands = fields.get("bands")
     return Preprocess(**with_tuples(fields | {"bands": bands and Bands(**with_tuples(bands))}))

@@ -1,7 +1,5 @@
 """The command line: parse, call one function, print."""
 
-import argparse
-import difflib
 import errno
 import importlib
 import io
@@ -9,10 +7,10 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import NoReturn
 
+from segnext.choices import meant
+from segnext.cli.parser import Parser, hyphened
 from segnext.errors import SegNextError
 from segnext.progress import say
 from segnext.words import printable
@@ -29,7 +27,7 @@ COMMANDS = {
     "compare": "train and measure networks side by side: equal data, equal budget, several seeds",
     "tune": "search the best settings of a training, trial by trial",
     "bench": "measure how long each stage takes, engine by engine",
-    "info": "count parameters and multiply-adds, beside the paper's figures",
+    "info": "what weights are: classes, scores, licence, speed; what networks are made of",
 }
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 FAULT = 70  # exit code of a fault of ours, as EX_SOFTWARE of BSD's sysexits
@@ -148,62 +146,26 @@ def _report(name: str, error: Exception, debug: bool) -> None:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    if name in ("-h", "--help"):
+    if name == "help" and arguments:  # help COMMAND
+        name, arguments = arguments[0], [*arguments[1:], "--help"]
+    if name in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0
-    if name == "--version":
+    if name in ("-V", "--version", "version"):
         from importlib.metadata import version
 
         print(f"segnext {version('segnext')}")
         return 0
     if name not in COMMANDS:
-        raise SegNextError(f"there is no such command; {_meant(name, arguments)}")
+        near = meant(name, ("--help", "--version") if name.startswith("-") else COMMANDS, "'segnext {}'")
+        raise SegNextError(f"there is no such command; {near}")
     command = importlib.import_module(f"segnext.cli.{name}")
     if name in RUNS:
         return int(command.main(arguments))
-    parser = _Parser(prog=f"segnext {name}", description=COMMANDS[name], allow_abbrev=False)
+    parser = Parser(prog=f"segnext {name}", description=COMMANDS[name], allow_abbrev=False)
     command.add_arguments(parser)
-    args = parser.parse_args(list(map(_hyphened, arguments)))
+    args = parser.parse_args(list(map(hyphened, arguments)))
     from segnext.cli.outputs import results_alone
 
     with results_alone(getattr(args, "json", None)):
         return int(command.run(args))
-
-
-def _meant(name: str, arguments: list[str]) -> str:
-    """The command that was probably meant, or all of them."""
-    if name == "help":
-        known = [argument for argument in arguments[:1] if argument in COMMANDS]
-        return f"did you mean 'segnext {' '.join([*known, '--help'])}'?"
-    near = difflib.get_close_matches(name, [*COMMANDS, "--help", "--version"], 1)
-    return f"did you mean 'segnext {near[0]}'?" if near else f"choose from {', '.join(COMMANDS)}"
-
-
-def _hyphened(argument: str) -> str:
-    """A flag as it is shown: --short_side is --short-side."""
-    flag, equals, value = argument.partition("=")
-    return flag.replace("_", "-") + equals + value if flag.startswith("--") else argument
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, whose errors are one line like all others, and say which flag was probably meant."""
-
-    def parse_args(self, args: list[str]) -> argparse.Namespace:  # type: ignore[override]
-        """The arguments; unknown ones are refused."""
-        known, others = self.parse_known_args(args)
-        if others:
-            flag = others[0].partition("=")[0]
-            near = difflib.get_close_matches(flag, self._flags(), 1) if flag.startswith("-") else []
-            what = f"there is no {flag}" if flag.startswith("-") else f"'{flag}' is one argument too many"
-            self.error(f"{what}; did you mean {near[0]}?" if near else what)
-        return known
-
-    def _flags(self) -> Iterator[str]:
-        for action in self._actions:
-            yield from action.option_strings
-            if isinstance(action, argparse._SubParsersAction):
-                for parser in action.choices.values():
-                    yield from parser._flags()
-
-    def error(self, message: str) -> NoReturn:
-        raise SegNextError(f"{message}; see '{self.prog} --help'")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segnext.cli.outputs import complain, show
+from segnext.cli.parser import Parser
 from segnext.cli.train import parse
 from segnext.errors import SegNextError
 from segnext.model.ablations import GROUPS, Row, chosen
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     listed = "; ".join(f"{group}: {', '.join(row.name for row in rows)}" for group, rows in GROUPS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="segnext ablate",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segnext.cli.outputs import complain, show
+from segnext.cli.parser import Parser
 from segnext.cli.train import parse
 from segnext.documents import read_yaml, shown
 from segnext.errors import SegNextError
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="segnext compare",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segnext.cli.data_format import add_format
 from segnext.cli.outputs import complain, require_writable, show, write_results
 from segnext.words import percent
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="labels at the picture's size, these and their probabilities, or low-resolution logits (default: labels)",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="compare mIoU on this data set's val pictures too")
-    parser.add_argument("--format", metavar="NAME", help="of --data, where it is a public data set in its own layout")
+    add_format(parser)
     parser.add_argument("--json", type=Path, metavar="F", help="write the comparisons to this file, or - for stdout")
 
 
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
         complain("export", f"{out}: refused, its labels are not ours closely enough; nothing was written there")
         return 2
     show(f"{args.to}: {out}")
-    if side := weights.preprocess.short_side:
-        show(f"it takes pictures as they come; these weights want a short side of {side} pixels: resize them first")
+    if wanted := weights.preprocess.wanted():
+        show(f"it takes pictures as they come; these weights want {wanted}: resize them first")
     return 0
 
 

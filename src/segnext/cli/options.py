@@ -2,10 +2,11 @@
 
 import argparse
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from segnext.allocator import keep_pages
 from segnext.checkpoint.find import DEFAULT, weights_path
+from segnext.inference.runtime import EngineName, PrecisionName, device_name
 from segnext.inference.testing import PAPER_SCALES, Testing
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ def image_size(text: str) -> tuple[int, int]:
     if not found:
         raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHTxWIDTH in pixels, such as 1024x2048")
     return int(found[1]), int(found[2])
+
+
+def numbers(text: str) -> list[float]:
+    """A number, or several with commas between them."""
+    try:
+        return [float(part) for part in text.strip("[]").split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number; give some, such as 0.75 1 1.25") from error
 
 
 def positive(text: str) -> int:
@@ -39,12 +48,14 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser, precision: str) -> None:
     """Declare --engine, --device and --precision, the last with its default."""
-    engines = ("auto", "torch", "openvino", "onnxruntime")
+    engines, precisions = get_args(EngineName), get_args(PrecisionName)
     parser.add_argument("--engine", choices=engines, default="auto", help="what runs the network (default: auto)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--device", type=device_name, default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
     parser.add_argument(
         "--precision",
-        choices=("auto", "fp32", "bf16"),
+        choices=precisions,
         default=precision,
         help=f"numbers of the network; auto is bf16 where the processor computes it (default: {precision})",
     )
@@ -61,7 +72,11 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
         help="slide a window of CROP x CROP over the picture by STRIDE pixels; for pictures too large for memory too",
     )
     group.add_argument(
-        "--scales", nargs="+", type=float, metavar="S", help="look at the picture at these scales, such as 0.75 1 1.25"
+        "--scales",
+        nargs="+",
+        type=numbers,
+        metavar="S",
+        help="look at it at these scales, such as 0.75 1 1.25",
     )
     group.add_argument("--flip", action="store_true", help="look at its mirror image too, at every scale")
     group.add_argument("--tta", action="store_true", help="the paper's scales, 0.5 to 1.75 by 0.25, and --flip")
@@ -74,13 +89,17 @@ def add_testing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--short-side", type=int, metavar="N", help="pixels of the short side at scale 1 (default: the weights' own)"
     )
+    group.add_argument(
+        "--long-side", type=int, metavar="N", help="pixels of the long side at scale 1; its most, beside --short-side"
+    )
 
 
 def chosen_testing(args: argparse.Namespace) -> Testing:
     """What the options of `add_testing` say."""
-    scales = args.scales or (PAPER_SCALES if args.tta else (1.0,))
+    given = tuple(scale for scales in args.scales or () for scale in scales)
+    scales = given or (PAPER_SCALES if args.tta else (1.0,))
     slide = (args.slide[0], args.slide[1]) if args.slide else None
-    return Testing(slide, tuple(scales), args.flip or args.tta, args.resize, args.short_side)
+    return Testing(slide, scales, args.flip or args.tta, args.resize, args.short_side, args.long_side)
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +115,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 def load_segmenter(args: argparse.Namespace, streams: int = 1) -> "Segmenter":
     """The segmenter that the options above ask for; for `streams` see `Runtime`."""
     from segnext.checkpoint.weights import load_weights
-    from segnext.inference.engines.runtime import Runtime
+    from segnext.inference.runtime import Runtime
     from segnext.inference.segmenter import Segmenter
 
     weights = load_weights(weights_path(args.weights))

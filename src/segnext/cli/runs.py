@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import difflib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +11,12 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import jsonargparse
 
+from segnext.choices import either, nearest, options
+from segnext.cli.habits import RUNS
 from segnext.cli.settings import SPELLED, Setting, as_list, every, help_text, in_words, settings_of, takes_several
 from segnext.documents import parse_yaml, read_yaml
 from segnext.errors import SegNextError
+from segnext.files import beside
 from segnext.plain import to_yaml
 from segnext.progress import say
 from segnext.training.config import Settings
@@ -24,15 +26,7 @@ Texts = dict[str, str]  # of settings, by dotted name
 
 FIELDS = {spelled: name for name, spelled in SPELLED.items()}
 LONGEST = 80  # letters of a wrong value that are shown
-# What other trainers call things, and ours.
-HABITS = {
-    "epochs": "--iterations, which counts steps: an epoch has as many as there are train pictures / --batch-size",
-    "imgsz": "--crop '[256,256]', the size of what is trained on, or --short-side",
-    "batch": "--batch-size",
-    "pretrained": "--encoder-weights, for the encoder, or --from, for all of it",
-    "name": "--out, the run's folder",
-    "project": "--out, the run's folder",
-}
+DEVICES = "; of several CUDA devices one is chosen by CUDA_VISIBLE_DEVICES=1, and all are taken by torchrun"
 
 
 def parse_run(config_class: type[Config], command: str, description: str, arguments: list[str]) -> tuple[Config, bool]:
@@ -97,7 +91,10 @@ class _Reader:
             elif given:
                 given[-1][1].append(argument)
             else:
-                self.refuse(f"'{argument}' belongs to no flag")
+                self.refuse(f"'{argument}' belongs to no flag{self.without_dashes(argument)}")
+        for word in (word for _, values in given for word in values[1:]):
+            if said := self.without_dashes(word):
+                self.refuse(f"'{word}' is one value too many{said}")
         texts: Texts = {}
         if "more_data" in self.by_name:  # of several data sets the first, and the others
             folders = [value for name, values in given if name == "data" for value in values]
@@ -110,7 +107,7 @@ class _Reader:
                     self.refuse(f"give --{name} one {'file' if name == 'config' else 'folder'}")
                 texts[name] = values[0]
             elif name not in self.by_name:
-                self.refuse(f"there is no --{name}{self.close(name)}")
+                self.refuse(f"there is no --{name.replace('_', '-')}{self.close(name, '--')}")
             else:
                 texts |= self.flag(self.by_name[name], values)
         return texts
@@ -122,7 +119,7 @@ class _Reader:
             text = "true"
         elif not values:
             self.refuse(f"give {setting.flag} a value: {in_words(setting.kind)}")
-        elif len(values) > 1 and not text:
+        if len(values) > 1 and not text:
             self.wrong(setting, " ".join(values))
         if setting.parts:
             named = self.by_name.get(f"{setting.name}.{text}")
@@ -134,7 +131,7 @@ class _Reader:
     def recipe(self, file: Path) -> Texts:
         """The settings in a recipe."""
         if not file.is_file():
-            raise SegNextError(f"File does not exist: {file}; give --config a recipe")
+            raise SegNextError(f"{file}: no such file{beside(file)}; give --config a recipe")
         content = read_yaml(file)
         if not isinstance(content, dict):
             raise SegNextError(f"{file}: a recipe is a list of settings, as 'iterations: 5000'; give one")
@@ -180,21 +177,30 @@ class _Reader:
             raise SegNextError(f"{error}; see 'segnext {self.command} --help'") from error
         return self.config_class(**{field.name: values[field.name] for field in dataclasses.fields(self.config_class)})
 
-    def close(self, name: str) -> str:
+    def close(self, name: str, dashes: str = "") -> str:
         """The setting that was probably meant; also where only the name of its part is missing."""
-        if name in HABITS:
-            return f"; here it is {HABITS[name]}"
+        if name in RUNS:
+            return f"; here it is {RUNS[name]}"
         known = [*self.by_name, "config", "resume", "help"]
         last = {one.rpartition(".")[2]: one for one in reversed(known)}  # of equal names, the first
-        near = difflib.get_close_matches(name, known, 1) or [
-            last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], last, 1)
-        ]
-        return f"; did you mean {near[0]}?" if near else ""
+        near = nearest(name, known) or [last[one] for one in nearest(name.rpartition(".")[2], last)]
+        return f"; did you mean {dashes}{near[0].replace('_', '-') if dashes else near[0]}?" if near else ""
+
+    def without_dashes(self, argument: str) -> str:
+        """Which flag was probably meant by a word that stands where one should, as in `epochs=3`."""
+        name, equals, _ = argument.lstrip("-").replace("-", "_").partition("=")
+        if name in RUNS or FIELDS.get(name, name) in self.by_name or (equals and nearest(name, self.by_name)):
+            return f"; flags begin with dashes{self.close(name, '--')}"
+        return ""
 
     def wrong(self, setting: Setting, text: str) -> NoReturn:
         """Refuse a value."""
         given = "" if setting.parts else f", not {text if len(text) <= LONGEST else text[:LONGEST] + '...'}"
-        self.refuse(f"{setting.name} takes {in_words(setting.kind)}{given}")
+        near = nearest(text, map(str, options(setting.kind)))
+        said = f"; did you mean {either(near)}?" if near else ""
+        if setting.name == "device":
+            said = said or DEVICES
+        self.refuse(f"{setting.name} takes {in_words(setting.kind)}{given}{said}")
 
     def refuse(self, sentence: str) -> NoReturn:
         """Say what is wrong, and where to read more."""

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segnext.cli.outputs import complain, show
+from segnext.cli.parser import Parser
 from segnext.cli.train import parse
 from segnext.errors import SegNextError
+from segnext.words import unpredicted
 
 if TYPE_CHECKING:
     from segnext.training.config import TrainConfig
@@ -47,7 +49,9 @@ def main(arguments: list[str]) -> int:
         write(trials, space, title, out)
         keep_best(trials, out)
         last = max(trials, key=lambda trial: trial.number)
-        reached = last.failure or ("" if last.miou is None else f"mIoU {100 * last.miou:.2f} %")
+        reached = last.failure or (
+            "" if last.miou is None else f"mIoU {100 * last.miou:.2f} %{unpredicted(last.never_predicted)}"
+        )
         show(f"{last.folder.name} {last.state}: {reached}; {_said(last)}")
 
     try:
@@ -56,7 +60,8 @@ def main(arguments: list[str]) -> int:
         complain("tune", f"{stop}; the same command goes on")
         return 128 + stop.signal
     if trials[0].miou is not None:
-        show(f"best: mIoU {100 * trials[0].miou:.2f} % with {_said(trials[0])}")
+        never = unpredicted(trials[0].never_predicted)
+        show(f"best: mIoU {100 * trials[0].miou:.2f} % with {_said(trials[0])}{never}")
         show(f"its recipe: {out / 'best.yaml'}; all trials: {out / 'tune.html'}, tune.json")
     return 1 if any(trial.failure for trial in trials) else 0
 
@@ -67,7 +72,7 @@ def _said(trial: "Trial") -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="segnext tune",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

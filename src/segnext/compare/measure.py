@@ -27,6 +27,7 @@ from segnext.evaluation.evaluate import compared, confusion, predictor, source_o
 from segnext.evaluation.metrics import Metrics
 from segnext.files import replacing
 from segnext.inference.load import load
+from segnext.inference.runtime import DeviceName
 from segnext.progress import say
 from segnext.training.config import TrainConfig
 from segnext.training.fingerprint import fingerprints
@@ -99,7 +100,7 @@ class Cost:
 class Timed:
     """A network and a picture; made in a process of its own."""
 
-    def __init__(self, weights: Path, pair: Pair, device: str) -> None:
+    def __init__(self, weights: Path, pair: Pair, device: DeviceName) -> None:
         try:
             self.segmenter = load(weights, device)
         except SegNextError:
@@ -122,7 +123,9 @@ class Timed:
         return found if joules is None else found | {"joules": joules}
 
 
-def costs(weights: Mapping[str, Path], pair: Pair, device: str, rounds: int, progress: Progress) -> dict[str, Cost]:
+def costs(
+    weights: Mapping[str, Path], pair: Pair, device: DeviceName, rounds: int, progress: Progress
+) -> dict[str, Cost]:
     """What each network takes for a picture, all taking turns round by round; one that cannot be run is left out."""
     with ExitStack() as stack:
         workers = []

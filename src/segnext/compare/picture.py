@@ -23,15 +23,15 @@ def draw(comparison: Comparison, out: Path | BinaryIO) -> None:
         return
     height, width = comparison.size
     panels: list[tuple[str, Costs]] = [
-        (f"multiply-adds for a picture of {width} x {height}, G (log)", lambda result: result.operations / 1e9)
+        (f"multiply-adds for a picture of {width} x {height}, G", lambda result: result.operations / 1e9)
     ]
     for device in comparison.devices:
-        panels.append((f"time of a picture, {device}, ms (log)", partial(_milliseconds, device=device)))
+        panels.append((f"time of a picture, {device}, ms", partial(_milliseconds, device=device)))
     with drawing(out, (5.6 * len(panels), 5)) as figure:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for panel, (label, cost) in zip(axes, panels, strict=True):
             _panel(panel, comparison, cost)
-            panel.set_xlabel(label)
+            panel.set_xlabel(f"{label}, log scale")
         axes[0].set_ylabel("mIoU on val, %: seeds, mean, standard deviation")
         title = f"{comparison.caption}; areas: parameters" if len(panels) > 1 else comparison.caption
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)

@@ -75,11 +75,6 @@ class Result:
         found = [float(np.nanmean(ratio)) for ratio in ratios if not np.isnan(ratio).all()]
         return statistics.fmean(found) if found else math.nan
 
-    def never(self, classes: Sequence[str]) -> list[str]:
-        """Those of the classes that val has and no seed ever predicts."""
-        true, predicted = np.stack(self.counts).sum((0, 1))[:, 1:].T
-        return [name for name, is_true, found in zip(classes, true, predicted, strict=True) if is_true and not found]
-
     @cached_property
     def iou(self) -> tuple[float, ...]:
         """Of each class, the mean over the seeds; NaN for a class that occurs nowhere."""
@@ -87,6 +82,14 @@ class Result:
         union = sums[..., 1] + sums[..., 2] - sums[..., 0]
         found = np.divide(sums[..., 0], union, out=np.full(union.shape, np.nan), where=union > 0)
         return tuple(found.mean(0).tolist())
+
+    @cached_property
+    def never_predicted(self) -> tuple[int, ...]:
+        """Labels in the truth that no seed has predicted anywhere."""
+        if not self.counts:
+            return ()
+        sums = np.stack([one.sum(0) for one in self.counts]).sum(0)
+        return tuple(np.flatnonzero((sums[:, 1] > 0) & (sums[:, 2] == 0)).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +133,10 @@ class Comparison:
         sentence = f"{best.name} is best with {100 * best.miou:.2f} % mIoU"
         return f"{sentence}; not told apart from it: {', '.join(close)}." if close else f"{sentence}."
 
-    def never(self) -> list[str]:
-        """Sentences on classes of val that networks never predict, with no seed."""
-        alike: dict[str, list[str]] = {}
-        for result in self.ranked:
-            alike.setdefault(", ".join(result.never(self.classes)), []).append(result.name)
-        return [f"Never predicted by {', '.join(names)}: {classes}." for classes, names in alike.items() if classes]
+    def never_predicted(self) -> dict[str, list[str]]:
+        """By network, the classes in the truth that it predicts nowhere; without those that predict all."""
+        missing = {result.name: [self.classes[label] for label in result.never_predicted] for result in self.ranked}
+        return {name: classes for name, classes in missing.items() if classes}
 
     def rows(self) -> list[dict[str, str]]:
         """Cells of the table by column, the best network first; failed ones at the end."""
@@ -170,7 +171,10 @@ class Comparison:
             names = [result.name for result in self.ranked]
             classes = zip(self.classes, *(result.iou for result in self.ranked), strict=True)
             parts.append(_table([["IoU %", *names], *([name, *map(_percent, ious)] for name, *ious in classes)]))
-            parts.append("".join(f"- {sentence}\n" for sentence in self.never()))
+        if never := self.never_predicted():
+            lines = "".join(f"- {name}: {', '.join(classes)}\n" for name, classes in never.items())
+            parts.append(f"Never predicted, though in the masks:\n\n{lines}")
+        if rows:
             parts.append(f"{EXPLAINED}\n")
         failures = [f"- {result.name}: {result.failure}\n" for result in self.results if result.failure]
         if failures:
@@ -190,8 +194,8 @@ class Comparison:
                     "spread": _number(result.spread),
                     "miou_of_seeds": list(result.mious),
                     "boundary_iou": _number(result.boundary_iou),
-                    "never_predicted": result.never(self.classes) if result.counts else [],
                     "iou": dict(zip(self.classes, map(_number, result.iou), strict=True)) if result.counts else {},
+                    "never_predicted": [self.classes[label] for label in result.never_predicted],
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,
                     "iterations": result.iterations,

@@ -15,6 +15,7 @@ from segnext.compare.results import Comparison, Result
 from segnext.data.folder import DataSet
 from segnext.data.formats.public.open import open_data
 from segnext.files import replacing
+from segnext.inference.runtime import DeviceName
 from segnext.model.complexity import count
 from segnext.model.functions import allow
 from segnext.plain import write_json
@@ -157,7 +158,8 @@ def _measure_costs(run: _Run, rounds: int, progress: Watch) -> None:
     assert config.val_split is not None
     pair = run.data.pairs(config.val_split)[0]
     found: dict[str, dict[str, Cost]] = {name: {} for name in weights}
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+    devices: tuple[DeviceName, ...] = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    for device in devices:
         for name, cost in costs(weights, pair, device, rounds, progress).items():
             found[name][device] = cost
     for name, by_device in found.items():

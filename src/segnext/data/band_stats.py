@@ -28,6 +28,7 @@ def fitted_preprocess(
     *,
     chosen: Sequence[str] | None = None,
     short_side: int | None = None,
+    long_side: int | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Preprocess:
     """How the pictures of a training are prepared: ImageNet's constants for RGB, measured ones for named bands.
@@ -36,7 +37,7 @@ def fitted_preprocess(
         data: the data set.
         pairs: those that are trained on.
         chosen: names of the bands to train on; None for all.
-        short_side: see `Preprocess`.
+        short_side, long_side: see `Preprocess`.
         watch: called with the number of pictures measured, and of all.
 
     Raises:
@@ -52,7 +53,7 @@ def fitted_preprocess(
             )
         if isinstance(data, Folder):  # public data sets are what they are
             require_picture(pairs[0].image)
-        return Preprocess(short_side=short_side)
+        return Preprocess(short_side=short_side, long_side=long_side)
     unknown = [name for name in chosen or () if name not in bands.names]
     if unknown or (chosen is not None and len(set(chosen)) != max(1, len(chosen))):
         raise SegNextError(
@@ -68,7 +69,7 @@ def fitted_preprocess(
                 f"{data.path}: band '{name}' has one value everywhere or none at all, so nothing can be learned from "
                 "it; train without it (--bands), or mend the files"
             )
-    return Preprocess(tuple(mean), tuple(std), short_side, bands)
+    return Preprocess(tuple(mean), tuple(std), short_side, bands, long_side)
 
 
 def moments(image: NDArray[Any]) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ binary CLASS.png for each class in the picture.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.bands import bands_from_dict, picture_size, read_picture
+from segnext.choices import meant, nearest
 from segnext.data.coding import Coding, Window
 from segnext.data.masks import Mask, read_labels
 from segnext.data.planes import read_planes
 from segnext.documents import read_yaml
 from segnext.errors import SegNextError
-from segnext.files import walk
+from segnext.files import beside, walk
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
@@ -108,7 +108,9 @@ class Folder:
         """
         file = path / "dataset.yaml"
         if not path.is_dir():
-            raise SegNextError(f"{path}: no such data set folder; give the folder that holds images/ and masks/")
+            raise SegNextError(
+                f"{path}: no such data set folder{beside(path)}; give the folder that holds images/ and masks/"
+            )
         if not file.is_file():
             raise SegNextError(
                 f"{path}: there is no dataset.yaml; 'segnext data check {path}' says what the folder holds and how it "
@@ -123,9 +125,9 @@ class Folder:
                 "other pixels, as background, first where masks hold 0 for them"
             )
         for word in content:
-            meant = get_close_matches(str(word), FIELDS, 1, 0.8)
-            if meant and word != meant[0]:
-                raise SegNextError(f"{file}: says '{word}', which means nothing; write '{meant[0]}' if it is that")
+            near = nearest(str(word), FIELDS, 0.8)
+            if near and word != near[0]:
+                raise SegNextError(f"{file}: says '{word}', which means nothing; write '{near[0]}' if it is that")
         return cls(path, labels, bands_from_dict(content, str(file)))
 
     def splits(self) -> list[str]:
@@ -141,8 +143,9 @@ class Folder:
         """
         images, masks = self.path / "images" / split, self.path / "masks" / split
         if not split or not images.is_dir():
-            known = ", ".join(self.splits()) or "none"
-            raise SegNextError(f"{images}: no such split; the splits of this data set are: {known}")
+            known = self.splits()
+            said = meant(split, known) if known else "there is none in this data set"
+            raise SegNextError(f"{images}: no such split; {said}")
         files = [file for file in walk(images) if file.suffix.lower() in SUFFIXES]
         multi_label = self.labels.multi_label
         suffix = "" if multi_label else ".png"

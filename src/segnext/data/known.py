@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from segnext.choices import meant
 from segnext.documents import parse_yaml
 from segnext.errors import SegNextError
 from segnext.labels import Labels, distinct_color
@@ -24,7 +25,7 @@ def known_labels(name: str, ignore: int | None = None) -> Labels:
     """
     known = name.lower()
     if known not in KNOWN:
-        raise SegNextError(f"'{name}' is not a known label set; choose one of {', '.join(KNOWN)}")
+        raise SegNextError(f"'{name}' is not a known label set; {meant(known, KNOWN)}")
     file = _FOLDER / f"{known}.yaml"
     content = parse_yaml(file.read_text(encoding="utf-8"), f"label set '{known}'")
     if ignore is not None:

@@ -125,6 +125,13 @@ class Metrics:
         return mean(self.precision)
 
     @property
+    def mean_precision_of_all(self) -> float:
+        """Mean precision over the classes that occur in truth or in prediction, 0 for those that are never predicted:
+        what others, torchmetrics among them, call the mean precision.
+        """
+        return mean(np.where(self.predicted > 0, self.precision, np.where(self.true > 0, 0.0, np.nan)))
+
+    @property
     def pixel_accuracy(self) -> float:
         """Share of all counted pixels that are predicted right; NaN when none is counted.
 
@@ -153,6 +160,7 @@ class Metrics:
             "pixel_accuracy": _json(self.pixel_accuracy),
             "mean_accuracy": _json(self.mean_accuracy),
             "iou": {name: _json(iou) for name, iou in zip(self.classes, self.iou, strict=True)},
+            "never_predicted": list(self.never_predicted),
             "images": self.images,
             "pixels": self.pixels,
             "confusion": self.confusion.tolist(),
@@ -165,7 +173,8 @@ class Metrics:
             for name, values in self.per_class().items()
         }
         means = {f"mean_{name}": _json(mean(values)) for name, values in self.per_class().items() if name != "iou"}
-        return {**self.to_dict(), **means, **ratios, "never_predicted": list(self.never_predicted)}
+        said = {"mean_precision_of_all": _json(self.mean_precision_of_all)}
+        return {**self.to_dict(), **means, **ratios, **said}
 
     @property
     def hits(self) -> NDArray[np.int64]:

@@ -47,12 +47,14 @@ def own_metrics(joint: Joint, stands_for: Sequence[Classes], names: Sequence[str
     hits, true = (counted * among).sum(1), counted.sum(1)
     claimed = (counted * ~among).sum(0) @ among.T  # wrong pixels, by the classes that they were taken for
     iou, accuracy = _ratio(hits, true + claimed), _ratio(hits, true)
+    chosen = joint.sum(0) @ among.T  # pixels predicted as something that the label stands for
     shown = [number for number in range(len(names)) if stands_for[number]]
     return {
         "miou": _mean(iou),
         "pixel_accuracy": _json(hits.sum() / true.sum()) if true.any() else None,
         "mean_accuracy": _mean(accuracy),
         "iou": {names[number]: _json(iou[number]) for number in shown},
+        "never_predicted": [names[number] for number in shown if true[number] and not chosen[number]],
     }
 
 

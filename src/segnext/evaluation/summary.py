@@ -62,10 +62,9 @@ def left_out(metrics: Metrics) -> list[str]:
     if missing := metrics.never_predicted:
         shares = dict(zip(metrics.classes, metrics.shares, strict=True))
         named = listed((f"{name} ({percent(shares[name], 2)} of the pixels)" for name in missing), 20)
-        zero = float(np.nan_to_num(metrics.precision)[metrics.true + metrics.predicted > 0].mean())
         lines.append(
             f"never predicted, though in the masks: {named}; where their precision counts as 0, as elsewhere, the mean "
-            f"precision is {percent(zero, 2)}"
+            f"precision is {percent(metrics.mean_precision_of_all, 2)}"
         )
     return lines
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.checkpoint.weights import Weights
+from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import aligns_corners
 from segnext.model.fold import fold
@@ -35,6 +36,10 @@ class Interface:
 
     input: Input = "uint8"
     output: Output = "labels"
+
+    def __post_init__(self) -> None:
+        """Refuse names that there are not."""
+        require_choices(self)
 
 
 class Deployed(nn.Module):
@@ -113,6 +118,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "stride": weights.config.strides[-1],
         "logits_stride": weights.config.logits_stride,
         "short_side": weights.preprocess.short_side,
+        "long_side": weights.preprocess.long_side,
         "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,

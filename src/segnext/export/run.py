@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from segnext import plain
 from segnext.checkpoint.weights import Weights
+from segnext.choices import require_choice
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import SIZES, Accuracy, Row, compare, measure, photograph
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 
@@ -69,14 +70,13 @@ def export(
     Raises:
         SegNextError: when the format is unknown or not installed, or the file cannot be written.
     """
-    kind = KINDS.get(to)
-    if kind is None:
-        raise SegNextError(f"unknown format '{to}'; choose {', '.join(KINDS)}")
+    require_choice("the format", to, KINDS)
+    kind = KINDS[to]
     kind.require(to, precision)
     if out.suffix != kind.suffix:
         raise SegNextError(f"{out}: a file for {to} ends in {kind.suffix}; rename it")
     interface = interface or Interface()
-    preprocess = dataclasses.replace(weights.preprocess, short_side=None)  # the graph takes pictures as they are
+    preprocess = dataclasses.replace(weights.preprocess, short_side=None, long_side=None)  # the graph takes any
     native = dataclasses.replace(weights, preprocess=preprocess)
     segmenter = Segmenter(native, Runtime("torch", "cpu", "fp32"))
     about = metadata(weights, interface, precision)

@@ -34,8 +34,8 @@ def look(
     """
     testing.require_fit(config)
     height, width = image.shape[:2]
-    if testing.short_side is not None:
-        preprocess = dataclasses.replace(preprocess, short_side=testing.short_side)
+    if testing.short_side or testing.long_side:
+        preprocess = dataclasses.replace(preprocess, short_side=testing.short_side, long_side=testing.long_side)
     for scale in testing.scales:
         size = preprocess.size(height, width, scale)
         bottom, right = padding(*size, config.strides[-1])

@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segnext.choices import options, require_choice
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
@@ -80,6 +81,7 @@ class Result:
 
     def mask_image(self, mask: MaskKind = "palette") -> PIL.Image.Image:
         """The mask as an image whose pixel values are labels: indexed, the palette the classes' colours, or grey."""
+        require_choice("mask", mask, options(MaskKind))
         return PIL.Image.fromarray(self.mask) if mask == "grey" else indexed(self.mask, palette(self.labels))
 
     def mask_images(self, mask: MaskKind = "palette") -> dict[str, PIL.Image.Image]:
@@ -100,8 +102,7 @@ class Result:
         Raises:
             SegNextError: when there is no such class, or it is nowhere in the picture.
         """
-        if name not in self.classes:
-            raise SegNextError(f"'{name}' is none of the classes: {', '.join(self.classes)}")
+        require_choice("the class", name, self.classes)
         inside = self._where(self.classes.index(name))
         rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
         if not len(rows):

@@ -18,11 +18,11 @@ from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
 from segnext.imageio import Source, is_source
 from segnext.inference.engines import start
-from segnext.inference.engines.runtime import ANY, Runtime
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
 from segnext.inference.multi_label import MultiLabelResult, certainty, check_threshold, find_planes, presence
 from segnext.inference.result import Result
+from segnext.inference.runtime import ANY, Device, Runtime, device_name
 from segnext.inference.sources import distinct
 from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities
@@ -77,6 +77,8 @@ class Segmenter:
         testing: Testing = WHOLE,
         threshold: float | None = None,
     ) -> None:
+        if not isinstance(weights, Weights):
+            raise SegNextError(f"a Segmenter takes weights, not {weights!r}; segnext.load({str(weights)!r}) gives one")
         _require_described(weights.preprocess, weights.config.in_channels)
         if weights.config.num_classes != len(weights.labels):
             raise SegNextError(
@@ -225,7 +227,7 @@ class Segmenter:
         revision: str | None = None,
         token: str | None = None,
         local_files_only: bool = False,
-        device: str = "auto",
+        device: Device = "auto",
         testing: Testing = WHOLE,
         threshold: float | None = None,
         **runtime: Any,
@@ -243,7 +245,8 @@ class Segmenter:
             runtime: engine, precision and streams; see `Runtime`.
         """
         path = weights_path(name, revision=revision, token=token, local_files_only=local_files_only)
-        return cls(load_weights(path), Runtime(device=device, **runtime), testing=testing, threshold=threshold)
+        chosen = Runtime(device=device_name(device), **runtime)
+        return cls(load_weights(path), chosen, testing=testing, threshold=threshold)
 
     def weights(self) -> Weights:
         """The network's weights with everything around them, as a file holds them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, count, takewhile
 from pathlib import Path
 
-from segnext.files import walk
+from segnext.files import beside, walk
 from segnext.imageio import SUFFIXES
 
 OUTPUTS = (".mask.png", ".overlay.png")
@@ -66,7 +66,7 @@ def _files(path: str, passed_over: Callable[[str], None]) -> tuple[list[str], Pa
     if glob.has_magic(path):
         images = _images(sorted(glob.glob(path, recursive=True)), passed_over)  # noqa: PTH207 - pathlib refuses absolute ones
         return images, _fixed_part(path), None if images else "no image matches; check the pattern"
-    return [], Path(), "no such file; check the path"
+    return [], Path(), f"no such file{beside(Path(path))}; check the path"
 
 
 def _fixed_part(pattern: str) -> Path:

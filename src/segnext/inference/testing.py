@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import NetworkConfig, aligns_corners
 
@@ -24,7 +25,8 @@ class Testing:
         resize: how sides become multiples of the network's last stride, 32: pad keeps the picture's proportions and
             fills up with the mean colour, below and on the right; multiple stretches each side to the next one, as the
             released code does.
-        short_side: pixels of the short side at scale 1, in place of the one stored with the weights; null for that.
+        short_side: pixels of the short side at scale 1, in place of the sides stored with the weights; null for those.
+        long_side: pixels of the long side at scale 1, or with short_side its most, in place of them; null for those.
     """
 
     __test__ = False  # no test case, whatever pytest thinks of the name
@@ -34,13 +36,17 @@ class Testing:
     flip: bool = False
     resize: Resize = "pad"
     short_side: int | None = None
+    long_side: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done."""
+        require_choices(self)
         if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise SegNextError(f"scales are {self.scales}; give one or more numbers above 0, such as 0.75 1 1.25")
-        if self.short_side is not None and self.short_side < 1:
-            raise SegNextError(f"short_side is {self.short_side}; it must be at least 1 pixel")
+        for name in ("short_side", "long_side"):
+            side = getattr(self, name)
+            if side is not None and side < 1:
+                raise SegNextError(f"{name} is {side}; it must be at least 1 pixel")
 
     def require_fit(self, config: NetworkConfig) -> None:
         """Refuse windows that a network of this configuration cannot look through.

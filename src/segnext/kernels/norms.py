@@ -100,4 +100,4 @@ def _means(totals: Table, x: Tensor, groups: int | None) -> Table:
         return totals.sum(0, keepdims=True) / (batch * height * width)  # type: ignore[no-any-return]
     grouped = totals.reshape(batch, groups, -1)
     mean = grouped.sum(2, keepdims=True) / (grouped.shape[2] * height * width)
-    return np.broadcast_to(mean, grouped.shape).reshape(batch, channels)
+    return mean.repeat(grouped.shape[2], axis=2).reshape(batch, channels)  # type: ignore[no-any-return]

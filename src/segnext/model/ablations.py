@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from segnext.choices import meant
 from segnext.errors import SegNextError
 from segnext.model.config import Architecture
 
@@ -72,8 +73,7 @@ def chosen(names: str | None) -> list[Row]:
     for name in names.split(",") if names is not None else GROUPS:
         if name.strip() not in GROUPS and name.strip() not in NAMES:
             raise SegNextError(
-                f"there is no row or group '{name.strip()}' in the ablation table; the groups are "
-                f"{', '.join(GROUPS)}, the rows {', '.join(NAMES)}"
+                f"there is no row or group '{name.strip()}' in the ablation table; {meant(name, (*GROUPS, *NAMES))}"
             )
         wanted |= {row.name for row in GROUPS.get(name.strip(), ())} or {name.strip()}
     if wanted == {"full"}:

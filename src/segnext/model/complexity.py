@@ -1,7 +1,8 @@
 """Parameters and multiply-adds of a network, part by part, and what the paper says of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,6 +58,17 @@ def count(config: NetworkConfig, height: int, width: int) -> list[Part]:
         if parameters or operations:  # dropout has neither
             parts.append(Part(name, parameters, operations))
     return parts
+
+
+def to_dict(parts: Sequence[Part], height: int, width: int) -> dict[str, Any]:
+    """What `count` gave for an image of this size, with its sums, as JSON takes it."""
+    return {
+        "height": height,
+        "width": width,
+        "parameters": sum(part.parameters for part in parts),
+        "multiply_adds": sum(part.operations for part in parts),
+        "parts": [asdict(part) for part in parts],
+    }
 
 
 def _parts(model: Network) -> Iterator[tuple[str, list[nn.Module]]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from segnext.choices import require_choice
 from segnext.errors import SegNextError
 
 # What each decoder works with, unless a preset says otherwise: its width, and classes' dropout as its paper has it.
@@ -146,5 +147,4 @@ def check_names(encoder: str, decoder: str) -> None:
         SegNextError: that names those there are.
     """
     for kind, name, known in (("encoder", encoder, ENCODERS), ("decoder", decoder, tuple(DECODER_CHANNELS))):
-        if name not in known:
-            raise SegNextError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
+        require_choice(kind, name, known)

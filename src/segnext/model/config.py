@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
+from segnext.choices import meant, require_choice
 from segnext.errors import SegNextError
 from segnext.model.composed import COMPOSED, ComposedConfig, pair
 from segnext.model.functions import FunctionConfig, allow
@@ -196,7 +197,7 @@ def preset(name: str, **changes: Any) -> NetworkConfig:
     names = [field.name for field in fields(config)]
     for change in changes:
         if change not in names:
-            raise SegNextError(f"{name} has no '{change}' to change; choose from: {', '.join(names)}")
+            raise SegNextError(f"{name} has no '{change}' to change; {meant(change, names)}")
     return replace(config, **changes)
 
 
@@ -209,8 +210,10 @@ def named(name: str) -> NetworkConfig:
     if ":" in name:
         allow(name)
         return FunctionConfig(function=name)
-    choices = f"{', '.join(PRESETS)}; or give ENCODER+DECODER, or module:function of yours"
-    raise SegNextError(f"unknown model '{name}'; choose from: {choices}")
+    raise SegNextError(
+        f"unknown model '{name}'; {meant(name, PRESETS)}; 'segnext info' lists them, and ENCODER+DECODER and "
+        "module:function of yours are taken too"
+    )
 
 
 def aligns_corners(config: NetworkConfig) -> bool:
@@ -226,8 +229,7 @@ def corner_pixels(config: NetworkConfig) -> int:
 def _check_values(config: ModelConfig) -> None:
     """Refuse unknown names and impossible numbers."""
     for kind, choices in (("decoder", DECODERS), ("context", CONTEXTS)):
-        if getattr(config, kind) not in choices:
-            raise SegNextError(f"unknown {kind} '{getattr(config, kind)}'; choose from: {', '.join(choices)}")
+        require_choice(kind, getattr(config, kind), choices)
     if not config.stages or list(config.stages) != sorted({*config.stages} & {1, 2, 3, 4}):
         raise SegNextError(f"stages is {config.stages}; give some of 1, 2, 3, 4, in this order")
     sides = config.strips if config.square is None else (*config.strips, config.square)

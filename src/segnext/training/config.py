@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segnext.choices import require_choices
 from segnext.data.formats.public import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
@@ -45,6 +46,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         """Refuse what is no rate."""
+        require_choices(self, "optimizer.")
         for name in ("lr", "weight_decay", "head_lr_factor"):
             value = getattr(self, name)
             require_setting(0.0 <= value < math.inf, f"optimizer.{name}", value, "a number from 0 on")
@@ -128,6 +130,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
+        require_choices(self)
         for name in ("batch_size", "accumulate", "save_every", "log_every", "workers"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         total, drop = self.total_batch, self.drop_path
@@ -156,13 +159,15 @@ class TrainConfig(Settings):
         train_split: split to train on.
         val_split: split to measure on; null to measure nowhere.
         fold: K/N, as 1/5, for cross-validation: the labelled pictures of both splits are divided into N parts, of
-            which the K-th is measured on and the others are trained on; null for the splits as they are.
+            which the K-th is measured on and the others are trained on; all/N trains N times, with each part in turn,
+            in out/fold-1, out/fold-2, ...; null for the splits as they are.
         iterations: optimiser steps.
         crop: height and width of the training crops, in pixels; null takes 512 x 512, and less where the
             pictures are smaller.
         bands: names of the bands to train on, of those in dataset.yaml; null takes all.
         short_side: length that pictures' short side is resized to, in training before the random
             scale, and later in prediction; null keeps the size.
+        long_side: the same of the long side; beside short_side its most, in place of four times that.
         augment: augmentation.
         sampling: which pictures and places the crops come from.
         schedule: learning rate over time.
@@ -190,6 +195,7 @@ class TrainConfig(Settings):
     crop: tuple[int, int] | None = None
     bands: tuple[str, ...] | None = None
     short_side: int | None = None
+    long_side: int | None = None
     augment: Augment = field(default_factory=Augment)
     sampling: Sampling = field(default_factory=Sampling)
     schedule: Schedule = field(default_factory=Schedule)
@@ -207,8 +213,9 @@ class TrainConfig(Settings):
         super().__post_init__()
         for name in ("iterations", "eval_every"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        side = self.short_side
-        require_setting(side is None or side >= 32, "short_side", side, "at least 32 pixels, or null")
+        for name in ("short_side", "long_side"):
+            side = getattr(self, name)
+            require_setting(side is None or side >= 32, name, side, "at least 32 pixels, or null")
         require_setting(0.0 <= self.class_balance <= 2.0, "class_balance", self.class_balance, "from 0 to 2")
         if bool(self.more_data) != (self.label_map is not None):
             raise SegNextError(

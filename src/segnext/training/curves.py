@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segnext.evaluation.chart import spread_apart
 from segnext.figures import drawing
 from segnext.training.log import Record, Series, class_series, read_log, series
+from segnext.words import unpredicted
 
 ACCURACIES = {"top1": "top-1", "top5": "top-5"}
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
@@ -92,7 +93,9 @@ def _headline(train: Sequence[Record], val: Sequence[Record]) -> str:
         steps, values = _percent(series(val, key))
         if values:
             best = int(np.argmax(values))
-            parts.append(f"best val {name} {values[best]:.2f} % at step {steps[best]:,}")
+            line = next(record for record in val if record["step"] == steps[best])
+            never = unpredicted(line.get("never_predicted", ()))
+            parts.append(f"best val {name} {values[best]:.2f} % at step {steps[best]:,}{never}")
     _, seconds = series(train, "seconds_per_image")
     if seconds:
         median = float(np.median(seconds))

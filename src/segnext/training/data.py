@@ -71,6 +71,7 @@ def prepare(
                 pairs,
                 chosen=config.bands,
                 short_side=config.short_side,
+                long_side=config.long_side,
                 watch=lambda done, total: watch("measure bands", done, total),
             )
     return processes.same(found)

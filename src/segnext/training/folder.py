@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
+from segnext.documents import read_yaml
 from segnext.errors import SegNextError
 from segnext.files import claimed, remove_leftovers, replacing
 from segnext.plain import to_yaml
 from segnext.training.config import Settings
+from segnext.training.log import read_log
 
 
 def require_new(out: Path) -> None:
@@ -107,3 +109,21 @@ def write_recipe(config: Settings) -> None:
 
 def _unwritable(out: Path, error: OSError) -> SegNextError:
     return SegNextError(f"{out}: cannot be written ({error.strerror}); choose another --out")
+
+
+def progress_of(out: Path) -> tuple[int, int | None] | None:
+    """The steps that the log of a run has, and all of the run where its recipe counts them; None for no run's folder.
+
+    Raises:
+        SegNextError: when its recipe cannot be read.
+    """
+    if not (out / "config.yaml").is_file():
+        return None
+    recipe = read_yaml(out / "config.yaml")
+    whole = recipe.get("iterations") if isinstance(recipe, dict) else None
+    try:
+        lines = [line for part in read_log(out / "log.jsonl") for line in part]
+    except SegNextError:
+        lines = []
+    done = max((int(line["step"]) for line in lines), default=0)
+    return done, whole if isinstance(whole, int) else None

@@ -21,8 +21,18 @@ def fold_of(text: str) -> tuple[int, int]:
     """
     number, _, count = text.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count) and int(count) >= 2):
-        raise SegNextError(f"fold is {text}; it must be K/N, the K-th of N parts, as 1/5")
+        raise SegNextError(f"fold is {text}; it must be K/N, the K-th of N parts, as 1/5, or all/N")
     return int(number), int(count)
+
+
+def folds_in_all(text: str | None) -> int | None:
+    """N of "all/N", which is a cross-validation with each of N parts in turn; None for anything else.
+
+    Raises:
+        SegNextError: when N is no number of parts.
+    """
+    first, _, count = (text or "").partition("/")
+    return fold_of(f"1/{count}")[1] if first == "all" else None
 
 
 def divide(pool: Sequence[T], fold: str) -> tuple[list[T], list[T]]:

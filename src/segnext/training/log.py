@@ -22,7 +22,8 @@ class Log:
 
     Records: {"kind": "train", "step", "loss", "grad_norm", "lr", "seconds_per_image", "waiting"} (the share
     of the time, 0..1, that steps waited for data), and
-    {"kind": "val", "step", "miou", "pixel_accuracy", "mean_accuracy", "iou": {class: 0..1 or null}}.
+    {"kind": "val", "step", "miou", "pixel_accuracy", "mean_accuracy", "iou": {class: 0..1 or null},
+    "never_predicted": [class that is in the truth]}.
     """
 
     def __init__(self, folder: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:

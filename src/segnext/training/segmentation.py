@@ -23,7 +23,7 @@ from segnext.evaluation.gather import gather
 from segnext.evaluation.metrics import Metrics
 from segnext.evaluation.page import write_page
 from segnext.files import walk
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.labels import Labels
 from segnext.model.config import Architecture, NetworkConfig, preset
@@ -50,7 +50,7 @@ DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
 EXAMPLES = 6  # val pictures in examples.png: the worst, and those around the median
 SHOWN = 3  # of them in TensorBoard, at every measurement
-METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou")
+METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "iou", "never_predicted")
 
 
 class Segmentation(Task[TrainConfig]):
@@ -73,7 +73,9 @@ class Segmentation(Task[TrainConfig]):
             self.val_pairs = self.data.pairs(config.val_split) if config.val_split is not None else []
         self.pairs = tuple(train)
         self.labels, self.processes = self.data.labels, processes
-        crop = config.crop or _crop(self.pairs, self.labels, Preprocess(short_side=config.short_side))
+        crop = config.crop or _crop(
+            self.pairs, self.labels, Preprocess(short_side=config.short_side, long_side=config.long_side)
+        )
         self.config = config = replace(config, crop=crop)
         self.counts = class_counts(config, self.pairs, self.labels)
         if processes.main and config.check_data and not resume:

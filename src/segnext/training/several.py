@@ -92,7 +92,9 @@ class SeveralData(Segmentation):
             key: _mean([one[key] for one in found.values()]) for key in ("miou", "pixel_accuracy", "mean_accuracy")
         }
         iou = {f"{name}: {key}": value for name, one in found.items() for key, value in one["iou"].items()}
-        return {**means, "iou": iou, "miou_of": {name: one["miou"] for name, one in found.items()}}
+        never = [f"{name}: {key}" for name, one in found.items() for key in one["never_predicted"]]
+        miou_of = {name: one["miou"] for name, one in found.items()}
+        return {**means, "iou": iou, "miou_of": miou_of, "never_predicted": never}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segnext.errors import SegNextError
 from segnext.training.config import TrainConfig
+from segnext.training.folds import folds_in_all
 from segnext.training.log import Record, read_log
 from segnext.training.run import carry_out
 from segnext.training.segmentation import Segmentation
@@ -40,8 +42,8 @@ class Run:
 
     @property
     def best(self) -> Record | None:
-        """The val line of the best weights, with step, miou, pixel_accuracy, mean_accuracy and iou by class, all 0..1;
-        None where nothing was measured.
+        """The val line of the best weights, with step, miou, pixel_accuracy, mean_accuracy and iou by class, all 0..1,
+        and the classes that are never_predicted; None where nothing was measured.
         """
         measured = [record for record in self.log[1] if record["miou"] is not None]
         return max(measured, key=lambda record: float(record["miou"]), default=None)
@@ -73,5 +75,7 @@ def train(
             with, a loss or gradient that is not finite, lack of memory, and a folder that cannot be written.
         Stopped: a KeyboardInterrupt, when a signal ended the run.
     """
+    if folds_in_all(config.fold) is not None:
+        raise SegNextError(f"fold is {config.fold}, which is several runs: call segnext.cross_validate(config)")
     task = SeveralData if config.more_data else Segmentation
     return Run(carry_out(config, task, resume=resume, callbacks=Callbacks(on_step, on_eval)))

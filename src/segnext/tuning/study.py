@@ -37,6 +37,7 @@ class Trial:
         step: at which it was measured.
         folder: of its run.
         failure: why it could not be trained, or "".
+        never_predicted: classes in the truth of val that it predicts nowhere at that step.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Trial:
     step: int | None
     folder: Path
     failure: str = ""
+    never_predicted: tuple[str, ...] = ()
 
 
 def tune(make: Make, space: Space, trials: int, out: Path, show: Callable[[list[Trial]], None]) -> list[Trial]:
@@ -167,7 +169,9 @@ def outcomes(study: "optuna.Study", out: Path) -> list[Trial]:
         settings = {
             name: json.loads(value) if isinstance(value, str) else value for name, value in trial.params.items()
         }
-        found.append(Trial(trial.number, state, settings, miou, step, folder, failure))
+        lines = {line["step"]: line for line in _measured(Run(folder))}
+        never = tuple(lines.get(step, {}).get("never_predicted", ()))
+        found.append(Trial(trial.number, state, settings, miou, step, folder, failure, never))
     return found
 
 

@@ -20,10 +20,10 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
-from segnext.inference.engines.runtime import Runtime
 from segnext.inference.rasters import views
 from segnext.inference.rasters.run import Outputs, segment_raster
 from segnext.inference.rasters.views import turned
+from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 GROUND = {"crs": CRS.from_epsg(32631), "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from segnext.data.curate.stats import RGB, Stats, together
+from segnext.data.sizes_chart import draw_sizes
 from segnext.figures import drawing
 
 ROW = 0.24  # inches: a class's bar
@@ -25,7 +26,7 @@ def draw(stats: Mapping[str, Stats], title: str, out: Path) -> None:
         figure.suptitle(_headline(stats, title))
         _draw_classes(figure.add_subplot(grid[:, 0]), whole)
         sizes, bands = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
-        _draw_sizes(sizes, whole)
+        draw_sizes(sizes, whole.sizes)
         _draw_bands(bands, stats)
 
 
@@ -60,24 +61,6 @@ def _draw_classes(axes: Axes, whole: Stats) -> None:
         f"share of the labelled pixels ({100 * ignored:.3g} % are ignored), and pictures that hold the class"
     )
     axes.title.set_fontsize(10)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _draw_sizes(axes: Axes, whole: Stats) -> None:
-    counts = np.array(list(whole.sizes.values()), float)
-    heights, widths = np.array(list(whole.sizes), float).reshape(-1, 2).T
-    area = 20 + 280 * counts / counts.max() if len(counts) else counts
-    axes.scatter(widths, heights, area, color="#1f5fa8", alpha=0.55, edgecolor="white", linewidth=0.6)
-    kinds = len(whole.sizes)
-    (height, width), count = whole.sizes.most_common(1)[0]
-    often = "all pictures" if kinds == 1 else f"{kinds} picture sizes, most often"
-    axes.set_title(f"{often} {width} x {height}{f' ({count})' if kinds > 1 else ''}", fontsize=10)
-    axes.set_xlabel("width (pixels)")
-    axes.set_ylabel("height (pixels)")
-    axes.set_xlim(0, 1.2 * max(widths, default=1))
-    axes.set_ylim(0, 1.25 * max(heights, default=1))
-    axes.grid(color="0.92")
-    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -1,10 +1,13 @@
 """The charts of the contact sheet."""
 
+from collections import Counter
+
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from segnext.data.doctor.check import Diagnosis
 from segnext.data.doctor.verdict import class_rows
+from segnext.data.sizes_chart import draw_sizes as draw_pictures
 
 MOST_CLASSES = 60
 SPLIT_COLORS = ("#33691e", "#ef6c00", "#5e35b1", "#00838f")
@@ -54,13 +57,11 @@ def draw_sizes(figure: FigureBase, report: Diagnosis) -> None:
     """Widths and heights, and how wide pictures are for their height."""
     sizes = [record.image.upright for record in report.case.records if record.image.size[0]]
     left, right = figure.subplots(1, 2)
-    left.scatter(*zip(*sizes, strict=True), s=14, alpha=0.35, color="#1565c0") if sizes else None
-    left.set(title="sizes", xlabel="width in pixels", ylabel="height in pixels")
-    left.set_xlim(left=0)
-    left.set_ylim(bottom=0)
+    draw_pictures(left, Counter((height, width) for width, height in sizes))
     aspects = [width / height for width, height in sizes]
     if aspects:
         middle = (min(aspects) + max(aspects)) / 2
         half = max(0.25, (max(aspects) - min(aspects)) / 2)
         right.hist(aspects, bins=24, range=(middle - half, middle + half), color="#1565c0")
-    right.set(title="aspect", xlabel="width / height", ylabel="pictures")
+    right.set(xlabel="width / height", ylabel="pictures")
+    right.set_title("aspect", fontsize=10)

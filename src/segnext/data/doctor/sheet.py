@@ -1,7 +1,7 @@
 """The contact sheet: masks over pictures, how often classes occur, sizes and shapes; a PNG or one HTML page."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import ceil
@@ -32,6 +32,7 @@ from segnext.words import printable
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits
 THUMB = (300, 225)  # width and height that a thumbnail fits in
 COLUMNS = 4
+GAP = 6  # pixels between two copies
 DPI = 100
 WIDTH = 6.4  # inches of a chart; a sheet is two wide
 INKS = {Severity.ERROR: "#be1e1e", Severity.WARNING: "#b06a00", Severity.NOTE: "#1464aa"}
@@ -57,8 +58,9 @@ def write_sheet(report: Diagnosis, path: Path) -> None:
         SegNextError: when the file cannot be written.
     """
     thumbs = [thumb for index, remark in _chosen(report) if (thumb := _thumb(report, index, remark))]
+    copies = [*_copies(report)]
     try:
-        (_page if path.suffix.lower() == ".html" else _picture)(report, thumbs, path)
+        (_page if path.suffix.lower() == ".html" else _picture)(report, thumbs, copies, path)
     except OSError as error:
         raise SegNextError(f"{path}: cannot be written ({error.strerror}); choose another --sheet") from error
 
@@ -82,6 +84,29 @@ def _chosen(report: Diagnosis) -> list[tuple[int, str]]:
         for index in indices[:: max(1, -(-len(indices) // number))]:
             remarks.setdefault(index, "")
     return list(remarks.items())
+
+
+def _copies(report: Diagnosis) -> Iterator[Thumb]:
+    """The examples of copies that findings name, "A = B", both pictures side by side."""
+    index_of = {printable(item.image): index for index, item in enumerate(report.case.survey.items)}
+    for finding in report.findings:
+        for line in finding.files:
+            first, equals, second = line.partition(" = ")
+            both = [index_of.get(first), index_of.get(second) or index_of.get(second.rpartition(" (")[0])]
+            thumbs = [thumb for index in both if index is not None and (thumb := _thumb(report, index, ""))]
+            if equals and len(thumbs) == 2:
+                one, two = thumbs
+                picture, overlay = _side_by_side(one.picture, two.picture), _side_by_side(one.overlay, two.overlay)
+                yield Thumb(picture, overlay, line, finding.code)
+
+
+def _side_by_side(first: Picture, second: Picture) -> Picture:
+    """Two pictures (H x W x 3) on white, with a gap between them."""
+    height = max(len(first), len(second))
+    whole = np.full((height, first.shape[1] + GAP + second.shape[1], 3), 255, np.uint8)
+    whole[: len(first), : first.shape[1]] = first
+    whole[: len(second), first.shape[1] + GAP :] = second
+    return whole
 
 
 def _thumb(report: Diagnosis, index: int, remark: str) -> Thumb | None:
@@ -139,7 +164,7 @@ def _palette(report: Diagnosis) -> Picture:
     return colors
 
 
-def _page(report: Diagnosis, thumbs: list[Thumb], path: Path) -> None:
+def _page(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Path) -> None:
     """One page that needs no other file."""
 
     def chart(draw: Callable[[FigureBase, Diagnosis], None], height: float) -> str:
@@ -158,13 +183,15 @@ def _page(report: Diagnosis, thumbs: list[Thumb], path: Path) -> None:
         findings=report.findings,
         charts=[chart(draw_classes, chart_height(report)), chart(draw_sizes, 3.6)],
         thumbs=thumbs,
+        copies=copies,
     )
 
 
-def _picture(report: Diagnosis, thumbs: list[Thumb], path: Path) -> None:
+def _picture(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Path) -> None:
     """What was found, charts, and thumbnails below, as one picture."""
     lines = [(line, "#282828") for line in (*overview(report), verdict(report))]
     lines += [(f"{found.severity.name.lower()}: {found.title}", INKS[found.severity]) for found in report.findings]
+    thumbs = [*copies, *thumbs]
     rows = max(1, -(-len(thumbs) // COLUMNS))
     heights = (0.2 * len(lines) + 0.2, chart_height(report), 2.7 * rows)
     with drawing(path, (2 * WIDTH, sum(heights)), DPI) as figure:

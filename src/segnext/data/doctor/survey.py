@@ -14,6 +14,7 @@ from segnext.data.names import split_of
 from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
 from segnext.data.split_lists import SplitList, find_lists
 from segnext.errors import SegNextError
+from segnext.files import beside
 from segnext.labels import Labels
 from segnext.preprocess import Bands
 
@@ -94,7 +95,9 @@ def survey(
         SegNextError: when there is no such folder.
     """
     if not root.is_dir():
-        raise SegNextError(f"{root}: no such folder; give the folder that holds the pictures and their masks")
+        raise SegNextError(
+            f"{root}: no such folder{beside(root)}; give the one that holds the pictures and their masks"
+        )
     folder, problem = _folder(root)
     labels, bands = (folder.labels, folder.bands) if folder else (None, None)
     tree = walk(root)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from segnext.errors import SegNextError
 from segnext.imageio import SUFFIXES
 from segnext.progress import Watch, quiet
 
+WIDTHS = (3, 4, 8, 16)  # of lengths in the brushes that we write
 KINDS = ("polygonlabels", "brushlabels", "rectanglelabels", "ellipselabels")
 
 
@@ -158,3 +160,24 @@ def brush(content: list[Any], height: int, width: int) -> NDArray[np.bool_]:
             place += 8 * (end - done)
         done = end
     return values.reshape(height, width, 4)[..., 3] > 0
+
+
+def brush_of(mask: NDArray[np.bool_]) -> list[int]:
+    """The packed bytes of a mask, H x W, as `brush` reads them: all four channels are 255 where it is set."""
+    flat = mask.ravel()
+    ends = [0, *(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    head = f"{4 * flat.size:032b}{7:05b}" + "".join(f"{width - 1:04b}" for width in WIDTHS)
+    runs = (_run(4 * (end - start), 255 * int(flat[start])) for start, end in pairwise(ends) if end > start)
+    bits = np.frombuffer((head + "".join(runs)).encode(), np.uint8) - ord("0")
+    return np.packbits(bits).tolist()
+
+
+def _run(length: int, value: int) -> str:
+    """The bits of `length` equal words, in parts that a length's widest form holds."""
+    most = 1 << WIDTHS[-1]
+    parts = [most] * (length // most) + [length % most] * bool(length % most)
+    bits = ""
+    for part in parts:
+        choice = next(number for number, width in enumerate(WIDTHS) if part <= 1 << width)
+        bits += f"1{choice:02b}{part - 1:0{WIDTHS[choice]}b}{value:08b}"
+    return bits

@@ -8,7 +8,7 @@ from segnext.data.formats.source import Item, Problem
 from segnext.data.names import bare_stem, folders_of, stem_of
 from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
 from segnext.errors import SegNextError
-from segnext.files import walk
+from segnext.files import beside, walk
 from segnext.imageio import SUFFIXES
 from segnext.words import listed
 
@@ -68,7 +68,9 @@ def files_of(folder: Path) -> list[Path]:
         SegNextError: when there is no such folder.
     """
     if not folder.is_dir():
-        raise SegNextError(f"{folder}: no such folder; give the folder that holds the data set to import")
+        raise SegNextError(
+            f"{folder}: no such folder{beside(folder)}; give the folder that holds the data set to import"
+        )
     return list(walk(folder))
 
 

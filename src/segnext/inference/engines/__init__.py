@@ -3,19 +3,19 @@
 import ctypes
 import platform
 from importlib.util import find_spec
+from typing import get_args
 
 import numpy as np
 
 from segnext.checkpoint.weights import Weights
 from segnext.errors import SegNextError
 from segnext.inference.engines.engine import Engine
-from segnext.inference.engines.runtime import Runtime
+from segnext.inference.runtime import EngineName, Runtime
 from segnext.kernels.threads import loading
 from segnext.model.config import ModelConfig, NetworkConfig
 from segnext.progress import say
 
-ENGINES = ("torch", "openvino", "onnxruntime")
-PRECISIONS = ("fp32", "bf16")
+ENGINES = get_args(EngineName)[1:]  # without "auto"
 INSTALL = {
     "openvino": ("openvino",),
     "onnxruntime": ("onnxruntime", "onnx", "onnxscript"),  # the last two turn the network into its format
@@ -26,12 +26,9 @@ def start(weights: Weights, runtime: Runtime) -> Engine:
     """An engine that runs the network of `weights`.
 
     Raises:
-        SegNextError: when what is asked for is unknown, not installed or not possible here.
+        SegNextError: when what is asked for is not installed or not possible here.
     """
     engine, precision = runtime.engine, runtime.precision
-    for kind, choice, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
-        if choice not in ("auto", *known):
-            raise SegNextError(f"unknown {kind} '{choice}'; choose auto, {', '.join(known[:-1])} or {known[-1]}")
     device = _device(runtime.device)
     if engine == "auto":
         engine = _best_engine(device)
@@ -88,7 +85,7 @@ def _has_cuda_driver() -> bool:
     return True
 
 
-def _best_engine(device: str) -> str:
+def _best_engine(device: str) -> EngineName:
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return "openvino" if device == "cpu" and x86 and find_spec("openvino") else "torch"
 

@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from segnext.bands import require_bands
 from segnext.errors import SegNextError
+from segnext.files import beside
 from segnext.inference.kinds import ADDRESS
 from segnext.preprocess import Bands
 
@@ -54,7 +55,7 @@ class RasterFile:
     def __init__(self, name: str | Path, bands: Bands | None) -> None:
         self.name, self.bands = str(name), bands
         if not ADDRESS.match(self.name) and not Path(name).is_file():
-            raise SegNextError(f"{name}: no such file; check the path")
+            raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path")
         with _reading(self.name):
             self.file = rasterio.DatasetReader(self.name, driver=list(DRIVERS))
         try:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segnext.choices import meant
 from segnext.errors import SegNextError
 from segnext.labels import Labels
 
@@ -21,8 +22,7 @@ def given_weights(weights: Sequence[float] | Mapping[str, float], labels: Labels
         unknown = [name for name in weights if name not in labels.classes]
         if unknown:
             raise SegNextError(
-                f"loss.class_weights names '{unknown[0]}', which is no class; "
-                f"the classes are {', '.join(labels.classes)}"
+                f"loss.class_weights names '{unknown[0]}', which is no class; {meant(unknown[0], labels.classes)}"
             )
         weights = [weights.get(name, 1.0) for name in labels.classes]
     if len(weights) != len(labels):

@@ -8,7 +8,7 @@ from segnext.data.coding import Coding
 from segnext.data.folder import Pair
 from segnext.data.formats.public.tiles import tiles
 from segnext.errors import SegNextError
-from segnext.files import walk
+from segnext.files import beside, walk
 from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 
@@ -70,7 +70,7 @@ def find_root(path: Path, name: str, expected: str, required: Sequence[str], ins
         SegNextError: when there is none.
     """
     if not path.is_dir():
-        raise SegNextError(f"{path}: no such folder; give the one that holds {name}: {expected}")
+        raise SegNextError(f"{path}: no such folder{beside(path)}; give the one that holds {name}: {expected}")
     for root in (path, *(path / folder for folder in inside)):
         if any((root / folder).is_dir() for folder in required):
             return root

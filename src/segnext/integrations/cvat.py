@@ -1,0 +1,67 @@
+"""CVAT: pre-annotation of its tasks, through the auto-annotation interface of its own command line.
+
+    cvat-cli task auto-annotate 137 --function-module segnext.integrations.cvat -p weights=str:runs/mine
+
+Labels are matched by name; where the project has only some of them, add `--allow-unmatched-labels`. With
+`--conf-threshold 0.8` pixels of a lower probability belong to no shape, so that what is unsure is left to people. What
+they corrected comes back by `segnext data import --from cvat`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cvat_sdk.auto_annotation as cvat
+import numpy as np
+import PIL.Image
+from cvat_sdk import models
+from cvat_sdk.masks import encode_mask
+from numpy.typing import NDArray
+
+from segnext.inference.areas import areas_of
+from segnext.inference.load import load
+from segnext.inference.runtime import Device, EngineName
+from segnext.inference.segmenter import Segmenter
+
+
+class Function:
+    """A segmenter as CVAT calls it: for each picture a mask for each class that is there, or polygons.
+
+    Attributes:
+        segmenter: does the work.
+        spec: the classes, by label.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
+        labels = [cvat.label_spec(name, label) for label, name in enumerate(segmenter.labels.classes)]
+        self.spec = cvat.DetectionFunctionSpec(labels=labels)
+
+    def detect(self, context: Any, image: PIL.Image.Image) -> Sequence[models.LabeledShapeRequest]:
+        """Masks, or with `context.conv_mask_to_poly` polygons, of the pixels that are sure enough."""
+        result = self.segmenter(image)
+        mask = result.mask
+        if context.conf_threshold:
+            unsure = result.confidence < context.conf_threshold
+            mask = np.where(unsure, np.uint8(result.labels.ignore if mask.ndim == 2 else 0), mask)
+        return self._polygons(mask) if context.conv_mask_to_poly else self._masks(mask)
+
+    def _masks(self, mask: NDArray[np.uint8]) -> list[models.LabeledShapeRequest]:
+        found = []
+        for label in range(len(self.segmenter.labels)):
+            inside = mask == label if mask.ndim == 2 else mask[label] == 1
+            if inside.any():
+                found.append(cvat.mask(label, encode_mask(inside)))
+        return found
+
+    def _polygons(self, mask: NDArray[np.uint8]) -> list[models.LabeledShapeRequest]:
+        """Outlines, the largest lowest: CVAT's polygons have no holes, so what lies in a hole lies on top."""
+        areas = sorted(areas_of(mask, self.segmenter.labels), key=lambda area: -area.polygon.area)
+        return [
+            cvat.polygon(area.label, np.asarray(area.polygon.exterior.coords)[:-1].ravel().tolist(), z_order=height)
+            for height, area in enumerate(areas)
+        ]
+
+
+def create(weights: str = "segnext_t.camvid", engine: EngineName = "auto", device: Device = "auto") -> Function:
+    """What `--function-module` calls; `-p weights=str:NAME` names the weights, as `segnext.load` takes them."""
+    return Function(load(weights, device=device, engine=engine))
