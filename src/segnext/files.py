@@ -62,12 +62,13 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def claimed(folder: Path, refusal: str) -> Iterator[None]:
+def claimed(folder: Path, refusal: str, patience: float | None = None) -> Iterator[None]:
     """Within, no other process can claim `folder`; a claim goes with its process, however that ends.
 
     Args:
         folder: which is there, and may be written.
-        refusal: what to say where another process has claimed it, after some seconds in which it may just be ending.
+        refusal: what to say where another process has claimed it.
+        patience: seconds to wait for it first; None for a few, in which it may just be ending.
 
     Raises:
         SegNextError: saying so.
@@ -77,7 +78,7 @@ def claimed(folder: Path, refusal: str) -> Iterator[None]:
     file = folder / f"{OURS}lock"
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(timeout=PATIENCE if patience is None else patience)
     except Timeout:
         raise SegNextError(refusal) from None
     try:

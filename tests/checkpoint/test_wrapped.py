@@ -52,6 +52,17 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     ),
     "copy alone": lambda state: {"ema": {"module": state}},
     "auxiliary head": lambda state: {"state_dict": state | {"auxiliary_head.conv_seg.weight": torch.ones(2)}},
+    "compiled": lambda state: {"model": prefixed(state, "_orig_mod.module.")},
+    "sharded": lambda state: {
+        "_fsdp_wrapped_module." + name.replace(".", "._fsdp_wrapped_module.", 1): x for name, x in state.items()
+    },
+    "a backbone of several devices": lambda state: {
+        name.replace("backbone.", "backbone.module."): x for name, x in state.items()
+    },
+    "average of torch": lambda state: (
+        {"n_averaged": torch.tensor(3)} | prefixed(averaged(state), "averaged.module.") | prefixed(state, "model.")
+    ),
+    "teacher and student": lambda state: prefixed(averaged(state), "teacher.") | prefixed(state, "student."),
     "half": lambda state: {"state_dict": {name: x.half() if x.is_floating_point() else x for name, x in state.items()}},
 }
 
@@ -95,6 +106,7 @@ def test_configurations_are_read_and_never_run(tmp_path: Path) -> None:
     run = f"__import__('pathlib').Path({str(touched)!r}).touch()"
     assert said_by({"cfg": f"{run}\nmodel = dict(decode_head=dict(MD_R={run}))"}) == Said()
     assert not touched.exists()
+    assert said_by({"cfg": {"model": {"decode_head": {"MD_R": 16, "align_corners": False}}}}) == Said(16, False)
     two = "model = dict(decode_head=[dict(MD_R=16), dict(MD_R=64)])"
     for text in (two, "model = dict(", "(" * 100_000, "x" * (LONGEST + 1), "MD_R = 'many'", "a\0b", 3, None):
         assert said_by({"cfg": text}) == Said()
@@ -122,6 +134,9 @@ def test_the_rank_of_the_configuration_is_taken(layouts: Any, tiny: ModelConfig,
     assert isinstance(weights.config, ModelConfig)
     assert (weights.config.rank, weights.config.align_corners) == (24, True)
     assert (weights.preprocess.mean, weights.preprocess.std) == ((1.0, 2.0, 3.5), (4.0, 5.0, 6.0))
+    within = {"checkpoint": {"state_dict": state, "meta": {"cfg": OLD + MEAN}}, "epoch": 3}
+    convert_from_official(saved(within), target)
+    assert getattr(load_weights(target).config, "rank") == 24  # noqa: B009
     convert_from_official(saved({"state_dict": state, "meta": {"cfg": NEW}}), target, rank=8)
     assert getattr(load_weights(target).config, "rank") == 8  # noqa: B009
 

@@ -17,10 +17,11 @@ from segnext.cli import main
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
 from segnext.export import formats
-from segnext.export.deployed import Deployed, Interface
+from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import EACH, SIZES, photograph
 from segnext.export.run import export
+from segnext.export.stac import item
 from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
@@ -47,7 +48,32 @@ def test_onnx_says_what_it_is(onnx_file: Path, tiny_weights: Weights) -> None:
     report = json.loads((onnx_file.parent / "toy.onnx.report.json").read_text())
     assert report["passed"] is True
     assert {row["provider"] for row in report["rows"]} == {"CPUExecutionProvider"}
-    assert sorted(file.name for file in onnx_file.parent.iterdir()) == ["toy.onnx", "toy.onnx.report.json"]
+    assert sorted(file.name for file in onnx_file.parent.iterdir()) == [
+        "toy.onnx",
+        "toy.onnx.report.json",
+        "toy.onnx.stac.json",
+    ]
+
+
+def test_a_catalogue_is_told_of_bands_norms_and_classes(onnx_file: Path, tiny_weights: Weights) -> None:
+    about = json.loads((onnx_file.parent / "toy.onnx.stac.json").read_text())
+    properties = about["properties"]
+    assert "https://stac-extensions.github.io/mlm/v1.5.0/schema.json" in about["stac_extensions"]
+    assert about["assets"]["model"]["href"] == "./toy.onnx"
+    assert properties["mlm:input"][0]["bands"] == ["red", "green", "blue"]
+    assert properties["mlm:hyperparameters"]["mean"] == pytest.approx(tiny_weights.preprocess.mean)
+    classes = properties["mlm:output"][0]["classification:classes"]
+    assert [entry["name"] for entry in classes] == list(tiny_weights.labels.classes)
+    assert classes[0]["color_hint"] == "0A14FA"
+
+
+@pytest.mark.parametrize("to", KINDS)
+@pytest.mark.parametrize("interface", [Interface("float", "logits"), Interface("uint8", "confidence")])
+def test_the_item_is_what_the_extension_asks_for(to: str, interface: Interface, tiny_weights: Weights) -> None:
+    schema = pytest.importorskip("stac_model.schema", reason="needs stac-model")
+    about = item(tiny_weights, to, Path("toy.bin"), metadata(tiny_weights, interface, "fp32"), interface)
+    named = {key.removeprefix("mlm:"): value for key, value in about["properties"].items()}
+    assert schema.MLModelProperties(**named).name == "toy"
 
 
 def test_the_example_runs(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +218,79 @@ def test_further_pages_are_told(segmenter: Segmenter, pictures: Path, tmp_path: 
     frames[0].save(pictures / "two.tif", save_all=True, append_images=frames[1:])
     summary = predict_files(segmenter, [pictures], tmp_path / "out")
     assert summary.more_pages == [str(pictures / "two.tif")]
+
+
+def everything(out: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
+
+
+def stop_after(count: int) -> Callable[[Record, int], None]:
+    def stop(record: Record, total: int) -> None:
+        nonlocal count
+        count -= 1
+        if not count:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def test_a_run_that_was_broken_off_goes_on(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "bad.png").write_bytes(b"no picture")
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    predict_files(segmenter, [pictures], whole)
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(segmenter, [pictures], out, stop_after(2))
+    (out / "c.mask.png").write_bytes(b"")  # as if it had been killed before its line
+    with (out / "results.jsonl.part").open("a") as part:
+        part.write('{"file": "cut o')
+    done: list[str] = []
+    summary = predict_files(segmenter, [pictures], out, lambda record, total: done.append(Path(record.file).name))
+    assert done == ["bad.png", "c.png"]
+    assert (summary.before, summary.whole, summary.again) == (2, True, 0)
+    assert everything(out).keys() == everything(whole).keys()
+    for name, content in everything(whole).items():
+        if name.endswith(".png"):
+            assert (out / name).read_bytes() == content
+    assert [Path(line["file"]).name for line in lines(out)] == ["a.png", "b.png", "bad.png", "c.png"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_shares_do_not_change_a_byte(segmenter: Segmenter, pictures: Path, tmp_path: Path, count: int) -> None:
+    predict_files(segmenter, [pictures], tmp_path / "one", share=(0, 1))
+    out = tmp_path / "many"
+    done = [predict_files(segmenter, [pictures], out, share=(number, count)) for number in range(count)]
+    assert not done[0].whole
+    assert done[-1].whole
+    assert everything(out) == everything(tmp_path / "one")
+
+
+def test_shares_may_change_their_number(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    predict_files(segmenter, [pictures], tmp_path / "one", share=(0, 1))
+    out = tmp_path / "out"
+    assert not predict_files(segmenter, [pictures], out, share=(1, 3)).whole
+    assert not (out / "results.jsonl").exists()
+    last = predict_files(segmenter, [pictures], out, share=(0, 1))
+    assert (last.whole, last.before, last.done) == (True, 1, 2)
+    assert everything(out) == everything(tmp_path / "one")
+
+
+def test_shares_in_processes_at_once(weights_file: Path, pictures: Path, tmp_path: Path, segmenter: Segmenter) -> None:
+    predict_files(segmenter, [pictures], tmp_path / "one", share=(0, 1))
+    out = tmp_path / "many"
+    command = [sys.executable, "-m", "segnext", "predict", str(pictures), "--out", str(out)]
+    options = ["--weights", str(weights_file), "--engine", "torch", "--precision", "fp32"]
+    running = [subprocess.Popen([*command, *options, "--share", f"{number}/2"]) for number in (1, 2)]
+    assert [process.wait(120) for process in running] == [0, 0]
+    assert everything(out).keys() == everything(tmp_path / "one").keys()
+    assert (out / "results.jsonl").read_text().count("\n") == 3
+
+
+def test_another_run_waits_for_the_shares(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def intrude(record: Record, total: int) -> None:
+        with pytest.raises(SegNextError, match="of other inputs or with other settings"):
+            predict_files(segmenter, [pictures / "a.png"], out)
+
+    predict_files(segmenter, [pictures], out, intrude, share=(0, 1))
+    assert len(lines(out)) == 3

@@ -106,7 +106,7 @@ def test_pairs_give_logits_where_they_say(encoder: str, decoder: str) -> None:
     ("name", "message"),
     [
         ("resnet50+nothing", "decoder is 'nothing'; choose from "),
-        ("resnet51+ham", "encoder is 'resnet51'; did you mean resnet50"),
+        ("resnet51+ham", "encoder is 'resnet51'; did you mean resnet18 or resnet50"),
         ("resnet51", "unknown model 'resnet51'; "),
         ("nowhere:build", "nowhere:build: there is no such function"),
         ("json:nothing", "there is no such function"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from segnext.bench.limits import Limits
@@ -15,6 +14,7 @@ from segnext.bench.stages import STAGES
 from segnext.bench.ways import OURS
 from segnext.bench.work import Operation
 from segnext.kernels.threads import cores
+from segnext.tables import figures_table
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Timings:
         return f"{processor()}, {cores()} threads\nmatrix products {gemm} GFLOP/s; copies {copy} GB/s"
 
     def _stages(self) -> Table:
-        table = _table(f"{self.title}, ms", "", *STAGES, "all")
+        table = figures_table(f"{self.title}, ms", "", (*STAGES, "all"))
         for way in self.measured:
             times = [way.seconds(stage) for stage in STAGES] + [way.seconds()]
             table.add_row(way.way.name, *(_ms(seconds) for seconds in times))
@@ -119,7 +119,7 @@ class Timings:
             "network\n/ floor",
             "/ bound",
         )
-        table = _table("From the network's input to labels", "", *columns)
+        table = figures_table("From the network's input to labels", "", columns)
         for way in self.measured:
             far = ["", ""]
             if way.way.network == OURS:
@@ -134,7 +134,9 @@ class Timings:
 
     def _profile(self, precision: str, seconds: dict[str, float]) -> Table:
         """The bound beside what was measured, kind by kind."""
-        table = _table(f"Where openvino {precision} spends it", "kind of operation", "ms", "share %", "bound ms")
+        table = figures_table(
+            f"Where openvino {precision} spends it", "kind of operation", ("ms", "share %", "bound ms")
+        )
         whole = sum(seconds.values())
         for kind, value in sorted(seconds.items(), key=lambda item: -item[1]):
             table.add_row(kind, _ms(value), f"{100 * value / whole:.0f}", _ms(self.bound(precision, kind)))
@@ -153,14 +155,6 @@ def processor() -> str:
         if names:
             return names[0]
     return platform.processor() or os.uname().machine
-
-
-def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
 
 
 def _ms(seconds: float) -> str:

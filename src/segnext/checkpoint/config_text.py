@@ -30,6 +30,8 @@ class Said:
 def said_by(meta: Mapping[str, Any]) -> Said:
     """What a checkpoint's "meta" says: mmengine's `cfg`, or `config` of the versions before it."""
     text = meta.get("cfg") or meta.get("config")
+    if isinstance(text, Mapping):  # plain data, which its representation is the text of
+        text = repr(dict(text))
     if not isinstance(text, str) or len(text) > LONGEST:
         return Said()
     try:

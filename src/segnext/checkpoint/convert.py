@@ -85,8 +85,8 @@ def _whole(
     if rank is None and official_name(BASES) not in checkpoint.state:
         rank = getattr(ours and ours.config, "rank", None) or said.rank or usual_rank
     config, state = from_official(checkpoint.state, str(source), rank)
-    if said.align_corners and isinstance(config, ModelConfig):
-        config = replace(config, align_corners=True)
+    if said.align_corners is not None and isinstance(config, ModelConfig):
+        config = replace(config, align_corners=said.align_corners)
     if config.num_classes > 255:
         raise SegNextError(f"{source}: has {config.num_classes} classes; 8-bit masks tell at most 255 apart")
     if ours is not None and _fits(ours.config, state):  # some settings, such as drop_path, do not show in tensors

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.checkpoint.unwrap import choose, states
+from segnext.checkpoint.unwrap import choose, said_beside, states
 from segnext.errors import SegNextError
 from segnext.files import beside
 
@@ -85,8 +85,7 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if state is None:
         raise SegNextError(f"{path}: holds no state dict; give a checkpoint of tensors by name")
     _require_size(path, sum(tensor.nbytes for tensor in state.values()))
-    meta = content.get("meta")
-    return state, meta if isinstance(meta, dict) else {}
+    return state, dict(said_beside(content))
 
 
 def _unpacked(path: Path) -> int:

@@ -2,11 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segnext.cli.data_format import add_format
 from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
 from segnext.progress import progress
+
+if TYPE_CHECKING:
+    from segnext.data.rasters.split import Rasters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
     for flag, path in (("--json", args.json), ("--sheet", args.sheet)):
         if path:
             require_writable(path, flag)
+    rasters = None if args.format else _rasters(args.folder)
+    if rasters is not None:
+        return _check_rasters(rasters, args)
     with progress("pairs") as watch:
         data = OPENERS[args.format](args.folder) if args.format else args.folder
         report = check(data, lambda done, total: watch("check", done, total), images=args.images, masks=args.masks)
@@ -55,3 +62,36 @@ def run(args: argparse.Namespace) -> int:
         write_sheet(report, args.sheet)
         show(f"sheet: {args.sheet}")
     return exit_code(report)
+
+
+def _rasters(folder: Path) -> "Rasters | None":
+    """The data set in a folder, if its dataset.yaml lists rasters."""
+    from segnext.data.folder import Folder
+    from segnext.data.rasters.split import Rasters
+
+    if not (folder / "dataset.yaml").is_file():
+        return None
+    try:
+        return Rasters.of(Folder.open(folder))
+    except SegNextError as error:
+        if "'rasters'" in str(error):
+            raise
+        return None  # what is wrong there, the examination says
+
+
+def _check_rasters(data: "Rasters", args: argparse.Namespace) -> int:
+    """Check, print what was found, write the file asked for."""
+    from rich.console import Console
+
+    from segnext.data.doctor.rasters import judge_rasters
+    from segnext.data.doctor.verdict import print_findings
+
+    if args.sheet:
+        raise SegNextError(f"{args.folder}: there is no sheet of rasters; look at them in a GIS")
+    findings = judge_rasters(data, data.splits())
+    counts = ", ".join(f"{split} {len(data.sources[split])}" for split in data.splits())
+    show(f"{args.folder}: rasters ({counts})")
+    print_findings(findings, Console(highlight=False))
+    if args.json:
+        write_results({"folder": str(args.folder), "findings": [finding.to_dict() for finding in findings]}, args.json)
+    return int(any(finding.severity.name != "NOTE" for finding in findings))

@@ -118,8 +118,10 @@ def _one_model(console: "Console", args: argparse.Namespace) -> dict[str, Any]:
 
 def _parts(name: str, parts: "Sequence[Part]", height: int, width: int) -> "Table":
     """Part by part."""
+    from segnext.tables import figures_table
+
     title = f"{name}, {height} x {width} pixels"
-    table = _table(title, "part", ("parameters M", "multiply-adds G", "share %"))
+    table = figures_table(title, "part", ("parameters M", "multiply-adds G", "share %"))
     whole = sum(part.operations for part in parts)
     for prefix in ("encoder", "decoder"):
         group = [part for part in parts if part.name.startswith(prefix)]
@@ -135,11 +137,12 @@ def _all_models(console: "Console", args: argparse.Namespace) -> list[dict[str, 
     """The published models of SegNeXt and SegFormer; the many others are named below."""
     from segnext.model.complexity import count, to_dict
     from segnext.model.config import PRESETS, staged_presets
+    from segnext.tables import figures_table
 
     height, width = args.size or SIZE
     classes = _preset("segnext_t", args).num_classes
     title = f"{classes} classes, {height} x {width} pixels"
-    table = _table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
+    table = figures_table(title, "model", ("parameters M", "encoder G", "decoder G", "whole G"))
     found = []
     for name, known in staged_presets().items():
         if args.decoder not in (None, *known.decoders):
@@ -177,9 +180,10 @@ def _published(console: "Console") -> list[dict[str, Any]]:
 
 def _published_table(title: str, lines: Sequence["Published"]) -> tuple["Table", list[dict[str, Any]]]:
     from segnext.model.complexity import count, to_dict
+    from segnext.tables import figures_table
 
     columns = ("input", "M\npaper", "M\ncounted", "G\npaper", "G\ncounted", "mIoU\npaper")
-    table, found = _table(title, "", columns), []
+    table, found = figures_table(title, "", columns), []
     for line in lines:
         parts = count(line.config, line.height, line.width)
         mega, giga = (float(cell) for cell in _cells(parts))
@@ -189,14 +193,3 @@ def _published_table(title: str, lines: Sequence["Published"]) -> tuple["Table",
         paper = {"parameters": line.mega and line.mega * 1e6, "multiply_adds": line.giga * 1e9, "miou": line.miou / 100}
         found.append({"model": line.title, "paper": paper, **to_dict(parts, line.height, line.width)})
     return table, found
-
-
-def _table(title: str, first: str, others: Sequence[str]) -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

@@ -1,6 +1,7 @@
 """`segnext predict`: pictures to masks."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain, count
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     records: list[Iterator[Record]] = []  # read when they are written
     if pictures:
         summary = _run_pictures(args, segmenter, pictures)
-        codes.append(2 if summary.done == 0 else 1 if summary.failed else 0)
+        codes.append(2 if summary.done == summary.before == 0 and summary.failed else 1 if summary.failed else 0)
         records.append(summary.records())
     for video in videos:
         film = run_video(args, segmenter, video)
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
 def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[str]) -> "Summary":
     """Segment pictures, say what was found and where it is."""
     from segnext.inference.predict import predict_files
+    from segnext.inference.unfinished import own_share
 
     done = count(1)
     with progress("pictures") as watch:
@@ -90,7 +92,8 @@ def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[
             _print_record(record)
             watch("predict", next(done), total)
 
-        summary = predict_files(segmenter, paths, args.out, show, mask=args.mask)
+        share = args.share or (own_share() if "RANK" in os.environ else None)
+        summary = predict_files(segmenter, paths, args.out, show, mask=args.mask, share=share)
     _print_summary(summary, args.out, segmenter.labels)
     return summary
 
@@ -120,7 +123,7 @@ def _print_table(record: "Record", labels: "Labels") -> None:
 
 
 def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
-    if summary.done == 1:
+    if summary.done == 1 and summary.whole and not summary.before:
         (record,) = (record for record in summary.records() if record.ok)
         if not summary.failed:
             _print_table(record, labels)
@@ -128,9 +131,13 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
         planes = record.files.get("planes")
         show(f"mask: {out / record.files['mask']}" if planes is None else f"masks: {_folder(out, record.files)}")
         show(f"overlay: {out / record.files['overlay']}")
-    elif summary.done > 1:
-        show(f"{summary.done} masks and overlays: {out}")
-    if summary.done:
+    elif summary.done:
+        show(f"{counted(summary.done, 'mask')} and overlays: {out}")
+    if summary.before:
+        show(f"{counted(summary.before, 'picture')} had been done before this run was broken off")
+    if not summary.whole:
+        show(f"this part is done; the process that ends last writes {summary.results}")
+    elif summary.done or summary.before:
         show(f"results: {summary.results}")
     if summary.again:
         show(f"{counted(summary.again, 'picture')} had been done before: masks and overlays replaced")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap")
+OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "d4")
 
 
 def add_rasters(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,7 @@ def add_rasters(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--probabilities", type=Path, metavar="F.tif", help="those of all classes, a band for each")
     group.add_argument("--tile", type=int, metavar="N", help="side of a tile in pixels (default: 512)")
     group.add_argument("--overlap", type=int, metavar="N", help="of neighbouring tiles in pixels (default: 128)")
+    group.add_argument("--d4", action="store_const", const=True, help="look at tiles turned and mirrored in all 8 ways")
     group.add_argument(
         "--share",
         type=_share,
@@ -65,7 +66,7 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
     from segnext.inference.unfinished import own_share
 
     outputs = Outputs(args.out, args.polygons, args.confidence, args.probabilities, args.simplify or 0)
-    chosen = {name: getattr(args, name) for name in ("tile", "overlap") if getattr(args, name) is not None}
+    chosen = {name: getattr(args, name) for name in ("tile", "overlap", "d4") if getattr(args, name) is not None}
     with progress("strips") as watch:
         summary = segment_raster(
             load_segmenter(args, streams=streams),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.bands import read_bands, read_values, require_picture
+from segnext.bands import require_picture
 from segnext.data.folder import DataSet, Folder, Pair
 from segnext.errors import SegNextError
 from segnext.plain import write_json
@@ -97,11 +97,11 @@ def combined(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
 
 def _measure(data: DataSet, bands: Bands, pairs: Sequence[Pair], watch: Callable[[int, int], None]) -> dict[str, Any]:
     """Measure all bands, not only those chosen now, and keep the result where the data are, if that can be."""
-    bands = replace(bands, dtype=str(read_values(pairs[0].image)[0].dtype))
+    bands = replace(bands, dtype=pairs[0].dtype())
     total = np.zeros((3, len(bands.names)))
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            parts = pool.map(lambda pair: moments(read_bands(pair.image, bands)), pairs)
+            parts = pool.map(lambda pair: moments(pair.read_image(bands)), pairs)
             for done, part in enumerate(parts, 1):
                 total = combined(total, part)
                 watch(done, len(pairs))

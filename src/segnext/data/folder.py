@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.bands import bands_from_dict, picture_size, read_picture
+from segnext.bands import bands_from_dict, picture_size, read_picture, read_values
 from segnext.choices import meant, nearest
 from segnext.data.coding import Coding, Window
 from segnext.data.masks import Mask, read_labels
@@ -25,7 +25,16 @@ from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
 
-FIELDS = ("name", "classes", "ignore", "multi_label", "bands", "nodata")  # of dataset.yaml; others are the user's own
+FIELDS = (
+    "name",
+    "classes",
+    "ignore",
+    "multi_label",
+    "bands",
+    "nodata",
+    "rasters",
+    "block",
+)  # of dataset.yaml; others are the user's own
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,10 @@ class Pair:
         if self.window is None:
             return read_picture(self.image, bands)
         return self.window.cut(_whole_image(self.image, bands))
+
+    def dtype(self) -> str:
+        """The type of the picture's values, as its file holds them."""
+        return str(read_values(self.image)[0].dtype)
 
     def read_mask(self, labels: Labels) -> Mask:
         """The labels of the mask, H x W; of multi-label masks, classes x H x W of 0, 1 and the ignore label.

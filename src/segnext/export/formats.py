@@ -3,11 +3,8 @@
 import errno
 import io
 import json
-import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +15,11 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.export.deployed import NAMES, Deployed
+from segnext.inference.engines.convert import INPUT, quiet, to_openvino, write_onnx
 
 Arrays = list[NDArray[Any]]
 Run = Callable[[NDArray[Any]], Arrays]  # a batch to all outputs
-OPSET = 18
-INPUT = "picture"
+FREE = dict.fromkeys(range(3), torch.export.Dim.AUTO)  # batch, height and width
 # Of float16, reductions and norms overflow and the decomposition loses its bases: these stay in float32.
 ISLANDS = (
     *("MatMul", "Softmax", "Div", "ReduceMean", "ReduceSum", "Sqrt", "Pow", "Reciprocal", "Resize", "ArgMax"),
@@ -66,20 +63,8 @@ class Kind(NamedTuple):
 def _write_onnx(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
     import onnx
 
-    free = torch.export.Dim.AUTO
-    with _quiet():
-        torch.onnx.export(
-            graph,
-            (graph.example(),),
-            file,
-            input_names=[INPUT],
-            output_names=list(NAMES[graph.interface.output]),
-            dynamo=True,
-            opset_version=OPSET,
-            dynamic_shapes=({0: free, 1: free, 2: free},),
-            external_data=False,
-            verbose=False,
-        )
+    write_onnx(graph, graph.example(), FREE, file, NAMES[graph.interface.output])
+    with quiet():
         model = onnx.load(file)
         if precision == "fp16":
             from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -108,9 +93,7 @@ def _run_onnx(file: Path) -> Iterator[tuple[str, Run]]:
 def _write_openvino(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
     import openvino
 
-    example = graph.example()
-    with _quiet(), torch.no_grad():
-        model = openvino.convert_model(graph, example_input=example, input=[-1, -1, -1, example.shape[-1]])
+    model = to_openvino(graph, graph.example())
     model.inputs[0].get_tensor().set_names({INPUT})
     for output, name in zip(model.outputs, NAMES[graph.interface.output], strict=True):
         output.get_tensor().set_names({name})
@@ -132,9 +115,8 @@ def _run_openvino(file: Path) -> Iterator[tuple[str, Run]]:
 
 
 def _write_torch(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
-    free = torch.export.Dim.AUTO
-    with _quiet():
-        program = torch.export.export(graph, (graph.example(),), dynamic_shapes=({0: free, 1: free, 2: free},))
+    with quiet():
+        program = torch.export.export(graph, (graph.example(),), dynamic_shapes=(FREE,))
         content = io.BytesIO()  # torch's own writer ends the process when a disk is full
         torch.export.save(program, content, extra_files={"segnext.json": json.dumps(about)})
     file.write_bytes(content.getbuffer())
@@ -149,20 +131,6 @@ def _run_torch(file: Path) -> Iterator[tuple[str, Run]]:
         return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     yield "torch", run
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporters' messages about themselves are silenced."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 KINDS = {

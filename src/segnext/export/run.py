@@ -19,6 +19,7 @@ from segnext.errors import SegNextError
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import SIZES, Accuracy, Row, compare, measure, photograph
+from segnext.export.stac import item
 from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
@@ -53,7 +54,8 @@ def export(
 ) -> Report:
     """Write `out`, run it in its own runtime, compare it with ours on real pictures, and keep it only if it agrees.
 
-    Beside it goes `OUT.report.json`, with all comparisons. Of a file that is refused nothing is kept but that report.
+    Beside it go `OUT.report.json`, with all comparisons, and `OUT.stac.json`, a STAC item. Of a file that is refused
+    nothing is kept but that report.
 
     Args:
         weights: the network, its labels and preprocessing.
@@ -91,6 +93,7 @@ def export(
             if report.passed:
                 for file in sorted(Path(folder).iterdir(), key=lambda file: file == made):  # the file itself last
                     shutil.move(file, out.parent / file.name)
+                plain.write_json(item(weights, to, out, about, interface), out.with_name(f"{out.name}.stac.json"))
     except OSError as error:
         raise SegNextError(f"{out}: cannot be written ({error.strerror or error}); choose another --out") from error
     return report

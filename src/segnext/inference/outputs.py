@@ -3,11 +3,11 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from segnext.errors import SegNextError
 from segnext.files import claimed, replacing
@@ -59,21 +59,17 @@ class FrameRecord(Record):
 
 
 class OutputFolder:
-    """What is in the folder, and where the next results go.
-
-    Lines are written as they come, to `results.jsonl.part`; when all are done, that becomes `results.jsonl`, with the
-    lines of earlier runs whose pictures were not done again.
+    """What is in the folder, and how the next outputs are called.
 
     Attributes:
         folder: where it is.
         again: how many pictures had been done before, whose outputs are replaced.
     """
 
-    def __init__(self, folder: Path, lines: IO[str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder, self.again = folder, 0
-        self._lines = lines
         self._names: dict[str, str] = {}  # of pictures done before, by their real path
-        for line in _lines_in(folder / RESULTS):
+        for _, line in lines_in(folder / RESULTS):
             if name := _name_of(line):
                 self._names[os.path.realpath(line["file"])] = name
         self._taken = {name.casefold() for name in self._names.values()}
@@ -94,68 +90,82 @@ class OutputFolder:
     def _is_there(self, name: str) -> bool:
         return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES, FILM, FRAMES))
 
-    def add(self, record: Record) -> None:
-        """Write a line."""
-        self._lines.write(json.dumps(asdict(record)) + "\n")
-        self._lines.flush()
-
 
 @contextmanager
 def open_outputs(folder: Path, labels: Labels) -> Iterator[OutputFolder]:
-    """Claim `folder`, made if it is missing, and keep what is in it.
+    """Claim `folder`, made if it is missing, and see what is in it.
 
     Raises:
         SegNextError: when it cannot be written, another process writes there, or it holds masks of other classes.
     """
-    part, results = folder / f"{RESULTS}.part", folder / RESULTS
+    with writing(folder), claim(folder):
+        write_classes(folder / CLASSES, labels)
+        yield OutputFolder(folder)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make the folder; within, what cannot be written is a sentence."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with claimed(
-            folder, f"{folder}: another process writes its results there; wait for it or choose another --out"
-        ):
-            _write_classes(folder / CLASSES, labels)
-            if part.exists():  # of a run that was broken off
-                _merge(results, part)
-            with part.open("w", encoding="utf-8") as lines:
-                yield OutputFolder(folder, lines)
-            _merge(results, part)
+        yield
     except OSError as error:
         raise SegNextError(
             f"{folder}: cannot write the results there ({error.strerror or error}); choose another folder with --out"
         ) from error
 
 
+def claim(folder: Path, patience: float | None = None) -> AbstractContextManager[None]:
+    """Within, this process alone writes results there; see `claimed`."""
+    refusal = f"{folder}: another process writes its results there; wait for it or choose another --out"
+    return claimed(folder, refusal, patience)
+
+
+def add_records(folder: Path, labels: Labels, file: str, records: Iterable[Record]) -> None:
+    """Add the lines about one file to the results, in place of earlier ones.
+
+    Raises:
+        SegNextError: see `open_outputs`.
+    """
+    with open_outputs(folder, labels):
+        merge(folder / RESULTS, {os.path.realpath(file)}, (line_of(record) for record in records))
+
+
+def line_of(record: Record) -> str:
+    """A line of results.jsonl."""
+    return json.dumps(asdict(record)) + "\n"
+
+
 def read_records(file: Path, wanted: Callable[[str], bool] = lambda file: True) -> Iterator[Record]:
     """The lines of `results.jsonl` whose picture is `wanted`."""
-    for line in _lines_in(file):
+    for _, line in lines_in(file):
         if wanted(line["file"]):
             yield FrameRecord(**line) if "frame" in line else Record(**line)
 
 
-def _merge(results: Path, part: Path) -> None:
-    """Put the lines of `part` after those of `results` about other pictures, and remove `part`."""
-    new = {os.path.realpath(line["file"]) for line in _lines_in(part)}
+def merge(results: Path, files: Collection[str], new: Iterable[str]) -> None:
+    """Put new lines after those of `results` about others than `files`, which are real paths."""
     with replacing(results) as temporary, temporary.open("w", encoding="utf-8") as lines:
-        for line in _lines_in(results):
-            if os.path.realpath(line["file"]) not in new:
+        for _, line in lines_in(results):
+            if os.path.realpath(line["file"]) not in files:
                 lines.write(json.dumps(line) + "\n")
-        for line in _lines_in(part):
-            lines.write(json.dumps(line) + "\n")
-    part.unlink()
+        lines.writelines(new)
 
 
-def _lines_in(file: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, if it is there; a line that was cut off, or is none of ours, is left out."""
+def lines_in(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a file, if it is there, each with where it begins; a line that was cut off is left out."""
     if not file.exists():
         return
-    with file.open(encoding="utf-8", errors="replace") as lines:
+    with file.open("rb") as lines:
+        start = 0
         for line in lines:
             try:
                 content = json.loads(line)
             except (ValueError, RecursionError):
-                continue
+                content = None
             if isinstance(content, dict) and isinstance(content.get("file"), str):
-                yield content
+                yield start, content
+            start += len(line)
 
 
 def _name_of(line: dict[str, Any]) -> str | None:
@@ -164,7 +174,7 @@ def _name_of(line: dict[str, Any]) -> str | None:
     return re.sub(r"\.overlay\.\w+$", "", overlay) if isinstance(overlay, str) else None
 
 
-def _write_classes(file: Path, labels: Labels) -> None:
+def write_classes(file: Path, labels: Labels) -> None:
     """What the labels in masks mean, for programs.
 
     Raises:

@@ -8,10 +8,12 @@ from pathlib import Path
 from segnext.errors import SegNextError
 from segnext.imageio import pages
 from segnext.inference.ahead import ahead, threads
-from segnext.inference.outputs import RESULTS, OutputFolder, Record, open_outputs, read_records
+from segnext.inference.journal import Run, open_run
+from segnext.inference.outputs import RESULTS, Record, read_records
 from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand
+from segnext.inference.unfinished import Share, made_by
 
 
 @dataclass
@@ -23,6 +25,8 @@ class Summary:
         done: how many pictures were segmented.
         failed: how many inputs could not be done.
         again: how many had been done in an earlier run, whose outputs were replaced.
+        before: how many this run had done before it was broken off.
+        whole: whether all are done; else other processes still work on theirs.
         passed_over: files in folders that are no pictures.
         more_pages: pictures whose files hold more pages or frames than the first, which was segmented.
     """
@@ -32,6 +36,8 @@ class Summary:
     done: int = 0
     failed: int = 0
     again: int = 0
+    before: int = 0
+    whole: bool = True
     passed_over: list[str] = field(default_factory=list)
     more_pages: list[str] = field(default_factory=list)
 
@@ -48,12 +54,13 @@ def predict_files(
     progress: Callable[[Record, int], None] = lambda record, total: None,
     *,
     mask: MaskKind = "palette",
+    share: Share | None = None,
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
     Writes what `Result.save` does, `classes.json` and, with a line per input as soon as it is done, `results.jsonl`
-    into `out`; see `OutputFolder`. The folders below a folder among `paths` are kept below `out`. Pictures are read and
-    written while the network works.
+    into `out`; see `Run`. A run that was broken off goes on when it is repeated. The folders below a folder among
+    `paths` are kept below `out`. Pictures are read and written while the network works.
 
     Args:
         segmenter: does the work.
@@ -61,23 +68,27 @@ def predict_files(
         out: the folder for the outputs, made if it is missing.
         progress: called with each record, in order, and the number of inputs.
         mask: see `Result.save`.
+        share: which part of the pictures this process does, and of how many; whoever finishes last writes
+            `results.jsonl`, the same whatever the number, without times. None for all, alone in the folder.
 
     Raises:
         SegNextError: when `out` cannot be written, another process writes there, or it holds masks of other classes.
     """
     summary = Summary(out / RESULTS, [])
     summary.inputs = expand(paths, summary.passed_over.append)
-    with open_outputs(out, segmenter.labels) as outputs:
-        for record in _predict(segmenter, summary, outputs, mask):
-            outputs.add(record)
+    settings = {**made_by(segmenter), "mask": mask}
+    with open_run(out, segmenter.labels, settings, summary.inputs, share) as run:
+        summary.again, summary.before = run.again, len(run.before)
+        for record in _predict(segmenter, summary, run, mask):
+            run.add(record)
             summary.done += record.ok
             summary.failed += not record.ok
             progress(record, len(summary.inputs))
-        summary.again = outputs.again
+    summary.whole = run.whole
     return summary
 
 
-def _predict(segmenter: Segmenter, summary: Summary, outputs: OutputFolder, mask: MaskKind) -> Iterator[Record]:
+def _predict(segmenter: Segmenter, summary: Summary, run: Run, mask: MaskKind) -> Iterator[Record]:
     """Each picture read, segmented and written by one thread; in order.
 
     One thread more than the engine works on at a time reads or writes meanwhile.
@@ -88,7 +99,7 @@ def _predict(segmenter: Segmenter, summary: Summary, outputs: OutputFolder, mask
             if entry.error is not None:
                 raise SegNextError(entry.error)
             result = segmenter.segment(segmenter.read(entry.file), confidence=True)
-            result.save(outputs.folder, name, mask)
+            result.save(run.folder, name, mask)
         except SegNextError as error:
             return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
         with suppress(SegNextError):  # another reader than Pillow has read it
@@ -99,6 +110,5 @@ def _predict(segmenter: Segmenter, summary: Summary, outputs: OutputFolder, mask
         return Record(entry.file, True, None, width, height, result.shares, confidence, result.seconds, files)
 
     count = segmenter.engine.streams + 1
-    named = ((entry, "" if entry.error else outputs.name(entry)) for entry in summary.inputs)
     with threads(count, "predict") as pool:
-        yield from ahead(pool, lambda item: work(*item), named, count)
+        yield from ahead(pool, lambda item: work(*item), run.missing(), count)

@@ -148,20 +148,21 @@ class Segmenter:
             return self._segment_each(source)  # type: ignore[arg-type]  # bytes are sources
         return self._segment(source, _stem(source))  # type: ignore[arg-type]  # what it is not, is said there
 
-    def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128) -> "LazyLabels":
+    def raster(self, source: str | Path, *, tile: int = 512, overlap: int = 128, d4: bool = False) -> "LazyLabels":
         """The labels of a raster of any size, found where they are asked for: `raster("big.tif")[:1000, 2000:3000]`.
 
         Args:
             source: a GeoTIFF, JPEG 2000, PNG or JPEG file, or an address that GDAL reads (https://, s3://, ...).
             tile: side of the tiles that the network sees, a multiple of 32; they fade into each other.
             overlap: of neighbouring tiles.
+            d4: whether tiles are looked at in all eight views, turned and mirrored.
 
         Raises:
             SegNextError: when it cannot be read, or rasterio is not installed; see `inference.rasters.lazy.LazyLabels`.
         """
         from segnext.inference.rasters.lazy import LazyLabels
 
-        return LazyLabels(self, source, self.testing, tile, overlap)
+        return LazyLabels(self, source, self.testing, tile, overlap, d4)
 
     def video(self, source: str | Path, *, every: int = 1, smooth: int = 0) -> Iterator[Result]:
         """The results of a video's frames, one after another: each has its `frame` and `time`.

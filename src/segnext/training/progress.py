@@ -1,5 +1,6 @@
 """The training's progress: a bar in a terminal, now and then a line elsewhere."""
 
+import math
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -76,7 +77,8 @@ class Progress:
             task = self.bar.tasks[self.task]
             left = task.time_remaining
             when = f"  {timedelta(seconds=int(left))} left" if left else ""
-            numbers = f"{self._rate()}loss {self.loss:.3f}{self.measured}{doing}{when}"
+            loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}"  # before the first step of a resumed run
+            numbers = f"{self._rate()}{loss}{self.measured}{doing}{when}"
             say(f"step {task.completed:.0f}/{task.total:.0f}  {numbers}")
 
     def _rate(self) -> str:

@@ -207,6 +207,18 @@ def test_mirror_images_and_scales_are_averaged(segmenter: Segmenter, tmp_path: P
     assert (labels == labels[:, ::-1]).mean() > 0.99  # a picture that is its own mirror image
 
 
+def test_a_raster_and_its_turned_copy_agree_in_all_views(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = picture(160, 96)
+    labels = []
+    for turns in range(4):
+        raster = write_tiff(tmp_path / f"{turns}.tif", np.ascontiguousarray(np.rot90(image, turns)))
+        out = Outputs(tmp_path / f"labels{turns}.tif")
+        segment_raster(segmenter, raster, out, tile=64, overlap=32, d4=True)
+        labels.append(np.rot90(read(out.labels), -turns))
+        np.testing.assert_array_equal(segmenter.raster(raster, tile=64, overlap=32, d4=True)[:], read(out.labels))
+    assert min((labels[0] == other).mean() for other in labels) > 0.99
+
+
 @pytest.mark.parametrize(
     ("bands", "dtype", "words"),
     [(5, "uint8", "has 5 bands of type uint8, but these weights take pictures"), (3, "uint16", "of type uint16")],

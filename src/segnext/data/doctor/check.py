@@ -13,10 +13,12 @@ from segnext.data.doctor.findings import Finding, Severity, by_severity, found
 from segnext.data.doctor.images import judge_bands, judge_images
 from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
+from segnext.data.doctor.rasters import judge_rasters
 from segnext.data.doctor.survey import Survey, survey, survey_layout
 from segnext.data.doctor.tools import judge_tools
 from segnext.data.folder import DataSet
 from segnext.data.formats.public.layout import Layout
+from segnext.data.rasters.split import Rasters
 from segnext.words import counted, listed
 
 DIVIDED = ("leakage", "split-inside-split", "listed-twice")  # errors that a new division mends
@@ -69,6 +71,8 @@ def quick_check(data: DataSet, splits: Iterable[str]) -> list[Finding]:
 
     Findings of severity ERROR are those that would stop or spoil a training on these splits.
     """
+    if isinstance(data, Rasters):
+        return judge_rasters(data, splits)
     part = survey_layout(data, splits) if isinstance(data, Layout) else survey(data.path, splits)
     part.labels, part.bands = data.labels, None if isinstance(data, Layout) else data.bands
     chosen = {index for indices in part.splits().values() for index in _spread(indices, QUICK_MASKS)}

@@ -179,7 +179,7 @@ def _page(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Pat
         {"jpeg": jpeg},
         title=printable(f"{report.case.survey.root.resolve().name}: data check"),
         overview=overview(report),
-        verdict=verdict(report),
+        verdict=verdict(report.findings),
         findings=report.findings,
         charts=[chart(draw_classes, chart_height(report)), chart(draw_sizes, 3.6)],
         thumbs=thumbs,
@@ -189,7 +189,7 @@ def _page(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Pat
 
 def _picture(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Path) -> None:
     """What was found, charts, and thumbnails below, as one picture."""
-    lines = [(line, "#282828") for line in (*overview(report), verdict(report))]
+    lines = [(line, "#282828") for line in (*overview(report), verdict(report.findings))]
     lines += [(f"{found.severity.name.lower()}: {found.title}", INKS[found.severity]) for found in report.findings]
     thumbs = [*copies, *thumbs]
     rows = max(1, -(-len(thumbs) // COLUMNS))

@@ -1,5 +1,7 @@
 """The doctor's report: for people on the console, and for programs."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from segnext.data.doctor.check import Diagnosis
@@ -19,11 +21,18 @@ def print_report(report: Diagnosis, console: "Console") -> None:
 
     for line in overview(report):
         console.print(Text(line), soft_wrap=True)
-    for finding in report.findings:
+    print_findings(report.findings, console)
+
+
+def print_findings(findings: Sequence[Finding], console: "Console") -> None:
+    """Every finding with examples and what mends it, then the verdict."""
+    from rich.text import Text
+
+    for finding in findings:
         console.print()
         _print_finding(finding, console)
     console.print()
-    console.print(Text(verdict(report)), soft_wrap=True)
+    console.print(Text(verdict(findings)), soft_wrap=True)
 
 
 def _print_finding(finding: Finding, console: "Console") -> None:
@@ -66,16 +75,13 @@ def overview(report: Diagnosis) -> list[str]:
     return lines
 
 
-def verdict(report: Diagnosis) -> str:
+def verdict(findings: Sequence[Finding]) -> str:
     """The last line: how many findings of each severity."""
-    if not report.findings:
+    if not findings:
         return "clean: nothing to mend"
-    numbers = [
-        counted(report.count(severity), severity.name.lower()) for severity in Severity if report.count(severity)
-    ]
-    return ", ".join(numbers) + (
-        "" if any(f.severity < Severity.NOTE for f in report.findings) else ": nothing to mend"
-    )
+    counts = Counter(finding.severity for finding in findings)
+    numbers = [counted(counts[severity], severity.name.lower()) for severity in Severity if counts[severity]]
+    return ", ".join(numbers) + ("" if any(f.severity < Severity.NOTE for f in findings) else ": nothing to mend")
 
 
 def exit_code(report: Diagnosis) -> int:

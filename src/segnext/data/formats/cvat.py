@@ -24,10 +24,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     documents, pictures = annotations_of(options, ".xml")
     found = Found(remarks=["overlapping shapes: those of higher z lie on top, of equal z later ones in the file"])
     for done, file in enumerate(documents, 1):
-        try:
+        with found.reading(file):
             _read(file, pictures, found)
-        except SegNextError as error:
-            found.problems.append(Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: ")))
         watch("XML files", done, len(documents))
     return shapes_source(found, options, pictures.all)
 

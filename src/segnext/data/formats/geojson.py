@@ -34,10 +34,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     found = Found(remarks=["overlapping features: later ones in the file lie on top"])
     layers: dict[Path, tuple[str, list[Json]]] = {}
     for file in documents:
-        try:
+        with found.reading(file):
             layers[file] = _read(file)
-        except SegNextError as error:
-            found.problems.append(Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: ")))
     features = [feature for _, entries in layers.values() for feature in entries]
     attribute, without = main_attribute([feature.get("properties") for feature in features])
     if attribute is not None and without:

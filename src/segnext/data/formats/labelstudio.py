@@ -29,10 +29,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     found = Found(remarks=["overlapping shapes: later ones of an annotation lie on top"])
     several = 0
     for done, file in enumerate(documents, 1):
-        try:
+        with found.reading(file):
             several += _read(file, pictures, found)
-        except SegNextError as error:
-            found.problems.append(Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: ")))
         watch("JSON files", done, len(documents))
     if several:
         found.remarks.append(f"tasks with several annotations, of which the last counts: {several}")

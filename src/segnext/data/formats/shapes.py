@@ -1,7 +1,8 @@
 """Annotations as shapes: their names become classes, and what is not drawn is background."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,14 @@ class Found:
     names: Counter[str] = field(default_factory=Counter)
     ordered: bool = False
     remarks: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def reading(self, file: Path) -> Iterator[None]:
+        """What says within that `file` cannot be read is among the problems, and the others are read."""
+        try:
+            yield
+        except SegNextError as error:
+            self.problems.append(Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: ")))
 
 
 def shapes_source(found: Found, options: Options, pictures: Sequence[Path] = (), noun: str = "shapes of") -> Source:

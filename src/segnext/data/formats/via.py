@@ -31,10 +31,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     found = Found(remarks=["overlapping regions: later ones in the file lie on top"])
     entries: list[tuple[Path, Json]] = []
     for done, file in enumerate(documents, 1):
-        try:
+        with found.reading(file):
             entries += [(file, entry) for entry in entries_of(read_json(file), file)]
-        except SegNextError as error:
-            found.problems.append(Problem(file, "unreadable mask", str(error).removeprefix(f"{file}: ")))
         watch("JSON files", done, len(documents))
     regions = [region for _, entry in entries for region in regions_of(entry)]
     attribute, without = main_attribute([region.get("region_attributes") for region in regions])

@@ -53,7 +53,7 @@ class PerProcess(ABC):
     its work, and when it is ended.
     """
 
-    pixels = 128 * 128 * 4  # that are computed at once, where a picture has fewer; of more a processor takes longer
+    pixels = 0  # that are computed at once where pictures have fewer; 0 where one by one is as quick
 
     def __init__(self) -> None:
         self.running: Any = None

@@ -1,7 +1,5 @@
 """ONNX Runtime, for where it is what people have."""
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,7 @@ from segnext.inference.engines.artefacts import artefact
 from segnext.inference.engines.engine import Batch, PerProcess
 from segnext.kernels.enlarge import Logits
 
-OPSET = 18
-INPUT = "picture"
+INPUT = "picture"  # as `convert.write_onnx` calls it
 LARGEST = 2048  # height and width that the export reasons with, in units of the last stride; not a limit when running
 
 
@@ -44,26 +41,11 @@ def _export(weights: Weights, file: Path) -> None:
     """The folded network as ONNX; number, height and width left open."""
     import torch
 
+    from segnext.inference.engines.convert import write_onnx
     from segnext.model.fold import fold
 
     stride = weights.config.strides[-1]
     rows, columns = (torch.export.Dim(name, min=2, max=LARGEST) for name in ("rows", "columns"))
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter's own use of what is deprecated
-            torch.onnx.export(
-                fold(weights.model()),
-                (torch.zeros(2, 2 * stride, 3 * stride, weights.config.in_channels),),
-                file,
-                input_names=[INPUT],
-                dynamo=True,
-                opset_version=OPSET,
-                dynamic_shapes=({0: torch.export.Dim.AUTO, 1: stride * rows, 2: stride * columns},),
-                external_data=False,
-                verbose=False,
-            )
-    finally:
-        logger.setLevel(level)
+    example = torch.zeros(2, 2 * stride, 3 * stride, weights.config.in_channels)
+    free = {0: torch.export.Dim.AUTO, 1: stride * rows, 2: stride * columns}
+    write_onnx(fold(weights.model()), example, free, file, ["logits"])

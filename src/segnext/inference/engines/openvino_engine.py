@@ -1,7 +1,6 @@
 """OpenVINO, the quickest on processors of the x86 family; it starts without torch once its files are in the cache."""
 
 import sys
-import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -93,13 +92,9 @@ def _export(weights: Weights, file: Path) -> None:
     """The folded network as OpenVINO's files; number, height and width left open."""
     import torch
 
+    from segnext.inference.engines.convert import to_openvino
     from segnext.model.fold import fold
 
-    config = weights.config
-    network = fold(weights.model())
-    stride = config.strides[-1]
-    example = torch.zeros(2, 2 * stride, 3 * stride, config.in_channels)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
-        model = openvino.convert_model(network, example_input=example, input=[-1, -1, -1, config.in_channels])
-    openvino.save_model(model, file, compress_to_fp16=False)
+    stride = weights.config.strides[-1]
+    example = torch.zeros(2, 2 * stride, 3 * stride, weights.config.in_channels)
+    openvino.save_model(to_openvino(fold(weights.model()), example), file, compress_to_fp16=False)

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
@@ -102,7 +103,7 @@ def _write(
                 "bigtiff": "if_safer",
             }
             rasterio.shutil.copy(flat, file, driver="COG", **options)
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError) as error:  # some of GDAL's come as they are
         reason = " ".join(str(error.__cause__ or error).split())
         raise SegNextError(
             f"{file}: cannot be written ({reason}); make room and run the command again: it goes on from "

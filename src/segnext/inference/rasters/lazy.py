@@ -24,6 +24,7 @@ class LazyLabels:
         testing: at which scales and whether mirrored too.
         tile: side in pixels, a multiple of 32.
         overlap: of neighbouring tiles.
+        d4: whether tiles are looked at in all eight views, turned and mirrored.
 
     Attributes:
         shape: height and width.
@@ -39,10 +40,16 @@ class LazyLabels:
     ndim = 2
 
     def __init__(
-        self, pipeline: Pipeline, name: str | Path, testing: Testing, tile: int = TILE, overlap: int = OVERLAP
+        self,
+        pipeline: Pipeline,
+        name: str | Path,
+        testing: Testing,
+        tile: int = TILE,
+        overlap: int = OVERLAP,
+        d4: bool = False,
     ) -> None:
         self._pipeline, self._name = pipeline, name
-        self._wanted = Wanted.of(testing, pipeline.config)
+        self._wanted = Wanted.of(testing, pipeline.config, d4=d4)
         self.labels = pipeline.labels
         with self._open() as raster:
             self.shape: tuple[int, int] = (raster.height, raster.width)

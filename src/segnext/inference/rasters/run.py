@@ -22,7 +22,7 @@ from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.tiling import OVERLAP, TILE, Grid
-from segnext.inference.unfinished import Share, alone, digest, identity
+from segnext.inference.unfinished import Share, alone, digest, identity, joining
 from segnext.model.config import aligns_corners
 
 Progress = Callable[[int, int], None]
@@ -84,6 +84,7 @@ def segment_raster(
     *,
     tile: int = TILE,
     overlap: int = OVERLAP,
+    d4: bool = False,
     share: Share = (0, 1),
     progress: Progress = lambda done, total: None,
 ) -> RasterSummary | None:
@@ -98,6 +99,7 @@ def segment_raster(
         outputs: where to write what.
         tile: side in pixels, a multiple of 32; not smaller than the crops of the training is best.
         overlap: of neighbouring tiles in pixels.
+        d4: whether tiles are looked at in all eight views, turned and mirrored.
         share: which part of the strips this process makes, and of how many: (0, 1) makes all. The results do not depend
             on it. Whoever finishes the last strip writes the outputs.
         progress: called with the strips that are done, and how many there are.
@@ -115,9 +117,8 @@ def segment_raster(
         raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
     if outputs.polygons:
         driver_of(outputs.polygons)
-    wanted = Wanted.of(
-        segmenter.testing, segmenter.config, outputs.confidence is not None, outputs.probabilities is not None
-    )
+    asked = outputs.confidence is not None, outputs.probabilities is not None
+    wanted = Wanted.of(segmenter.testing, segmenter.config, *asked, d4=d4)
     with RasterFile(name, segmenter.preprocess.bands) as raster:
         _require_apart(raster, outputs)
         config = segmenter.config
@@ -135,11 +136,12 @@ def segment_raster(
                         progress(parts.count - len(parts.missing()), parts.count)
                 if parts.missing():
                     return None
-                with suppress(DamagedStripError):  # it is missing now
+                with joining(parts.folder) as there, suppress(DamagedStripError):  # it is missing now
+                    if not there:
+                        return None
                     summary = _write(parts, raster, outputs, segmenter, settings, started)
-                    break
-    parts.remove()
-    return summary
+                    parts.remove()
+                    return summary
 
 
 def _write(

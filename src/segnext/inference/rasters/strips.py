@@ -55,9 +55,15 @@ class Wanted:
 
     @classmethod
     def of(
-        cls, testing: Testing, config: NetworkConfig, confidence: bool = False, probabilities: bool = False
+        cls,
+        testing: Testing,
+        config: NetworkConfig,
+        confidence: bool = False,
+        probabilities: bool = False,
+        *,
+        d4: bool = False,
     ) -> "Wanted":
-        """What a way of testing asks for of a network.
+        """What a way of testing asks for of a network; `d4` for all eight views, turned and mirrored.
 
         Raises:
             SegNextError: when it slides windows, which tiles are already, or the network's logits do not fit together.
@@ -71,7 +77,8 @@ class Wanted:
             raise SegNextError(
                 "a raster is looked at in tiles already; leave out --slide, and see --tile and --overlap"
             )
-        return cls(confidence, probabilities, testing.scales, (0, 4) if testing.flip else (0,))
+        views = tuple(range(8)) if d4 else (0, 4) if testing.flip else (0,)
+        return cls(confidence, probabilities, testing.scales, views)
 
 
 class Strip(NamedTuple):

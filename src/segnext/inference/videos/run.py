@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.inference.ahead import ahead, threads
-from segnext.inference.outputs import RESULTS, FrameRecord, open_outputs
+from segnext.inference.outputs import RESULTS, FrameRecord, add_records, open_outputs
 from segnext.inference.overlay import paint
 from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
@@ -354,8 +354,8 @@ def _join(
         kept = segments.folder / SOUND
         sound, origin = (source, origin) if source is not None else (kept if kept.exists() else None, Fraction(0))
         join(out / f"{name}{FILM}", segments.pictures(), sound, origin, digest(settings))
-        with open_outputs(out, segmenter.labels) as outputs:
-            for record in segments.records():
-                outputs.add(record)
+        first = next(segments.records(), None)
+        if first is not None:
+            add_records(out, segmenter.labels, first.file, segments.records())
         shutil.rmtree(segments.folder, ignore_errors=True)
     return True

@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
+from segnext.model.decoders.parts import Head, resize
+from segnext.model.layers import ConvNorm, ConvUnit
 
 RATES = (3, 6, 9)  # DeepLabV3's 6, 12, 18 are for 1/16 of the resolution; at 1/32 half of them reach as far
 
 
-class ASPPDecoder(nn.Module):
+class ASPPDecoder(Head):
     """On the last map, in parallel: 1x1, dilated 3x3 of growing reach, the mean of the picture; fused by a 1x1.
 
     Args:
@@ -46,13 +46,11 @@ class ASPPDecoder(nn.Module):
         self.pooled = unit(width, channels)
         self.project = unit((2 + len(rates)) * channels, channels)
         self.refine = nn.Sequential(unit(channels, channels, 3), nn.ReLU()) if refine else nn.Identity()
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
         mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
         branches = [self.pointwise(x), *(dilated(x) for dilated in self.dilated), mean]
         x = self.refine(F.relu(self.project(F.relu(torch.cat(branches, dim=1)))))
-        return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])
+        return resize(self.classified(x), maps[1].shape[2:])

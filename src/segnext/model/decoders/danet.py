@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.model.context import attend
-from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit, without_autocast
+from segnext.model.decoders.parts import Head, resize
+from segnext.model.layers import ConvNorm, ConvUnit, without_autocast
 
 
 class PositionAttention(nn.Module):
@@ -44,7 +44,7 @@ class ChannelAttention(nn.Module):
         return x_BCHW + self.gamma * mixed.to(x_BCHW.dtype)
 
 
-class DANetDecoder(nn.Module):
+class DANetDecoder(Head):
     """On the last map, side by side: attention over positions and over channels, each between two 3x3; summed.
 
     Of the original's three classifiers the one on the sum is here; the other two serve auxiliary losses.
@@ -77,13 +77,11 @@ class DANetDecoder(nn.Module):
         self.channel_in = unit(width, channels, 3)
         self.channel = ChannelAttention()
         self.channel_out = unit(channels, channels, 3)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
         position = F.relu(self.position_out(self.position(F.relu(self.position_in(x)))))
         channel = F.relu(self.channel_out(self.channel(F.relu(self.channel_in(x)))))
         x = position + channel
-        return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])
+        return resize(self.classified(x), maps[1].shape[2:])

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, conv_bn, separable_conv
+from segnext.model.decoders.parts import Head, resize
+from segnext.model.layers import conv_bn, separable_conv
 
 RATES = (12, 24, 36)  # for maps at 1/8
 
 
-class DeepLabV3PlusDecoder(nn.Module):
+class DeepLabV3PlusDecoder(Head):
     """On the last map, in parallel: 1x1, dilated separable 3x3, the picture's mean; fused, enlarged and joined by the
     first map's few channels, then two separable 3x3.
 
@@ -47,13 +47,11 @@ class DeepLabV3PlusDecoder(nn.Module):
         self.refine = nn.Sequential(
             separable_conv(channels + early_channels, channels), separable_conv(channels, channels)
         )
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
         mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
         x = self.project(torch.cat([mean, *(branch(x) for branch in self.branches)], dim=1))
         x = torch.cat([resize(x, maps[0].shape[2:]), self.early(maps[0])], dim=1)
-        return self.classifier(self.dropout(self.refine(x)))  # type: ignore[no-any-return]
+        return self.classified(self.refine(x))

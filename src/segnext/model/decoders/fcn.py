@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize, stacked
+from segnext.model.decoders.parts import Head, resize, stacked
 from segnext.model.layers import ChannelDropout, conv_bn
 
 
-class FCNDecoder(nn.Module):
+class FCNDecoder(Head):
     """3x3 convolutions on one map and a classifier; the form that others are compared with, on maps at 1/8.
 
     Args:
@@ -41,18 +41,16 @@ class FCNDecoder(nn.Module):
             conv_bn(width, channels, 3), *(conv_bn(channels, channels, 3) for _ in range(convs - 1))
         )
         self.fuse = conv_bn(width + channels, channels, 3) if convs > 1 else None
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = self.convs(maps[self.tap])
         if self.fuse is not None:
             x = self.fuse(torch.cat([maps[self.tap], x], dim=1))
-        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
+        return self.classified(x)
 
 
-class FCN8sDecoder(nn.Module):
+class FCN8sDecoder(Head):
     """The original's skips: scores of the last three maps, each enlarged to the next larger one and added.
 
     The original's layers of 4096 channels before the deepest score belong to its VGG; here a 3x3 takes their place.
@@ -74,7 +72,7 @@ class FCN8sDecoder(nn.Module):
         self.dropout = ChannelDropout(dropout)
         self.classifier = nn.Conv2d(channels, num_classes, 1)
         self.skips = nn.ModuleList(nn.Conv2d(width, num_classes, 1) for width in encoder_channels[1:3])
-        init_decoder(self, self.classifier)
+        self.initialise()
         for skip in self.skips:
             nn.init.zeros_(skip.weight)  # type: ignore[arg-type]  # section 4.2: training starts from the deepest
 
@@ -85,7 +83,7 @@ class FCN8sDecoder(nn.Module):
         return scores
 
 
-class StackedDecoder(nn.Module):
+class StackedDecoder(Head):
     """HRNetV2's head (Wang et al., 2020): all maps stacked at the largest one's size, a 1x1, a classifier.
 
     Args:
@@ -101,9 +99,7 @@ class StackedDecoder(nn.Module):
         super().__init__()
         width = sum(encoder_channels)
         self.fuse = conv_bn(width, width)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(width, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(width, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        return self.classifier(self.dropout(self.fuse(stacked(maps))))  # type: ignore[no-any-return]
+        return self.classified(self.fuse(stacked(maps)))

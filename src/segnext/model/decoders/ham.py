@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm
+from segnext.model.decoders.parts import Head, resize
+from segnext.model.layers import ConvNorm
 
 STAGES = (2, 3, 4)  # stage 1 holds too much low-level detail to help (section 4.2)
 
 
-class HamDecoder(nn.Module):
+class HamDecoder(Head):
     """Stages of the encoder, squeezed, given global context.
 
     Args:
@@ -42,9 +42,7 @@ class HamDecoder(nn.Module):
         self.squeeze = ConvNorm(sum(encoder_channels[stage - 1] for stage in stages), channels)
         self.hamburger = context  # whatever it is, the name in weights files stays
         self.align = ConvNorm(channels, channels)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         used = [maps[stage - 1] for stage in self.stages]
@@ -52,5 +50,5 @@ class HamDecoder(nn.Module):
         x = F.relu(self.squeeze(torch.cat(resized, dim=1)))
         x = self.hamburger(x)
         x = F.relu(self.align(x))
-        logits: Tensor = self.classifier(self.dropout(x))
+        logits: Tensor = self.classified(x)
         return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize
-from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
+from segnext.model.decoders.parts import Head, resize
+from segnext.model.layers import ConvNorm, ConvUnit
 
 
-class MLPDecoder(nn.Module):
+class MLPDecoder(Head):
     """Each of the four stages gets the head's width by a linear layer and stage 1's size; one more layer fuses them.
 
     It works at 1/4 of the image's resolution, as the paper's count of operations tells, and so do its logits.
@@ -37,12 +37,10 @@ class MLPDecoder(nn.Module):
         super().__init__()
         self.unify = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in encoder_channels)
         self.fuse = unit(len(encoder_channels) * channels, channels)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         unified = [unify(x) for unify, x in zip(self.unify, maps, strict=True)]
         resized = [resize(x, maps[0].shape[2:]) for x in unified]
         x = F.relu(self.fuse(torch.cat(resized, dim=1)))
-        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
+        return self.classified(x)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from segnext.model.context import attend
-from segnext.model.decoders.parts import init_decoder, stacked
-from segnext.model.layers import ChannelDropout, conv_bn, without_autocast
+from segnext.model.decoders.parts import Head, stacked
+from segnext.model.layers import conv_bn, without_autocast
 
 
 class Gather(nn.Module):
@@ -39,7 +39,7 @@ class ObjectAttention(nn.Module):
         return self.fuse(torch.cat([self.widen(context), pixels], dim=1))  # type: ignore[no-any-return]
 
 
-class OCRDecoder(nn.Module):
+class OCRDecoder(Head):
     """Coarse logits tell what belongs to each class; the classes' vectors then refine the pixels.
 
     Args:
@@ -71,9 +71,7 @@ class OCRDecoder(nn.Module):
         self.pixels = conv_bn(width, channels, 3)
         self.gather = Gather()
         self.attention = ObjectAttention(channels, keys)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         return self.refined_and_coarse(maps)[0]
@@ -84,4 +82,4 @@ class OCRDecoder(nn.Module):
         scores = self.coarse(x)
         x = self.pixels(x)
         x = self.attention(x, self.gather(x, scores))
-        return self.classifier(self.dropout(x)), scores
+        return self.classified(x), scores

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnext.model.layers import ChannelDropout
+
 
 def resize(x: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
     """Bilinear, (B, C, H, W) -> (B, C, *size)."""
@@ -35,10 +37,24 @@ def _shares(side: int, bins: int, like: Tensor) -> Tensor:
     return ((place >= start) & (place < end)).to(like.dtype) / (end - start)
 
 
-def init_decoder(decoder: nn.Module, classifier: nn.Conv2d) -> None:
-    """The released head's initialisation: convolutions normal with variance 2 / fan-out, the classifier 0.01."""
-    decoder.apply(_init_convolution)
-    nn.init.normal_(classifier.weight, std=0.01)
+class Head(nn.Module):
+    """A decoder that ends by dropping channels and a classifier."""
+
+    def end(self, channels: int, num_classes: int, dropout: float, kernel: int = 1) -> None:
+        """Add the end, behind `channels`, and initialise the whole."""
+        self.dropout = ChannelDropout(dropout)
+        self.classifier = nn.Conv2d(channels, num_classes, kernel, padding=kernel // 2)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """As the released head: convolutions normal with variance 2 / fan-out, the classifier's weights 0.01."""
+        self.apply(_init_convolution)
+        nn.init.normal_(self.classifier.weight, std=0.01)
+
+    def classified(self, x: Tensor) -> Tensor:
+        """Scores of all classes."""
+        scores: Tensor = self.classifier(self.dropout(x))
+        return scores
 
 
 def _init_convolution(module: nn.Module) -> None:

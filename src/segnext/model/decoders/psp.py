@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, region_means, resize
-from segnext.model.layers import ChannelDropout, ConvNorm, ConvUnit
+from segnext.model.decoders.parts import Head, region_means, resize
+from segnext.model.layers import ConvNorm, ConvUnit
 
 BINS = (1, 2, 3, 6)
 
 
-class PSPDecoder(nn.Module):
+class PSPDecoder(Head):
     """The last map beside its means over 1, 2 x 2, 3 x 3 and 6 x 6 regions, fused by a 3x3.
 
     Args:
@@ -42,9 +42,7 @@ class PSPDecoder(nn.Module):
         self.bins = tuple(bins)
         self.levels = nn.ModuleList(unit(width, channels) for _ in bins)
         self.fuse = unit(width + len(bins) * channels, channels, 3)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
@@ -53,4 +51,4 @@ class PSPDecoder(nn.Module):
             pooled = F.relu(level(region_means(x, bins)))
             pyramid.append(resize(pooled, x.shape[2:]))
         x = F.relu(self.fuse(torch.cat(pyramid, dim=1)))
-        return resize(self.classifier(self.dropout(x)), maps[1].shape[2:])
+        return resize(self.classified(x), maps[1].shape[2:])

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, resize, stacked
-from segnext.model.layers import ChannelDropout, conv_bn
+from segnext.model.decoders.parts import Head, resize, stacked
+from segnext.model.layers import conv_bn
 
 
 def enlarged(x: Tensor, factor: int) -> Tensor:
@@ -13,7 +13,7 @@ def enlarged(x: Tensor, factor: int) -> Tensor:
     return resize(x, [factor * side for side in x.shape[2:]])
 
 
-class SETRUpDecoder(nn.Module):
+class SETRUpDecoder(Head):
     """Naive: a 1x1 and the classifier. PUP: a 3x3 and twice the size, step by step.
 
     Args:
@@ -39,18 +39,16 @@ class SETRUpDecoder(nn.Module):
         kernel = 1 if steps == 1 else 3
         widths = [encoder_channels[-1]] + (steps - 1) * [channels]
         self.steps = nn.ModuleList(conv_bn(width, channels, kernel) for width in widths)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
         for number, step in enumerate(self.steps):
             x = step(enlarged(x, 2) if number else x)
-        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
+        return self.classified(x)
 
 
-class SETRMLADecoder(nn.Module):
+class SETRMLADecoder(Head):
     """Multi-level aggregation: each map gets the sum of itself and all later ones, then its own convolutions at four
     times the size; all stacked. Maps of other encoders are first brought to the last one's size.
 
@@ -73,9 +71,7 @@ class SETRMLADecoder(nn.Module):
             nn.Sequential(conv_bn(channels, channels, 3), conv_bn(channels, half, 3), conv_bn(half, half, 3))
             for _ in encoder_channels
         )
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(len(encoder_channels) * half, num_classes, 3, padding=1)
-        init_decoder(self, self.classifier)
+        self.end(len(encoder_channels) * half, num_classes, dropout, kernel=3)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         narrowed = [resize(narrow(x), maps[-1].shape[2:]) for narrow, x in zip(self.narrow, maps, strict=True)]
@@ -85,4 +81,4 @@ class SETRMLADecoder(nn.Module):
             resize(level(x), [4 * side for side in x.shape[2:]], align_corners=True)
             for level, x in zip(self.levels, narrowed, strict=True)
         ]
-        return self.classifier(self.dropout(stacked(levels)))  # type: ignore[no-any-return]
+        return self.classified(stacked(levels))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segnext.model.decoders.parts import init_decoder, region_means, resize, stacked
+from segnext.model.decoders.parts import Head, region_means, resize, stacked
 from segnext.model.decoders.psp import BINS
-from segnext.model.layers import ChannelDropout, conv_bn
+from segnext.model.layers import conv_bn
 
 
-class UPerNetDecoder(nn.Module):
+class UPerNetDecoder(Head):
     """PSPNet's pooling on the last map; from it down, each map adds what the smaller ones have; all are fused.
 
     Args:
@@ -40,9 +40,7 @@ class UPerNetDecoder(nn.Module):
         self.lateral = nn.ModuleList(conv_bn(width, channels) for width in earlier)
         self.smooth = nn.ModuleList(conv_bn(channels, channels, 3) for _ in earlier)
         self.fuse = conv_bn((1 + len(earlier)) * channels, channels, 3)
-        self.dropout = ChannelDropout(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, 1)
-        init_decoder(self, self.classifier)
+        self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         x = maps[-1]
@@ -51,4 +49,4 @@ class UPerNetDecoder(nn.Module):
         for lateral, x in zip(reversed(self.lateral), maps[-2::-1], strict=True):
             levels.insert(0, lateral(x) + resize(levels[0], x.shape[2:]))
         smoothed = [smooth(x) for smooth, x in zip(self.smooth, levels[:-1], strict=True)]
-        return self.classifier(self.dropout(self.fuse(stacked([*smoothed, levels[-1]]))))  # type: ignore[no-any-return]
+        return self.classified(self.fuse(stacked([*smoothed, levels[-1]])))

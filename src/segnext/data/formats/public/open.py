@@ -17,6 +17,7 @@ from segnext.data.formats.public import (
     voc,
 )
 from segnext.data.formats.public.layout import Layout
+from segnext.data.rasters.split import Rasters
 
 OPENERS: dict[str, Callable[[Path], Layout]] = {
     "ade20k": ade20k.open_layout,
@@ -36,9 +37,12 @@ OPENERS: dict[str, Callable[[Path], Layout]] = {
 
 
 def open_data(path: Path, format: Format | None = None) -> Folder | Layout:
-    """The data set in `path`: laid out as ours (dataset.yaml, images/, masks/), or as `format` says.
+    """The data set in `path`: ours (dataset.yaml with images/ and masks/, or with rasters), or as `format` says.
 
     Raises:
         SegNextError: when it is not laid out so.
     """
-    return Folder.open(path) if format is None else OPENERS[format](path)
+    if format is not None:
+        return OPENERS[format](path)
+    folder = Folder.open(path)
+    return Rasters.of(folder) or folder

@@ -1,0 +1,237 @@
+"""Many pictures into one folder, by one process or several: what is planned, and what is done of it so far.
+
+The plan says how each picture's outputs are called, so that a run that was killed goes on, and several processes agree,
+whatever is in the folder meanwhile. Each process writes a line as soon as a picture is done. When all are done, the
+lines become `results.jsonl`, in the order of the plan.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import filelock
+
+from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.inference.outputs import (
+    CLASSES,
+    RESULTS,
+    OutputFolder,
+    Record,
+    claim,
+    line_of,
+    lines_in,
+    merge,
+    write_classes,
+    writing,
+)
+from segnext.inference.sources import Input
+from segnext.inference.unfinished import Share, alone, begin, digest, fits, folder_for, identity
+from segnext.labels import Labels
+
+PLAN = "plan.json"
+FINISHED = ".results.jsonl.finished"  # for a process that comes late
+PATIENCE = 120.0  # seconds that a process waits while another one makes the plan
+
+
+class Place(NamedTuple):
+    """Where a line is, and whether it says that the picture was done."""
+
+    file: Path
+    start: int
+    fine: bool
+
+
+@dataclass
+class Run:
+    """A run over many pictures, as one process sees it.
+
+    Attributes:
+        folder: for the outputs.
+        names: of each input's outputs, in the inputs' order.
+        again: how many pictures had been done by an earlier run, whose outputs are replaced.
+        before: which inputs were done before this process began, by this run.
+        share: which inputs are this process's; None where there are no others.
+        settings: a text that stands for all that the results depend on.
+        whole: whether all are done, by whomever; known at the end.
+    """
+
+    folder: Path
+    inputs: list[Input]
+    names: list[str]
+    again: int
+    share: Share | None
+    settings: str
+    before: set[int] = field(default_factory=set)
+    whole: bool = False
+    lines: IO[str] | None = None
+
+    @property
+    def parts(self) -> Path:
+        """The folder for the plan, and for what several processes have done."""
+        return folder_for(self.folder / RESULTS)
+
+    def journal(self) -> Path:
+        """The file for this process's lines."""
+        if self.share is None:
+            return self.folder / f"{RESULTS}.part"
+        return self.parts / f"part-{self.share[0]}-{self.share[1]}.jsonl"
+
+    def missing(self) -> Iterator[tuple[Input, str]]:
+        """What this process is to do, each with its name."""
+        number, count = self.share or (0, 1)
+        if self.whole:
+            return
+        for index, item in enumerate(zip(self.inputs, self.names, strict=True)):
+            if index % count == number and index not in self.before:
+                yield item
+
+    def add(self, record: Record) -> None:
+        """Write a line; one of several processes' says no time, so that all lines together do not depend on who did."""
+        assert self.lines is not None
+        self.lines.write(line_of(record if self.share is None else replace(record, seconds=None)))
+        self.lines.flush()
+
+    def done(self) -> dict[int, Place]:
+        """The inputs that have lines; where one failed and was then done, the line that says so."""
+        numbers = {entry.file: index for index, entry in enumerate(self.inputs)}
+        found: dict[int, Place] = {}
+        for journal in journals(self.folder):
+            for start, line in lines_in(journal):
+                index, fine = numbers.get(line["file"]), bool(line.get("ok"))
+                if index is not None and (fine or index not in found):
+                    found[index] = Place(journal, start, fine)
+        return found
+
+    def finish(self) -> None:
+        """Make `results.jsonl`, unless others still work on their pictures."""
+        done = self.done()
+        self.whole = len(done) == len(self.inputs)
+        if not self.whole:
+            return
+        files = {os.path.realpath(entry.file) for entry in self.inputs}
+        with ExitStack() as stack:
+            opened = {file: stack.enter_context(file.open("rb")) for file in journals(self.folder)}
+
+            def line(place: Place) -> str:
+                opened[place.file].seek(place.start)
+                return opened[place.file].readline().decode("utf-8")
+
+            merge(self.folder / RESULTS, files, (line(done[index]) for index in range(len(self.inputs))))
+        if self.share is not None:
+            (self.folder / FINISHED).write_text(self.settings)
+        forget(self.folder)
+
+
+def journals(folder: Path) -> list[Path]:
+    """The files with lines of a run that is not finished."""
+    own = folder / f"{RESULTS}.part"
+    return [*([own] if own.exists() else []), *sorted(folder_for(folder / RESULTS).glob("part-*.jsonl"))]
+
+
+def forget(folder: Path) -> None:
+    """Remove what is kept of a run."""
+    for journal in journals(folder):
+        journal.unlink()
+    shutil.rmtree(folder_for(folder / RESULTS), ignore_errors=True)
+
+
+@contextmanager
+def open_run(
+    folder: Path, labels: Labels, settings: dict[str, Any], inputs: list[Input], share: Share | None
+) -> Iterator[Run]:
+    """Go on with a run over these inputs with these settings, or begin it; lines of another one are kept.
+
+    Args:
+        folder: for the outputs, made if it is missing.
+        labels: what masks mean.
+        settings: what the results depend on.
+        inputs: the pictures, in the order of their lines.
+        share: which of them this process does, and of how many; None to be alone in the folder.
+
+    Raises:
+        SegNextError: when nothing can be written, another process is in the way, or there are masks of other classes.
+    """
+    with writing(folder), ExitStack() as stack:
+        stack.enter_context(claim(folder, None if share is None else PATIENCE))
+        write_classes(folder / CLASSES, labels)
+        settings = {**settings, "inputs": digest([_identity(entry) for entry in inputs])}
+        if share is not None and _finished(folder) == digest(settings):
+            yield Run(folder, inputs, [], 0, share, digest(settings), set(range(len(inputs))), whole=True)
+            return
+        (folder / FINISHED).unlink(missing_ok=True)
+        run = _planned(folder, settings, inputs, share)
+        run.before = {index for index, place in run.done().items() if place.fine}
+        if share is not None:
+            stack.close()  # others may come
+            stack.enter_context(alone(run.parts, share))
+        with run.journal().open("a+b") as journal:
+            if journal.seek(0, os.SEEK_END) and _torn(journal):
+                journal.write(b"\n")
+        with run.journal().open("a", encoding="utf-8") as run.lines:
+            yield run
+        if share is not None:
+            stack.enter_context(claim(folder, PATIENCE))
+        run.finish()
+
+
+def _planned(folder: Path, settings: dict[str, Any], inputs: list[Input], share: Share | None) -> Run:
+    """The run as its plan says, or a new plan."""
+    parts = folder_for(folder / RESULTS)
+    if not fits(parts, settings):
+        _require_idle(parts)
+        for journal in journals(folder):  # of a run that was broken off
+            files = {os.path.realpath(line["file"]) for _, line in lines_in(journal)}
+            merge(folder / RESULTS, files, (json.dumps(line) + "\n" for _, line in lines_in(journal)))
+        forget(folder)
+        outputs = OutputFolder(folder)
+        names = ["" if entry.error else outputs.name(entry) for entry in inputs]
+        begin(parts, settings)
+        with replacing(parts / PLAN) as temporary:
+            temporary.write_text(json.dumps({"again": outputs.again, "names": names}), encoding="utf-8")
+    elif not (parts / PLAN).exists():  # killed between the two
+        shutil.rmtree(parts)
+        return _planned(folder, settings, inputs, share)
+    plan = json.loads((parts / PLAN).read_text(encoding="utf-8"))
+    return Run(folder, inputs, plan["names"], plan["again"], share, digest(settings))
+
+
+def _finished(folder: Path) -> str:
+    try:
+        return (folder / FINISHED).read_text()
+    except OSError:
+        return ""
+
+
+def _require_idle(parts: Path) -> None:
+    """Refuse to begin another run while processes still work on one.
+
+    Raises:
+        SegNextError: saying so.
+    """
+    for file in parts.glob("share-*.lock"):
+        try:
+            filelock.FileLock(file, blocking=False).acquire().lock.release()
+        except filelock.Timeout as error:
+            raise SegNextError(
+                f"{parts.parent}: another process writes its results there, of other inputs or with other settings; "
+                "wait for it or choose another --out"
+            ) from error
+
+
+def _identity(entry: Input) -> list[Any]:
+    try:
+        return [entry.file, *identity(entry.file)]
+    except (OSError, ValueError):
+        return [entry.file]
+
+
+def _torn(journal: IO[bytes]) -> bool:
+    """Whether the last line was cut off."""
+    journal.seek(-1, os.SEEK_END)
+    return journal.read(1) != b"\n"
