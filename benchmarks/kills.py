@@ -53,7 +53,8 @@ def prepare(folder: Path, pictures: int) -> None:
     ) as out:
         out.write(whole.transpose(2, 0, 1))
     with av.open(str(folder / "street.mp4"), "w") as film:
-        stream: av.VideoStream = film.add_stream("libx264", rate=25)  # type: ignore[assignment]
+        stream = film.add_stream("libx264", rate=25)
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = 96, 128
         for number in range(4 * pictures):
             film.mux(stream.encode(av.VideoFrame.from_ndarray(scenes[number // 8 % len(scenes)], format="rgb24")))
