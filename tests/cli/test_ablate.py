@@ -82,7 +82,7 @@ def test_a_table_is_trained_broken_off_and_completed(
 def test_a_budget_of_seconds_and_more_seeds(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_seconds_per_step", lambda config: 0.5)
+    monkeypatch.setattr(module, "_trial", lambda config, clock: 0.5)
     assert main([*command, "--seconds", "1", "--seeds", "2", "--rows", "no-gate"]) == 0
     [line, _] = json.loads((tmp_path / "out/ablation.json").read_text())["groups"]["msca"]
     assert line["iterations"] == 2

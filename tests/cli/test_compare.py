@@ -1,17 +1,23 @@
 """`segnext compare`: tiny networks, a few steps."""
 
+import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import yaml
 from scenes import write_scenes
 
 from segnext.checkpoint.weights import load_weights
 from segnext.cli import main
+from segnext.compare import contest
 from segnext.compare import run as module
 from segnext.errors import SegNextError
+from segnext.model import functions
 from segnext.model.config import PRESETS, ModelConfig
 from segnext.training.config import TrainConfig
 from segnext.training.train import train
@@ -85,6 +91,75 @@ def test_a_network_that_fails_is_told_of_and_the_others_go_on(
     assert "the loss is nan" in Path("out/compare.html").read_text()
 
 
+MINE = """
+from torch import nn
+
+def raises(num_classes, in_channels):
+    raise KeyError("no such layer")
+
+class Late(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, image):
+        return {"out": self.module(image)}["logits"]
+
+def late(num_classes, in_channels):
+    return Late(nn.Conv2d(in_channels, num_classes, 3, 4, 1))
+
+def wrong(num_classes, in_channels):
+    return nn.Conv2d(in_channels, num_classes + 1, 1)
+"""
+
+
+def test_networks_of_the_users_own_that_fail_leave_the_others_alone(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv(functions.ALLOWED, "")
+    monkeypatch.syspath_prepend(str(recipe.parent))
+    Path("mine_that_fails.py").write_text(MINE)
+    own = [f"mine_that_fails:{name}" for name in ("raises", "late", "wrong", "absent")]
+    write(recipe, models=[*own, "nothing", "tiny"], seeds=1, **SETTINGS)
+    assert compare(recipe) == 1
+    networks = {line["name"]: line for line in json.loads(Path("out/compare.json").read_text())["networks"]}
+    assert networks["tiny"]["miou_of_seeds"]
+    for name, message in (
+        ("mine_that_fails.raises", "mine_that_fails:raises fails with KeyError: 'no such layer'"),
+        ("mine_that_fails.late", "KeyError: 'logits'"),
+        ("mine_that_fails.wrong", "it must give logits, (batch, 11, height, width)"),
+        ("mine_that_fails.absent", "there is no such function"),
+        ("nothing", "unknown model 'nothing'"),
+    ):
+        assert message in networks[name]["failure"]
+    assert "KeyError: 'logits'" in capsys.readouterr().err
+
+
+def test_val_that_has_changed_is_measured_anew(recipe: Path) -> None:
+    assert compare(recipe, "--seeds", "1", "--models", "tiny") == 0
+    before = json.loads(Path("out/compare.json").read_text())["networks"][0]
+    for mask in Path("data/masks/val").iterdir():
+        PIL.Image.fromarray(np.zeros((32, 48), np.uint8)).save(mask)
+    assert compare(recipe, "--seeds", "1", "--models", "tiny") == 0
+    after = json.loads(Path("out/compare.json").read_text())["networks"][0]
+    assert before["iterations"] == after["iterations"]
+    assert before["iou"] != after["iou"]
+
+
+def test_trials_tell_the_steps_by_the_clock(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ticks(step: float) -> Callable[[], float]:
+        times = itertools.count()
+        return lambda: step * next(times)
+
+    monkeypatch.setattr(contest, "CLOCKS", {"wall": ticks(0.25), "processor": ticks(0.5)})
+    for clock, steps in (("wall", 4), ("processor", 2)):
+        flags = ("--seconds", "1", "--seeds", "1", "--models", "tiny", "--clock", clock)
+        assert main(["compare", str(recipe), "--data", "data", "--out", clock, "--rounds", "0", *flags]) == 0
+        assert json.loads(Path(clock, "compare.json").read_text())["networks"][0]["iterations"] == steps
+    flags = ("--seconds", "1", "--seeds", "1", "--models", "tiny", "--clock", "wall")
+    assert main(["compare", str(recipe), "--data", "data", "--out", "processor", "--rounds", "0", *flags]) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "flags", "message"),
     [
@@ -93,6 +168,7 @@ def test_a_network_that_fails_is_told_of_and_the_others_go_on(
         ({"models": [{"name": "x"}]}, [], "no entry of 'models'"),
         ({"models": ["tiny"], "seeds": "many"}, [], "seeds 'many'"),
         ({"models": ["tiny"], "seconds": -1}, [], "--seconds is -1"),
+        ({"models": ["tiny"], "clock": "sun"}, [], "--clock is sun"),
         ({"models": ["tiny"]}, ["--models", "other"], "--models names other"),
         ({"models": ["tiny"]}, ["--seconds", "1", "--iterations", "3"], "leave out --iterations"),
         ({"models": ["tiny"], "iteration": 3}, [], "iteration"),

@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path, mon
         ({"batch_size": 32}, "2 passes over 24 pictures are less than one step of 64; lower batch_size or accumulate"),
         ({"total_batch": 16}, "total_batch is 16, but 1 device x batch_size 4 x accumulate 2 is 8; use --batch_size 4"),
         ({"model": "segnext_x"}, "unknown model 'segnext_x'"),
-        ({"epochs": 0}, "epochs is 0; it must be at least 1"),
+        ({"epochs": 0}, "epochs is 0; it must be above 0"),
         ({"size": 16}, "size is 16; it must be at least 32"),
         ({"eval_crop": 1.5}, "eval_crop is 1.5; it must be above 0 and at most 1"),
         ({"drop_path": 1.0}, "drop_path is 1.0; it must be at least 0 and below 1, or null"),

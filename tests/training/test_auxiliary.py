@@ -15,6 +15,7 @@ import segnext
 from segnext.errors import SegNextError
 from segnext.model.composed import pair
 from segnext.model.config import PRESETS, NetworkConfig, SegFormerConfig
+from segnext.model.decoders.ocr import OCRDecoder
 from segnext.model.families import build
 from segnext.model.functions import FunctionConfig, allow
 from segnext.model.supervised import HEADS, Supervised, stage_heads
@@ -49,6 +50,24 @@ def test_every_encoders_stages_can_have_heads(family: str) -> None:
     assert [tuple(other.shape) for other in others] == sizes
     own = {name for name in model.state_dict() if not name.startswith(HEADS)}
     assert own == network.state_dict().keys()
+
+
+def test_coarse_logits_of_ocr_have_a_loss_of_their_own() -> None:
+    torch.manual_seed(0)
+    network = build(pair("hrnet_w18_small+ocr"))
+    model = Supervised(network).eval()
+    image = torch.randn(2, 3, 64, 64)
+    logits, coarse = model(image)
+    assert model.own_weights == (1.0, 0.4)
+    assert coarse.shape == logits.shape
+    decoder = network.decoder
+    assert isinstance(decoder, OCRDecoder)
+    torch.testing.assert_close(logits, decoder(network.encoder(image)))
+    coarse.sum().backward()
+    classifier = decoder.coarse[1].weight.grad
+    assert isinstance(classifier, Tensor)
+    assert classifier.any()
+    assert decoder.classifier.weight.grad is None
 
 
 def test_a_head_teaches_its_stage_and_those_before() -> None:

@@ -16,7 +16,7 @@ from segnext.plain import to_yaml
 from segnext.progress import progress
 
 if TYPE_CHECKING:
-    from segnext.compare.contest import Entry
+    from segnext.compare.contest import Budget, Entry
     from segnext.compare.results import Result
     from segnext.training.config import TrainConfig
 
@@ -35,10 +35,9 @@ def main(arguments: list[str]) -> int:
     """Parse, train, measure; write OUT/compare.html, .md, .json and .png. Returns 1 when one failed, 2 when all did."""
     known, flags = _parser().parse_known_args(arguments)
     recipe = _read(known.recipe)
-    seeds, seconds = _budget(recipe, known, flags)
+    budget = _budget(recipe, known, flags)  # torch is imported only now, which takes a second
     entries = _entries(recipe, known, flags)
 
-    from segnext.compare.contest import Budget  # only now: torch takes a second to import
     from segnext.compare.run import compare
     from segnext.training.stop import Stopped
 
@@ -51,7 +50,6 @@ def main(arguments: list[str]) -> int:
 
     try:
         with progress("rounds") as watch:
-            budget = Budget(seconds, seeds)
             found = compare(entries, budget, known.out, rounds=known.rounds, show=tell, progress=watch)
     except Stopped as stop:
         complain("compare", str(stop))
@@ -75,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for runs and results")
     parser.add_argument("--models", metavar="M,...", help="names of the recipe's entries to take part (default: all)")
     parser.add_argument("--seconds", type=float, metavar="S", help="training time for each network and seed")
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "processor"),
+        help="what the seconds are of: wall-clock time, or processor time of all cores together, which what else the "
+        "machine does hardly changes (default: wall)",
+    )
     parser.add_argument("--seeds", type=int, metavar="N", help=f"runs of each network (default: {SEEDS})")
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, metavar="N", help="of the costs' measurement; 0 for none (default: 10)"
@@ -96,22 +100,25 @@ def _read(path: Path) -> dict[str, Any]:
     return recipe
 
 
-def _budget(recipe: dict[str, Any], known: argparse.Namespace, flags: list[str]) -> tuple[int, float | None]:
-    """Seeds and seconds, which are taken out of the recipe; flags override them, and --iterations the seconds.
+def _budget(recipe: dict[str, Any], known: argparse.Namespace, flags: list[str]) -> "Budget":
+    """What is taken out of the recipe for it; flags override that, and --iterations the seconds.
 
     Raises:
-        SegNextError: when they are no numbers.
+        SegNextError: when it is none.
     """
-    seeds, seconds = recipe.pop("seeds", SEEDS), recipe.pop("seconds", None)
+    from segnext.compare.contest import Budget
+
+    names = {"seeds": SEEDS, "seconds": None, "clock": "wall"}
+    given = {name: recipe.pop(name, default) for name, default in names.items()}
     if any(flag.partition("=")[0] == "--iterations" for flag in flags):
         if known.seconds is not None:
             raise SegNextError("--seconds tells how many steps each network takes; leave out --iterations")
-        seconds = None
-    seeds = seeds if known.seeds is None else known.seeds
-    seconds = seconds if known.seconds is None else known.seconds
-    if type(seeds) is not int or type(seconds) not in (int, float, type(None)):
-        raise SegNextError(f"{known.recipe}: seeds {shown(seeds)} or seconds {shown(seconds)} is no number; give one")
-    return seeds, seconds
+        given["seconds"] = None
+    given |= {name: getattr(known, name) for name in names if getattr(known, name) is not None}
+    if type(given["seeds"]) is not int or type(given["seconds"]) not in (int, float, type(None)):
+        seeds, seconds = shown(given["seeds"]), shown(given["seconds"])
+        raise SegNextError(f"{known.recipe}: seeds {seeds} or seconds {seconds} is no number; give one")
+    return Budget(given["seconds"], given["seeds"], given["clock"])
 
 
 def _entries(recipe: dict[str, Any], known: argparse.Namespace, flags: list[str]) -> "list[Entry]":

@@ -59,7 +59,7 @@ def ablate(
         raise SegNextError("an ablation sets the architecture itself; leave out --architecture, and choose --rows")
     require_comparable([base])
     out = Path(base.out)
-    keep_settings(out / SETTINGS, {"seed": base.seed, "seconds": budget.seconds}, base)
+    keep_settings(out / SETTINGS, {"seed": base.seed, **budget.of_a_run}, base)
     by_name = {row.name: row for row in rows}
     outcomes = {}
 

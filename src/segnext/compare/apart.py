@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import traceback
 from pathlib import Path
 
 from segnext.bench.worker import peak_rss
@@ -43,6 +44,14 @@ def train_apart(config: TrainConfig, *, resume: bool = False) -> Path:
     return Path(config.out)
 
 
+def told(error: Exception) -> str:
+    """Why a network could not be trained or measured; of what is not said in our words, stderr gets the whole."""
+    if isinstance(error, SegNextError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"
+
+
 def _run(config: TrainConfig, resume: bool, answer: "multiprocessing.connection.Connection") -> None:
     """In the process: train, and answer None, or why not."""
     if hasattr(os, "setsid"):
@@ -51,7 +60,7 @@ def _run(config: TrainConfig, resume: bool, answer: "multiprocessing.connection.
         out = train(config, resume=resume).folder
         write_json(peak_rss(), out / PEAK)
         answer.send(None)
-    except SegNextError as error:
-        answer.send(str(error))
     except Stopped:
         answer.send(None)
+    except Exception as error:  # a network of the user's own raises what it wants
+        answer.send(told(error))

@@ -4,12 +4,15 @@ import json
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from segnext.checkpoint.weights import load_weights
+from segnext.compare.apart import told
 from segnext.data.formats.public.open import open_data
 from segnext.errors import SegNextError
 from segnext.plain import write_json
@@ -33,21 +36,38 @@ FREE = (
 )  # settings that do not change what is measured, or that change from run to run
 
 Train = Callable[..., object]  # as `training.train.train`
+Clock = Literal["wall", "processor"]
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every network gets: its settings' iterations, or so many seconds of training; and how many seeds."""
+    """What every network gets.
+
+    Attributes:
+        seconds: of training; None for its settings' iterations.
+        seeds: how often each is trained.
+        clock: what the seconds are of: the wall's clock; or the processor's, summed over its cores, which other
+            programs hardly change.
+    """
 
     seconds: float | None = None
     seeds: int = 1
+    clock: Clock = "wall"
 
     def __post_init__(self) -> None:
         """Refuse an empty budget."""
+        if self.clock not in get_args(Clock):
+            raise SegNextError(f"--clock is {self.clock}; choose from {', '.join(get_args(Clock))}")
         if self.seeds < 1:
             raise SegNextError(f"--seeds is {self.seeds}; it must be at least 1")
         if self.seconds is not None and self.seconds <= 0:
             raise SegNextError(f"--seconds is {self.seconds}; it must be positive")
+
+    @property
+    def of_a_run(self) -> dict[str, Any]:
+        """What a run gets, which is not to change while a comparison is gone on with."""
+        return {"seconds": self.seconds, "clock": self.clock}
 
 
 @dataclass(frozen=True)
@@ -70,14 +90,19 @@ class Trained:
     Attributes:
         runs: folders of the seeds that were trained.
         iterations: steps of each seed.
-        seconds_per_step: of training alone, the median over the seeds; NaN without one.
         failure: why a seed could not be trained, or "".
+        seconds: that the steps of each seed took, measuring and saving left out.
     """
 
     runs: tuple[Path, ...]
     iterations: int
-    seconds_per_step: float
     failure: str = ""
+    seconds: tuple[float, ...] = ()
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The median over the seeds; NaN without one."""
+        return statistics.median(self.seconds) / self.iterations if self.seconds else float("nan")
 
 
 def require_comparable(configs: Iterable[TrainConfig]) -> None:
@@ -111,40 +136,45 @@ def contest(
 ) -> dict[str, Trained]:
     """Train the entries with every seed; go on where an earlier call stopped.
 
+    All are trained with the first seed, then all with the second: what a machine does beside falls on all alike, and a
+    comparison that is interrupted has something of each.
+
     Args:
         entries: the networks.
         budget: steps or seconds, and seeds.
-        show: called with the name of an entry that is done.
+        show: called after every run, with the name of its entry and what became of it so far.
         carry_out: carries out a run; None for this process.
 
     Returns:
         What became of each, by name. One that cannot be trained is told of, and the others go on.
     """
-    steps = _iterations(entries, budget)
-    found = {}
-    for entry in entries:
-        found[entry.name] = _entry(entry, steps[entry.name], budget, carry_out or train)
-        show(entry.name, found[entry.name])
+    planned = zip(entries, _iterations(entries, budget), strict=True)
+    found = {entry.name: _none(entry, steps) for entry, steps in planned}
+    for number in range(budget.seeds):
+        for entry in entries:
+            before = found[entry.name]
+            if not before.failure:
+                found[entry.name] = _another(entry, number, before, carry_out or train)
+            if number == 0 or not before.failure:
+                show(entry.name, found[entry.name])
     return found
 
 
-def _entry(entry: Entry, steps: int | str, budget: Budget, carry_out: Train) -> Trained:
-    """Train one network with each seed."""
-    if isinstance(steps, str):
-        return Trained((), entry.config.iterations, float("nan"), steps)
-    runs: list[Path] = []
-    seconds: list[float] = []
-    failure = ""
-    config = replace(entry.config, iterations=steps, eval_every=steps)  # measured once, at the end
+def _none(entry: Entry, steps: int | str) -> Trained:
+    """Before the first seed."""
+    return Trained((), entry.config.iterations, steps) if isinstance(steps, str) else Trained((), steps)
+
+
+def _another(entry: Entry, number: int, before: Trained, carry_out: Train) -> Trained:
+    """One more seed of a network, which is measured once, at the end."""
+    config, steps, seed = entry.config, before.iterations, entry.config.seed + number
+    out = Path(config.out) / f"seed-{seed}"
+    run = replace(config, iterations=steps, eval_every=steps, seed=seed, out=str(out), check_data=False)
     try:
-        for seed in range(config.seed, config.seed + budget.seeds):
-            run = replace(config, seed=seed, out=str(Path(config.out) / f"seed-{seed}"), check_data=False)
-            _complete(run, carry_out)
-            runs.append(Path(run.out))
-            seconds.append(_seconds_per_step(run))
-    except SegNextError as error:
-        failure = str(error)
-    return Trained(tuple(runs), steps, statistics.median(seconds) if seconds else float("nan"), failure)
+        _complete(run, carry_out)
+    except Exception as error:  # of a network of the user's own, any
+        return replace(before, failure=told(error))
+    return replace(before, runs=(*before.runs, out), seconds=(*before.seconds, _seconds(run)))
 
 
 def _complete(run: TrainConfig, carry_out: Train) -> None:
@@ -155,44 +185,51 @@ def _complete(run: TrainConfig, carry_out: Train) -> None:
         carry_out(run, resume=(out / "config.yaml").exists())
 
 
-def _seconds_per_step(run: TrainConfig) -> float:
-    """The median over the second half of the log, when caches and clocks have settled."""
-    _, seconds = series(read_log(Path(run.out) / "log.jsonl")[0], "seconds_per_image")
-    images_per_step = run.batch_size * run.accumulate
-    return float(statistics.median(seconds[len(seconds) // 2 :])) * images_per_step
+def _seconds(run: TrainConfig) -> float:
+    """Of its steps, after its log, whose lines tell of the steps since the line before."""
+    steps, seconds = series(read_log(Path(run.out) / "log.jsonl")[0], "seconds_per_image")
+    lines = zip(pairwise((0, *steps)), seconds, strict=True)
+    return sum((last - first) * second for (first, last), second in lines) * run.batch_size * run.accumulate
 
 
-def _iterations(entries: Sequence[Entry], budget: Budget) -> dict[str, int | str]:
+def _iterations(entries: Sequence[Entry], budget: Budget) -> list[int | str]:
     """Steps of each entry, or why it cannot be trained.
 
     Of a budget in seconds they are told by trial steps, and told once, so that an interrupted run goes on as it began.
     """
     if budget.seconds is None:
-        return {entry.name: entry.config.iterations for entry in entries}
+        return [entry.config.iterations for entry in entries]
     files = {entry.name: Path(entry.config.out) / "iterations.json" for entry in entries}
-    seconds, failures = _trials([entry for entry in entries if not files[entry.name].exists()])
-    for name, step in seconds.items():
-        files[name].parent.mkdir(parents=True, exist_ok=True)
-        write_json(max(1, round(budget.seconds / step)), files[name])
-    return failures | {name: json.loads(file.read_text()) for name, file in files.items() if name not in failures}
+    trials = _trials([entry for entry in entries if not files[entry.name].exists()], CLOCKS[budget.clock])
+    for name, seconds in trials.items():
+        if not isinstance(seconds, str):
+            files[name].parent.mkdir(parents=True, exist_ok=True)
+            write_json(max(1, round(budget.seconds / seconds)), files[name])
+    failures = {name: failure for name, failure in trials.items() if isinstance(failure, str)}
+    return [failures.get(name) or int(json.loads(file.read_text())) for name, file in files.items()]
 
 
-def _trials(entries: Sequence[Entry]) -> tuple[dict[str, float], dict[str, int | str]]:
+def _trials(entries: Sequence[Entry], clock: Callable[[], float]) -> dict[str, float | str]:
     """Seconds of a step of each entry, the median over the rounds; of those that cannot be trained, why."""
     times: dict[str, list[float]] = {entry.name: [] for entry in entries}
-    failures: dict[str, int | str] = {}
+    failures: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(ROUNDS):
             for entry in (entry for entry in entries if entry.name not in failures):
-                out = f"{folder}/{entry.name}-{number}"
-                probe = replace(entry.config, out=out, iterations=PROBE, log_every=1, check_data=False)
-                probe = replace(probe, val_split=None, patience=None)
+                config = replace(entry.config, out=f"{folder}/{entry.name}-{number}")
                 try:
-                    train(probe)
-                    times[entry.name].append(_seconds_per_step(probe))
-                except SegNextError as error:
-                    failures[entry.name] = str(error)
-    return {name: statistics.median(found) for name, found in times.items() if name not in failures}, failures
+                    times[entry.name].append(_trial(config, clock))
+                except Exception as error:
+                    failures[entry.name] = told(error)
+    return {name: failures.get(name) or statistics.median(found) for name, found in times.items()}
+
+
+def _trial(config: TrainConfig, clock: Callable[[], float]) -> float:
+    """Seconds of a step: the median over the second half of a short run, when caches and clocks have settled."""
+    ticks: list[float] = []
+    probe = replace(config, iterations=PROBE, log_every=1, check_data=False, val_split=None, patience=None)
+    train(probe, on_step=lambda step, taken: ticks.append(clock()))
+    return statistics.median(last - first for first, last in pairwise(ticks[PROBE // 2 - 1 :]))
 
 
 def keep_settings(file: Path, settings: Mapping[str, Any], config: TrainConfig) -> None:
@@ -215,7 +252,8 @@ def keep_settings(file: Path, settings: Mapping[str, Any], config: TrainConfig) 
             raise SegNextError(f"{file.parent}: cannot be written ({error.strerror}); choose another --out") from error
         return
     # Settings that training did not have yet were at their defaults.
-    earlier = _merged(_plain(TrainConfig(data="", out="")), json.loads(file.read_text(encoding="utf-8")))
+    defaults = _plain(TrainConfig(data="", out="")) | {"clock": Budget.clock}
+    earlier = _merged(defaults, json.loads(file.read_text(encoding="utf-8")))
     for name, value in now.items():
         if value != earlier.get(name):
             raise SegNextError(

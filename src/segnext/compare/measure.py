@@ -1,5 +1,6 @@
 """What trained networks reach on val, picture by picture, and what they cost."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -27,7 +28,9 @@ from segnext.evaluation.metrics import Metrics
 from segnext.files import replacing
 from segnext.inference.load import load
 from segnext.inference.runtime import DeviceName
+from segnext.progress import say
 from segnext.training.config import TrainConfig
+from segnext.training.fingerprint import fingerprints
 
 COUNTS = "counts.npz"  # in a run's folder
 LAST = "last.safetensors"
@@ -46,28 +49,35 @@ class Measured(NamedTuple):
 
 
 def measured(run: Path, config: TrainConfig, data: DataSet) -> Measured:
-    """What the weights of the run's last step reach on val; kept in the run's folder.
+    """What the weights of the run's last step reach on val; kept in the run's folder while val is what it was.
 
     Measured as in training: by torch in fp32, with the settings' `testing`.
     """
+    assert config.val_split is not None
+    pairs = data.pairs(config.val_split)
     file = run / COUNTS
     weights = run / LAST
-    digest = load_weights(weights).digest
+    told = f"{load_weights(weights).digest} {_digest(pairs, config.data)}"
     if file.exists():
         with np.load(file) as kept:
-            if str(kept["weights"]) == digest and "along" in kept:
+            if "of" in kept and str(kept["of"]) == told:
                 return Measured(np.asarray(kept["counts"]), np.asarray(kept["along"]))
     segmenter = load(weights, config.device, engine="torch", precision="fp32", testing=config.testing)
-    assert config.val_split is not None
     labels, found, along = data.labels, [], np.zeros((6, len(data.labels)), np.int64)
-    for truth, prediction in compared(predictor(segmenter), data.pairs(config.val_split), labels):
+    for truth, prediction in compared(predictor(segmenter), pairs, labels):
         one = Metrics(confusion(truth, prediction, labels), labels.classes, 1)
         found.append(np.stack([one.hits, one.true, one.predicted], axis=1))
         along += outlines(truth, prediction, labels)
     counts = np.stack(found)
     with replacing(file) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, counts=counts, along=along, weights=digest)
+        np.savez_compressed(stream, counts=counts, along=along, of=told)
     return Measured(counts, along)
+
+
+def _digest(pairs: Sequence[Pair], root: str) -> str:
+    """Of names, sizes and times of the pictures and masks."""
+    files = [str(file) for pair in pairs for file in (pair.image, pair.mask)]
+    return hashlib.blake2b(fingerprints(files, root).numpy().tobytes(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -116,21 +126,23 @@ class Timed:
 def costs(
     weights: Mapping[str, Path], pair: Pair, device: DeviceName, rounds: int, progress: Progress
 ) -> dict[str, Cost]:
-    """What each network takes for a picture, all taking turns round by round.
-
-    Raises:
-        SegNextError: when one cannot be run.
-    """
+    """What each network takes for a picture, all taking turns round by round; one that cannot be run is left out."""
     with ExitStack() as stack:
         workers = []
         for number, (name, file) in enumerate(weights.items()):
             progress("preparing", number, len(weights))
-            workers.append(stack.enter_context(Worker(name, partial(Timed, file, pair, device))))
+            try:
+                worker = stack.enter_context(Worker(name, partial(Timed, file, pair, device)))
+                worker.call("round")
+            except SegNextError as error:
+                say(f"its costs are left out: {error}")
+            else:
+                workers.append(worker)
         progress("preparing", len(weights), len(weights))
         times = take_turns(workers, rounds, progress)
         return {
-            name: Cost(worker.call("engine"), *_medians(found), worker.peak_rss())
-            for name, worker, found in zip(weights, workers, times, strict=True)
+            worker.name: Cost(worker.call("engine"), *_medians(found), worker.peak_rss())
+            for worker, found in zip(workers, times, strict=True)
         }
 
 

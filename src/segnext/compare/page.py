@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.compare.picture import draw
-from segnext.compare.results import Comparison
+from segnext.compare.results import EXPLAINED, Comparison
 from segnext.pages import data_uri, write_page
 from segnext.plain import to_yaml
 
@@ -30,9 +30,9 @@ def write(comparison: Comparison, settings: dict[str, Any], path: Path) -> None:
         rows=comparison.rows(),
         picture=data_uri(buffer.getvalue(), "png"),
         classes=[
-            (name, ious, max((iou for iou in ious if not math.isnan(iou)), default=math.nan))
-            for name, ious in _classes(comparison)
+            (name, ious, max((iou for iou in ious if iou > 0), default=math.nan)) for name, ious in _classes(comparison)
         ],
+        explained=EXPLAINED,
         failures=[result for result in comparison.results if result.failure],
         settings={name: to_yaml(values) for name, values in settings.items()},
     )

@@ -11,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.compare.measure import Cost
-from segnext.compare.significance import Counts, Difference, compare, mious
+from segnext.compare.significance import DRAWS, Counts, Difference, compare, mious
 from segnext.evaluation.boundaries import boundary_iou
+
+EXPLAINED = (
+    "mIoU is the mean over the seeds ± their standard deviation. Behind: the distance to the best network, with an "
+    f"interval that holds 95 % of {DRAWS:,} draws (a paired bootstrap: in each draw the same pictures of val for both, "
+    "and some of the seeds of each, with replacement), and p, how often so large a distance comes about where there is "
+    "none. With one seed, the interval says nothing of what other seeds would change. MB are the most memory that a "
+    "process held; s, ms and J are medians or means of what was measured on this machine."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +35,7 @@ class Result:
         parameters: learned numbers.
         operations: multiply-adds of the network for a picture of val.
         iterations: steps of each seed.
-        seconds_per_step: of training.
+        seconds: of the training steps of each seed.
         training_peak: the most memory of a training process, in bytes.
         costs: by device.
         failure: why a seed could not be trained, or "".
@@ -40,7 +48,7 @@ class Result:
     parameters: int = 0
     operations: int = 0
     iterations: int = 0
-    seconds_per_step: float = math.nan
+    seconds: tuple[float, ...] = ()
     training_peak: int | None = None
     costs: Mapping[str, Cost] = field(default_factory=dict)
     failure: str = ""
@@ -143,7 +151,7 @@ class Comparison:
             found = self.differences[best.name, result.name]
             cells["behind"] = f"{100 * found.miou:.2f}"
             cells["95 % interval"] = f"{100 * found.low:.2f} to {100 * found.high:.2f}"
-            cells["p"] = f"{found.p:.3f}"
+            cells["p"] = found.p_shown
         cells["boundary IoU %"] = _percent(result.boundary_iou)
         cells["params M"] = f"{result.parameters / 1e6:.2f}"
         cells["multiply-adds G"] = f"{result.operations / 1e9:.2f}"
@@ -151,7 +159,7 @@ class Comparison:
             cells |= _cost_cells(device, result.costs.get(device))
         cells["training MB"] = _megabytes(result.training_peak)
         cells["steps"] = f"{result.iterations:,}"
-        cells["s/step"] = f"{result.seconds_per_step:.2f}"
+        cells["training s"] = f"{statistics.fmean(result.seconds):,.0f}"
         return cells
 
     def markdown(self) -> str:
@@ -166,6 +174,8 @@ class Comparison:
         if never := self.never_predicted():
             lines = "".join(f"- {name}: {', '.join(classes)}\n" for name, classes in never.items())
             parts.append(f"Never predicted, though in the masks:\n\n{lines}")
+        if rows:
+            parts.append(f"{EXPLAINED}\n")
         failures = [f"- {result.name}: {result.failure}\n" for result in self.results if result.failure]
         if failures:
             parts.append("Not done:\n\n" + "".join(failures))
@@ -189,7 +199,7 @@ class Comparison:
                     "parameters": result.parameters,
                     "multiply_adds": result.operations,
                     "iterations": result.iterations,
-                    "seconds_per_step": _number(result.seconds_per_step),
+                    "seconds_of_seeds": list(result.seconds),
                     "training_peak_rss": result.training_peak,
                     "costs": {device: asdict(cost) for device, cost in result.costs.items()},
                     "failure": result.failure or None,

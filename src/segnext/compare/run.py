@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.weights import load_weights
-from segnext.compare.apart import train_apart
+from segnext.compare.apart import told, train_apart
 from segnext.compare.contest import Budget, Entry, Trained, contest, keep_settings, require_comparable
 from segnext.compare.measure import LAST, Cost, costs, measured, training_peak
 from segnext.compare.page import write
@@ -45,23 +45,28 @@ class _Run:
 
     def keep(self, entry: Entry, trained: Trained) -> Result:
         """Measure a trained network on val."""
-        config = entry.config
-        result = Result(entry.name, config.model, failure=trained.failure, iterations=trained.iterations)
-        if trained.runs:
-            weights = load_weights(trained.runs[0] / LAST)
-            reached = [measured(run, config, self.data) for run in trained.runs]
-            parts = count(weights.config, *weights.preprocess.size(*self.size))
-            result = replace(
-                result,
-                counts=tuple(one.counts for one in reached),
-                along=tuple(one.along for one in reached),
-                parameters=sum(part.parameters for part in parts),
-                operations=sum(part.operations for part in parts),
-                seconds_per_step=trained.seconds_per_step,
-                training_peak=training_peak(trained.runs),
-            )
+        result = Result(entry.name, entry.config.model, failure=trained.failure, iterations=trained.iterations)
+        try:
+            if trained.runs:
+                result = self._measured(entry, trained, result)
+        except Exception as error:  # of a network of the user's own, any
+            result = replace(result, failure=told(error))
         self.found[entry.name] = result
         return result
+
+    def _measured(self, entry: Entry, trained: Trained, result: Result) -> Result:
+        weights = load_weights(trained.runs[0] / LAST)
+        reached = [measured(run, entry.config, self.data) for run in trained.runs]
+        parts = count(weights.config, *weights.preprocess.size(*self.size))
+        return replace(
+            result,
+            counts=tuple(one.counts for one in reached),
+            along=tuple(one.along for one in reached),
+            parameters=sum(part.parameters for part in parts),
+            operations=sum(part.operations for part in parts),
+            seconds=trained.seconds,
+            training_peak=training_peak(trained.runs),
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,10 +80,12 @@ class _Run:
         """What has been found so far."""
         seconds = self.budget.seconds
         steps = sorted({entry.config.iterations for entry in self.entries})
-        budget = (
-            f"{' / '.join(f'{step:,}' for step in steps)} steps" if seconds is None else f"{seconds:g} s of training"
-        )
+        of = {"wall": "training", "processor": "processor time in training"}[self.budget.clock]
+        budget = f"{' / '.join(f'{step:,}' for step in steps)} steps" if seconds is None else f"{seconds:g} s of {of}"
         caption = f"{self.data.labels.name}, {budget} each, {counted(self.budget.seeds, 'seed')}"
+        done = sum(len(result.counts) for result in self.found.values())
+        if done < (total := self.budget.seeds * len(self.entries)):
+            caption += f"; {done} of {total} runs"
         results = [self.found[entry.name] for entry in self.entries if entry.name in self.found]
         return Comparison(caption, self.data.labels.classes, self.size, results)
 
@@ -87,7 +94,7 @@ class _Run:
         comparison = self.comparison()
         with replacing(self.out / "compare.md") as temporary:
             temporary.write_text(comparison.markdown(), encoding="utf-8")
-        write_json(comparison.to_dict() | {"seconds": self.budget.seconds}, self.out / "compare.json")
+        write_json(comparison.to_dict() | asdict(self.budget), self.out / "compare.json")
         draw(comparison, self.out / "compare.png")
         settings: dict[str, Any] = {entry.name: asdict(entry.config) for entry in self.entries}
         write(comparison, settings, self.out / "compare.html")
@@ -122,7 +129,7 @@ def compare(
     for entry in entries:
         if ":" in entry.config.model:
             allow(entry.config.model)  # which is trained in another process, and measured here
-        keep_settings(Path(entry.config.out) / SETTINGS, {"seconds": budget.seconds}, entry.config)
+        keep_settings(Path(entry.config.out) / SETTINGS, budget.of_a_run, entry.config)
     first = entries[0].config
     run = _Run(entries, budget, out, open_data(Path(first.data), first.format), {})
     by_name = {entry.name: entry for entry in entries}

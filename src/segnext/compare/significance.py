@@ -26,6 +26,12 @@ class Difference:
     high: float
     p: float
 
+    @property
+    def p_shown(self) -> str:
+        """To three digits; below what the draws can tell, that bound."""
+        smallest = 2 / DRAWS
+        return f"{self.p:.3f}" if self.p > smallest else f"≤ {smallest:.3f}"
+
 
 def mious(counts: Counts, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """MIoU over pictures that count `weights` times, (draws, pictures) -> (draws,).

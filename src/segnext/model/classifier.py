@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from segnext.choices import meant
 from segnext.errors import SegNextError
-from segnext.model.config import PRESETS
+from segnext.model.config import named
 from segnext.model.encoders import Encoder
 from segnext.model.families import family_of
+from segnext.model.functions import FunctionConfig
 from segnext.model.trainable import Trainable
 
-DROP_PATH = {"segnext_l": 0.2}  # VAN's training script, which the encoder's follows; 0.1 for the others
+DROP_PATH = {"segnext_l": 0.2}  # VAN's training script, which MSCAN's follows; others' as in their segmentation
 
 
 class Classifier(Trainable):
@@ -33,17 +33,18 @@ class Classifier(Trainable):
 
 
 def create_classifier(name: str, num_classes: int, drop_path: float | None = None) -> Classifier:
-    """The encoder of a published model under a classifier, with random weights.
+    """The encoder of a model under a classifier, with random weights.
 
     Args:
-        name: the model whose encoder it is.
+        name: the model whose encoder it is: a preset, or ENCODER+DECODER.
         num_classes: number of classes, at least 1.
         drop_path: drop path probability of the last block; None takes the one it was pre-trained with.
 
     Raises:
-        SegNextError: for an unknown name.
+        SegNextError: for an unknown name, and a network of the user's own, which has no encoder that we know.
     """
-    if name not in PRESETS:
-        raise SegNextError(f"unknown model '{name}'; {meant(name, PRESETS)}")
-    config = replace(PRESETS[name], drop_path=DROP_PATH.get(name, 0.1) if drop_path is None else drop_path)
+    config = named(name)
+    if isinstance(config, FunctionConfig):
+        raise SegNextError(f"{name} gives a whole network, with no encoder to pre-train; choose a preset")
+    config = replace(config, drop_path=DROP_PATH.get(name, config.drop_path) if drop_path is None else drop_path)
     return Classifier(family_of(config).encoder(config), num_classes)

@@ -54,6 +54,8 @@ def own_encoder(config: FunctionConfig) -> Own:
         module = function(num_classes=config.num_classes, in_channels=config.in_channels)
     except TypeError as error:
         raise SegNextError(f"{config.function} cannot be called with num_classes and in_channels ({error})") from error
+    except Exception as error:
+        raise SegNextError(f"{config.function} fails with {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise SegNextError(f"{config.function} gives a {type(module).__name__}, not a torch module")
     return Own(module, config.num_classes)

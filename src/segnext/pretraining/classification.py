@@ -134,10 +134,10 @@ def total_steps(config: PretrainConfig, pictures: int) -> int:
         SegNextError: when the run is shorter than one step.
     """
     assert config.total_batch is not None
-    steps = config.epochs * pictures // config.total_batch
+    steps = math.floor(config.epochs * pictures / config.total_batch)
     if steps < 1:
         raise SegNextError(
-            f"{config.data}: {config.epochs} passes over {pictures} pictures are less than one step of "
+            f"{config.data}: {config.epochs:g} passes over {pictures} pictures are less than one step of "
             f"{config.total_batch}; lower batch_size or accumulate"
         )
     return steps

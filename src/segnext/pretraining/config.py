@@ -1,5 +1,6 @@
 """Everything that determines a pre-training run. Plain data; a recipe file holds all of it."""
 
+import math
 from dataclasses import dataclass, field
 
 from segnext.errors import require_setting
@@ -59,11 +60,12 @@ class PretrainConfig(Settings):
     Attributes:
         data: folder with train/CLASS/** and val/CLASS/**, any image format, or Tiny-ImageNet as it is published.
         out: folder that the run writes; `segnext train --encoder_weights` takes it.
-        model: segnext_t, segnext_s, segnext_b or segnext_l, whose encoder is trained.
+        model: whose encoder is trained: segnext_t, segnext_s, segnext_b or segnext_l, another that `segnext info`
+            names, or ENCODER+DECODER.
         batch_size: pictures in one forward pass; mixup and cutmix mix within it.
         optimizer: optimiser; head_lr_factor is the classifier's.
-        drop_path: drop path probability; null takes the published encoder's, 0.1, and 0.2 for segnext_l.
-        epochs: passes over the training pictures.
+        drop_path: drop path probability; null takes the published encoder's, for SegNeXt 0.1, and 0.2 for segnext_l.
+        epochs: passes over the training pictures; the last may be a part of one.
         size: height and width of the network's input, in pixels.
         eval_crop: of the square that val pictures are cut to, its side relative to the picture's short side.
         augment: augmentation.
@@ -78,7 +80,7 @@ class PretrainConfig(Settings):
     ema: float = 0.9998
     sync_bn: bool = False
     workers: int = 2
-    epochs: int = 300
+    epochs: float = 300
     size: int = 224
     eval_crop: float = 0.9
     augment: PictureAugment = field(default_factory=PictureAugment)
@@ -89,8 +91,8 @@ class PretrainConfig(Settings):
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
         super().__post_init__()
-        for name in ("epochs", "eval_every"):
-            require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require_setting(0.0 < self.epochs < math.inf, "epochs", self.epochs, "above 0")
+        require_setting(self.eval_every >= 1, "eval_every", self.eval_every, "at least 1")
         require_setting(self.size >= 32, "size", self.size, "at least 32, one position of the last stage")
         require_setting(0.0 < self.eval_crop <= 1.0, "eval_crop", self.eval_crop, "above 0 and at most 1")
         require_setting(0.0 <= self.smoothing < 1.0, "smoothing", self.smoothing, "at least 0 and below 1")

@@ -142,7 +142,7 @@ class Segmentation(Task[TrainConfig]):
         process weigh alike.
         """
         targets = targets.to(self.config.device, non_blocking=True)
-        weights = (1.0, *self.config.auxiliary.by_head)
+        weights = (*self.model.own_weights, *self.config.auxiliary.by_head)
         losses = (self.criterion(logits, targets, self.processes.mean) for logits in forward(images))
         return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))  # type: ignore[return-value]
 

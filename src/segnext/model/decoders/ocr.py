@@ -74,8 +74,12 @@ class OCRDecoder(Head):
         self.end(channels, num_classes, dropout)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        return self.refined_and_coarse(maps)[0]
+
+    def refined_and_coarse(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The logits, and the coarse ones that they come from, both of the same size."""
         x = stacked(maps, align_corners=True)  # as released
         scores = self.coarse(x)
         x = self.pixels(x)
         x = self.attention(x, self.gather(x, scores))
-        return self.classified(x)
+        return self.classified(x), scores
