@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.files import remove_leftovers
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.outputs import RESULTS, FrameRecord, add_records, open_outputs
 from segnext.inference.overlay import paint
@@ -357,5 +358,7 @@ def _join(
         first = next(segments.records(), None)
         if first is not None:
             add_records(out, segmenter.labels, first.file, segments.records())
+        if (masks := out / f"{name}{FRAMES}").is_dir():
+            remove_leftovers(masks)  # of processes that were killed while they wrote one
         shutil.rmtree(segments.folder, ignore_errors=True)
     return True
