@@ -1,146 +1,189 @@
-"""Kill `segnext predict` at random moments, run it again, and compare: a raster, a folder and a video must be the same.
+"""Kill trainings at random moments, and compare what they end with to the same training left alone.
 
-    python benchmarks/kills.py [--kills 50] [--processes 1 2 4] [--seed 0] [--kinds raster folder video]
+    python benchmarks/kills.py [--kills 100] [--seed 0] [--iterations 30] [--json F]
 
-Each kind is made once undisturbed; then processes share it, and are killed (SIGKILL) after a random time and started
-again until they end by themselves once the kills are used up. Every file must have the bytes of the undisturbed run;
-hidden files may not be left. Processes are forked, so that a kill hits the work and not the imports before it.
+A run of a tiny network is started, killed (SIGKILL) after a random time, resumed, killed again, ..., until it ends;
+then the next run is. After every kill each file in the run's folder must be whole. Every run must end with the bits of
+the unbroken one: weights, state and log. The exit code is 1 if one does not.
+
+Processes are forked, so that a kill hits the training and not the imports before it.
 """
 
 import argparse
+import json
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import PIL.Image
 import torch
-from scenes import draw_scene
+import yaml
+from safetensors.torch import load_file
+from scenes import write_scenes
 
-from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main as segnext
-from segnext.data.known import known_labels
-from segnext.model.config import ModelConfig
-from segnext.model.families import build
-from segnext.preprocess import Preprocess
+from segnext.model.config import PRESETS, ModelConfig
+from segnext.training.segmentation import Segmentation
 
-KINDS = ("raster", "folder", "video")
-
-
-def prepare(folder: Path, pictures: int) -> None:
-    """A small network, a raster, a folder of pictures and a video."""
-    import av
-    import rasterio
-
-    torch.manual_seed(0)
-    config = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=11)
-    weights = Weights(config, known_labels("camvid"), Preprocess(), build(config).state_dict())
-    save_weights(weights, folder / "small.safetensors")
-    scenes = [draw_scene(seed, 96, 128)[0] for seed in range(24)]
-    (folder / "pictures").mkdir()
-    for number in range(pictures):
-        PIL.Image.fromarray(scenes[number % len(scenes)]).save(folder / f"pictures/{number:06d}.png")
-    whole = np.concatenate([np.concatenate(scenes[:8], 1)] * 16, 0)
-    profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "crs": "EPSG:32631"}
-    grid = rasterio.transform.from_origin(500_000, 5_000_000, 0.5, 0.5)
-    with rasterio.open(
-        folder / "big.tif", "w", height=len(whole), width=whole.shape[1], transform=grid, **profile
-    ) as out:
-        out.write(whole.transpose(2, 0, 1))
-    with av.open(str(folder / "street.mp4"), "w") as film:
-        stream = film.add_stream("libx264", rate=25)
-        assert isinstance(stream, av.VideoStream)
-        stream.height, stream.width = 96, 128
-        for number in range(4 * pictures):
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(scenes[number // 8 % len(scenes)], format="rgb24")))
-        film.mux(stream.encode(None))
+PRESETS["tiny"] = ModelConfig(
+    (8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3
+)
+SETTINGS = {
+    "model": "tiny",
+    "batch_size": 2,
+    "crop": "[64,64]",
+    "drop_path": 0.2,
+    "device": "cpu",
+    "log_every": 1,
+    "eval_every": 6,
+    "save_every": 2,
+}
 
 
-def arguments(kind: str, folder: Path, out: Path) -> list[str]:
-    """What makes one kind into the folder `out`."""
-    options = ["--weights", str(folder / "small.safetensors"), "--engine", "torch", "--precision", "fp32"]
-    if kind == "raster":
-        files = ["--out", str(out / "labels.tif"), "--confidence", str(out / "sure.tif")]
-        return ["predict", str(folder / "big.tif"), *files, "--tile", "128", "--overlap", "32", *options]
-    source = folder / ("pictures" if kind == "folder" else "street.mp4")
-    return ["predict", str(source), "--out", str(out), *options, *(["--smooth", "1"] if kind == "video" else [])]
-
-
-def start(command: list[str], share: str) -> int:
-    """A process that does a share of it."""
-    child = os.fork()
-    if child == 0:
+def start(work: Callable[[], int]) -> int:
+    """Run `work` in a process of its own, without output; its number."""
+    process = os.fork()
+    if process:
+        return process
+    try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
-        torch.set_num_threads(1)
-        os._exit(segnext([*command, "--share", share]))
-    return child
+        os.dup2(null, 2)
+        os._exit(work())
+    except BaseException:  # nothing of the parent's may run in the child
+        os._exit(70)
 
 
-def disturbed(
-    command: list[str], processes: int, kills: int, longest: float, chance: random.Random
-) -> tuple[list[int], int]:
-    """Run until all shares are done, killing one of them at a time.
-
-    Returns:
-        The exit codes of those that ended by themselves, and how many kills are left.
-    """
-    shares = [f"{number}/{processes}" for number in range(1, processes + 1)]
-    running = {start(command, share): share for share in shares}
-    codes = []
-    while running:
-        if kills:
-            time.sleep(chance.uniform(0.05, longest))
-            os.kill(chance.choice(list(running)), signal.SIGKILL)
-            kills -= 1
-        child, status = os.wait()
-        share = running.pop(child)
-        if os.WIFSIGNALED(status):
-            running[start(command, share)] = share
-        else:
-            codes.append(os.waitstatus_to_exitcode(status))
-    return codes, kills
+def finish(work: Callable[[], int]) -> None:
+    """Run `work` in a process of its own to its end."""
+    _, status = os.waitpid(start(work), 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"a process ended with {os.waitstatus_to_exitcode(status)} and was not killed")
 
 
-def content(out: Path) -> dict[str, bytes]:
-    """The files that a run has left, by name."""
-    return {str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
+def draw(data: Path) -> int:
+    """Make a small data set."""
+    write_scenes(data, {"train": 5, "val": 2}, height=64, width=96)
+    return 0
+
+
+def train(data: Path, out: Path, iterations: int) -> int:
+    """Begin the run in `out`, or go on with it."""
+    torch.set_num_threads(1)
+    Segmentation.draw = lambda self: None  # type: ignore[method-assign]  # pictures take longer than the training
+    if (out / "config.yaml").exists():
+        return segnext(["train", "--resume", str(out)])
+    flags = {**SETTINGS, "data": data, "out": out, "iterations": iterations}
+    return segnext(["train", *(f"--{name}={value}" for name, value in flags.items())])
+
+
+def kill_after(seconds: float, work: Callable[[], int]) -> bool:
+    """Whether `work` was still going on after `seconds`; then it was killed."""
+    process, end = start(work), time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(process, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
+    os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+
+def require_whole(out: Path) -> int:
+    """0 if every file of the run can be read; for a process of its own."""
+    if (out / "config.yaml").exists():
+        yaml.safe_load((out / "config.yaml").read_text())["seed"]
+    for file in out.glob("[!.]*.safetensors"):
+        load_file(file)
+    if (out / "state.pt").exists():
+        torch.load(out / "state.pt", weights_only=True)
+    return 0
+
+
+def content(out: Path) -> dict[str, Any]:
+    """All that two equal runs have in common."""
+    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    for record in records:
+        record.pop("seconds_per_image", None)
+        record.pop("waiting", None)
+    return {
+        **{file: (out / file).read_bytes() for file in ("last.safetensors", "best.safetensors")},
+        "state": torch.load(out / "state.pt", weights_only=True),
+        "log": records,
+        "files": sorted(file.name for file in out.iterdir()),
+    }
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether nested containers of tensors are the same, bit by bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(one == other)
+
+
+def compare(out: Path, whole: Path) -> int:
+    """0 if two runs have ended alike; for a process of its own."""
+    return 0 if equal(content(out), content(whole)) else 1
+
+
+def moment(out: Path) -> str:
+    """Where in the run a kill has hit, by what lies in its folder."""
+    if not (out / "config.yaml").exists():
+        return "before the folder was made"
+    half = [file.suffix for file in out.glob(".segnext-*") if file.suffix]
+    if half:
+        return f"while a {half[0]} was written"
+    return "after a checkpoint" if (out / "state.pt").exists() else "before the first checkpoint"
 
 
 def main() -> int:
-    """Run, report, and say whether all was the same."""
+    """Kill, resume, compare; print what was hit and how it ended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--iterations", type=int, default=30)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    failed = False
+    moments, runs, different = Counter[str](), 0, 0
+    rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as name:
-        folder, chance = Path(name), random.Random(args.seed)
-        prepare(folder, args.pictures)
-        for kind in args.kinds:
-            begun = time.monotonic()
-            _, status = os.waitpid(start(arguments(kind, folder, folder / kind), "1/1"), 0)
-            longest, expected = time.monotonic() - begun, content(folder / kind)
-            for processes in args.processes:
-                left, rounds, same = args.kills, 0, status == 0
-                out = folder / f"{kind}.{processes}"
-                while left or not rounds:  # until all kills are used up
-                    codes, left = disturbed(arguments(kind, folder, out), processes, left, longest / 2, chance)
-                    same &= content(out) == expected and set(codes) == {0}
-                    rounds += 1
-                    shutil.rmtree(out)
-                failed |= not same
-                said = "same" if same else "DIFFERENT"
-                print(f"{kind}, {processes} processes, {args.kills} kills in {rounds} runs: {said}", flush=True)
-    return int(failed)
+        folder = Path(name)
+        data, whole = folder / "data", folder / "whole"
+        finish(partial(draw, data))
+        finish(partial(train, data, folder / "warm-up", 2))
+        started = time.monotonic()
+        finish(partial(train, data, whole, args.iterations))
+        seconds = time.monotonic() - started
+        while moments.total() < args.kills:
+            out = folder / f"run {runs}"
+            work = partial(train, data, out, args.iterations)
+            while moments.total() < args.kills and kill_after(rng.uniform(0.0, seconds), work):
+                moments[moment(out)] += 1
+                finish(partial(require_whole, out))
+            finish(work)
+            same = start(partial(compare, out, whole))
+            different += os.waitstatus_to_exitcode(os.waitpid(same, 0)[1]) != 0
+            runs += 1
+            print(f"\r{moments.total()} kills, {runs} runs ended", end="", file=sys.stderr)
+    print(f"\n{moments.total()} kills of {runs} runs of {args.iterations} steps ({seconds:.1f} s when left alone):")
+    for where, number in moments.most_common():
+        print(f"{number:6}  {where}")
+    print(f"{runs - different} of {runs} runs ended with the bits of the unbroken one")
+    if args.json:
+        result = {"kills": dict(moments), "runs": runs, "different": different, "seconds": seconds}
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+    return int(different > 0)
 
 
 if __name__ == "__main__":
