@@ -115,3 +115,16 @@ def test_what_is_passed_over_is_told(tree: Path) -> None:
     expand([tree, tree / "text" / "readme.md"], passed.append)
     told = [Path(file).relative_to(tree).as_posix() for file in passed]
     assert told == ["deep/values.npy", "film.mp4", "notes.txt", "photo.raw", "text/readme.md"]
+
+
+def test_pictures_called_as_masks_are_told_where_no_run_has_written(tmp_path: Path) -> None:
+    for name in ("a.png", "scan.mask.png", "in/b.overlay.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told: list[str] = []
+    assert [Path(each.file).name for each in expand([tmp_path], told.append)] == ["a.png"]
+    assert sorted(Path(each).name for each in told) == ["b.overlay.png", "scan.mask.png"]
+    (tmp_path / "results.jsonl").write_text("")
+    told.clear()
+    expand([tmp_path], told.append)
+    assert told == []

@@ -146,7 +146,8 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
         show(f"{counted(len(summary.more_pages), 'file')} of several pages, of which the first was done: {names}")
     if summary.passed_over:
         names = listed(summary.passed_over, 3)
-        show(f"{counted(len(summary.passed_over), 'file')} passed over, whose kind is none of pictures: {names}")
+        number = counted(len(summary.passed_over), "file")
+        show(f"{number} passed over, no pictures or called as masks and overlays: {names}")
 
 
 def _folder(out: Path, files: "dict[str, Any]") -> Path:

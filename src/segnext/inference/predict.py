@@ -27,7 +27,7 @@ class Summary:
         again: how many had been done in an earlier run, whose outputs were replaced.
         before: how many this run had done before it was broken off.
         whole: whether all are done; else other processes still work on theirs.
-        passed_over: files in folders that are no pictures.
+        passed_over: files in folders that are no pictures, or are called as masks and overlays are.
         more_pages: pictures whose files hold more pages or frames than the first, which was segmented.
     """
 

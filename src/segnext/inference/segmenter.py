@@ -90,6 +90,8 @@ class Segmenter:
         self.provenance = weights.provenance
         self.labels = weights.labels
         self.preprocess = weights.preprocess
+        if not isinstance(testing, Testing):
+            raise SegNextError(f"testing is {testing!r}; give segnext.Testing(slide=..., scales=..., flip=...)")
         testing.require_fit(weights.config)
         self.testing = testing
         self.threshold = check_threshold(threshold, self.labels.multi_label)

@@ -39,7 +39,8 @@ def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lam
     A file is taken whatever its suffix. A folder stands for all images in it and below it, by suffix and
     sorted; hidden files and the masks and overlays of earlier runs are left out. Anything else may be a
     glob, in which `**` stands for any folders. What leads to no picture becomes an input with an error.
-    `passed_over` is told of files in folders that are no pictures, by their suffix.
+    `passed_over` is told of files in folders that are no pictures, by their suffix, or are called as masks and overlays
+    are, without a run's results beside or above them.
     """
     found: dict[str, Path | None] = {}  # the folder that names begin at; None where there is nothing
     errors: dict[str, str] = {}
@@ -82,7 +83,7 @@ def _images(paths: Sequence[str], passed_over: Callable[[str], None]) -> list[st
         for file in walk(folder) if folder.is_dir() else [folder]:
             if _is_image(file):
                 images.append(path if file is folder else str(file))
-            elif not _is_output(file) and not file.name.startswith("."):
+            elif not file.name.startswith(".") and not (_is_output(file) and _is_ours(file, folder)):
                 passed_over(str(file))
     return images
 
@@ -94,6 +95,12 @@ def _is_image(file: Path) -> bool:
 
 def _is_output(file: Path) -> bool:
     return file.name.endswith((*OUTPUTS, FILM)) or file.name in LISTS or file.parent.name.endswith(PLANES)
+
+
+def _is_ours(file: Path, root: Path) -> bool:
+    """Whether a run's results lie beside the file, or above it up to `root`."""
+    above = [folder for folder in file.parents if folder == root or folder.is_relative_to(root)] or [file.parent]
+    return any((folder / name).exists() for folder in above for name in LISTS)
 
 
 def unique_names(files: Mapping[str, Path]) -> dict[str, str]:

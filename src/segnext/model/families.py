@@ -133,5 +133,9 @@ def build(config: NetworkConfig) -> "Network":
     for name, value in vars(config).items():
         if any(isinstance(part, int) and part > LARGEST for part in (value if isinstance(value, tuple) else (value,))):
             raise SegNextError(f"{name} is too large; a network's numbers are at most {LARGEST:,}")
+    for name in ("num_classes", "in_channels"):
+        count = getattr(config, name)
+        if not isinstance(count, int) or count < 1:
+            raise SegNextError(f"{name} is {count!r}; it must be a whole number from 1 on")
     config.check()
     return family_of(config).network(config)

@@ -1,10 +1,11 @@
 """Everything that determines a training run. Plain data; a recipe file holds all of it."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_type_hints
 
-from segnext.choices import require_choices
+from segnext.choices import meant, require_choices
 from segnext.data.formats.public import Format
 from segnext.data.sampling import Sampling
 from segnext.data.transforms import Augment
@@ -78,9 +79,44 @@ class Schedule:
             require_setting(0.0 <= value < math.inf, f"schedule.{name}", value, "a number from 0 on")
 
 
+def _fitted(settings: Any, before: str = "") -> None:
+    """Make a dataclass's parts of the mappings that Python code may give for them, and tuples of lists.
+
+    Raises:
+        SegNextError: for a field that there is not, or a number that is none.
+    """
+    kinds = get_type_hints(type(settings))
+    for one in fields(settings):
+        value, name = getattr(settings, one.name), before + one.name
+        if isinstance(value, Mapping) and isinstance(one.default_factory, type):
+            value = _part(one.default_factory, value, name)
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif kinds[one.name] in (int, float) and not _is_number(value, kinds[one.name]):
+            wanted = "a whole number" if kinds[one.name] is int else "a number"
+            raise SegNextError(f"{name} is {value!r}; it must be {wanted}")
+        object.__setattr__(settings, one.name, value)
+
+
+def _part(kind: type[Any], given: Mapping[str, Any], name: str) -> Any:
+    known = {one.name for one in fields(kind)}
+    for key in given:
+        if key not in known:
+            raise SegNextError(f"there is no setting {name}.{key}; {meant(str(key), known, name + '.{}')}")
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise SegNextError(f"{name} is {dict(given)}; one of its values is of a wrong type ({error})") from error
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int if kind is int else int | float)
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What the settings of every kind of run have.
+    """What the settings of every kind of run have; parts, such as `optimizer`, may be given as mappings.
 
     Attributes:
         data: folder of what is trained on.
@@ -130,6 +166,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
+        _fitted(self)
         require_choices(self)
         for name in ("batch_size", "accumulate", "save_every", "log_every", "workers"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
@@ -210,6 +247,8 @@ class TrainConfig(Settings):
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
+        if isinstance(self.crop, int):
+            object.__setattr__(self, "crop", (self.crop, self.crop))
         super().__post_init__()
         for name in ("iterations", "eval_every"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
@@ -246,6 +285,8 @@ class TrainConfig(Settings):
                 f"freeze is {self.freeze}, but the encoder starts from random weights, which must be trained; give "
                 "--from or --encoder_weights"
             )
+        if not self.auxiliary.stages and self.auxiliary != Auxiliary():
+            raise SegNextError("auxiliary has no stages, so its other settings have no effect; give auxiliary.stages")
         if any(stage <= self.freeze for stage in self.auxiliary.stages):
             raise SegNextError(
                 f"auxiliary.stages is {self.auxiliary.stages}, but the first {self.freeze} stages are frozen, and "
