@@ -31,6 +31,7 @@ from segnext.model.families import build
 from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 
+FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_config.json"]
 CONFIG = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), 32, rank=4, num_classes=2, expansions=(2, 2, 2, 2))
 LABELS = Labels("toy", ("sky", "road"), ((10, 20, 250), (100, 60, 100)))
 METRICS = {"split": "val", "miou": 0.66123, "iou": {"sky": 0.9, "road": None}}
@@ -61,7 +62,7 @@ def same(segmenter: Segmenter, weights: Weights) -> bool:
 def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
     Segmenter(weights, Runtime(device="cpu")).save_pretrained(tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
     config = json.loads((folder / "config.json").read_text())
     assert config["model"]["depths"] == [1, 1, 1, 1]
     assert config["id2label"] == {"0": "sky", "1": "road"}
@@ -256,7 +257,7 @@ def test_upload_and_download(hub: Hub, weights: Weights) -> None:
     assert hub.created[0]["name"] == "streets"
     assert hub.tokens == {"Bearer mine"}
     assert hub.messages == ["first"]
-    assert sorted(hub.files) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(hub.files) == FILES
     assert front_matter(hub.files["README.md"].decode())["license"] == "mit"
     assert len(hub.large) == 1
 

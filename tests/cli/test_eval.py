@@ -132,7 +132,7 @@ def test_outputs_are_checked_before_the_work(data: Path, tmp_path: Path, loaded:
 
 @pytest.mark.usefixtures("loaded")
 def test_unknown_split_names_those_there_are(data: Path) -> None:
-    with pytest.raises(SegNextError, match="the splits of this data set are: val"):
+    with pytest.raises(SegNextError, match="no such split; choose from val"):
         segnext_eval("--data", data, "--split", "test")
 
 

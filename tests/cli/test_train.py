@@ -153,7 +153,7 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     assert about.startswith("scenes: 2 train and 1 val pictures, 11 classes; tiny on ")
     assert line.startswith("step 2/2  ")
     (measured,) = re.findall(r"  mIoU (\d+\.\d\d %) \(best ", line)
-    assert printed.startswith(f"best mIoU on val: {measured} at step 2\n")
+    assert printed.startswith(f"best mIoU on val: {measured} at step 2")
     assert printed.endswith(f"segnext predict PATH --weights {out}\n")
     assert yaml.safe_load((out / "config.yaml").read_text())["crop"] == [32, 32]
 

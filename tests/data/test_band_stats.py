@@ -73,7 +73,7 @@ def test_they_are_kept_and_used_until_the_files_change(tmp_path: Path, monkeypat
     kept = json.loads((tmp_path / "bands.json").read_text())
     assert (kept["bands"], kept["dtype"], kept["pictures"]) == (["red", "nir"], "uint16", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(band_stats, "read_bands", None)  # nothing is read
+        patch.setattr(band_stats, "moments", None)  # nothing is measured
         assert fit(folder) == first
         assert fit(folder, chosen=["nir"]).mean == first.mean[1:]
     os.utime(tmp_path / "images/train/0.tif", ns=(0, 0))

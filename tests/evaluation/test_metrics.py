@@ -91,6 +91,7 @@ def test_to_dict_has_the_documented_keys_and_survives_json() -> None:
         "pixel_accuracy": pytest.approx(7 / 8),
         "mean_accuracy": pytest.approx(0.875),
         "iou": {"sky": pytest.approx(0.75), "road": pytest.approx(0.8), "car": None},
+        "never_predicted": [],
         "images": 5,
         "pixels": 8,
         "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]],

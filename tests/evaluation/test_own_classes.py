@@ -22,4 +22,5 @@ def test_by_hand() -> None:
 
 def test_what_does_not_occur_is_not_measured() -> None:
     found = own_metrics(np.zeros((2, 3), np.int64), ((0,), (1, 2)), ("a", "b"))
-    assert found == {"miou": None, "pixel_accuracy": None, "mean_accuracy": None, "iou": {"a": None, "b": None}}
+    unknown = {"miou": None, "pixel_accuracy": None, "mean_accuracy": None}
+    assert found == {**unknown, "iou": {"a": None, "b": None}, "never_predicted": []}

@@ -230,7 +230,8 @@ def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "segnext", "data", "import", str(options.source), str(out)]
     command += ["--from", "labels", "--like", "camvid"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while process.poll() is None and len(list(out.glob("images/train/sub/*.png"))) < 3:
+    journal = out / "import.jsonl"  # the settings, and a line for each pair that is complete
+    while process.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 3):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

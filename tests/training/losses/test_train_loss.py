@@ -142,7 +142,7 @@ def test_weights_by_hand() -> None:
     ("weights", "message"),
     [
         ((1.0, 2.0), "has 2 numbers for 3 classes; give one for each"),
-        ({"cart": 2.0}, "names 'cart', which is no class; the classes are road, car, sky"),
+        ({"cart": 2.0}, "names 'cart', which is no class; did you mean car"),
         ((1.0, -1.0, 1.0), "must be numbers from 0 on"),
         ((0.0, 0.0, 0.0), "not all of them 0"),
     ],
