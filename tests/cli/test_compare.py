@@ -146,6 +146,7 @@ def test_val_that_has_changed_is_measured_anew(recipe: Path) -> None:
     assert before["iou"] != after["iou"]
 
 
+@pytest.mark.long
 def test_trials_tell_the_steps_by_the_clock(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def ticks(step: float) -> Callable[[], float]:
         times = itertools.count()

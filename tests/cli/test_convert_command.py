@@ -49,6 +49,7 @@ def failed(capsys: Capture) -> str:
     return err
 
 
+@pytest.mark.long
 def test_there_and_back_with_equal_outputs(official: Path, tmp_path: Path, capsys: Capture) -> None:
     ours, back, again = (tmp_path / "new" / name for name in ("ours", "back.pth", "again.safetensors"))
     ours = ours.with_suffix(".safetensors")

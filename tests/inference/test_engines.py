@@ -183,7 +183,7 @@ def test_what_is_not_as_it_was_written_is_made_anew() -> None:
     assert len(made) == 6
 
 
-@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("engine", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.long)])
 def test_changed_bytes_in_the_cache_change_no_mask(engine: EngineName, tiny_weights: Weights) -> None:
     pytest.importorskip(engine)
     image = picture(50, 75)

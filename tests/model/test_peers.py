@@ -163,7 +163,7 @@ def test_region_means_are_exported_as_what_they_are(
     torch.testing.assert_close(region_means(x, bins), expected)
 
 
-@pytest.mark.parametrize("name", ["hrformer", "vit"])
+@pytest.mark.parametrize("name", [pytest.param("hrformer", marks=pytest.mark.long), "vit"])
 def test_openvino_runs_what_attends_at_other_sizes(name: str) -> None:
     """Windows are cut and positions interpolated within the converted network, for any size."""
     openvino = pytest.importorskip("openvino")
