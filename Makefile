@@ -21,8 +21,9 @@ docs: .venv/checks
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
 
-release:
-	$(PYTHON) release.py
+release: .venv/installed
+	$(BIN)/pip install --quiet build
+	$(BIN)/python release.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; set PYTHON=...") if sys.version_info < (3, 10) else None'

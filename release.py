@@ -9,6 +9,7 @@ name, print its version, segment a picture with the packaged weights and train a
 """
 
 import argparse
+import os
 import re
 import shlex
 import shutil
@@ -117,8 +118,9 @@ def try_out(file: Path, python: str, versions: str, extras: str, pip: list[str])
 
 
 def run(*command: str, cwd: Path | None = None) -> None:
-    """Run a command; a failure ends the release."""
-    if subprocess.run(command, cwd=cwd, check=False).returncode:
+    """Run a command; a failure ends the release. Packages of the caller's PYTHONPATH are not in empty environments."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if subprocess.run(command, cwd=cwd, check=False, env=environment).returncode:
         raise SystemExit(f"failed: {shlex.join(command)}")
 
 
