@@ -19,7 +19,7 @@ from segnext.checkpoint.card import model_card
 from segnext.checkpoint.weights import Weights, description, save_weights
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.model.config import aligns_corners
+from segnext.model.config import corner_pixels
 from segnext.progress import is_terminal
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -69,7 +69,7 @@ def _processor(weights: Weights) -> dict[str, Any]:
         "preprocess": asdict(weights.preprocess),
         "stride": config.strides[-1],
         "logits_stride": config.logits_stride,
-        "corners": aligns_corners(config),
+        "corners": corner_pixels(config),
         "ignore": weights.labels.ignore,
     }
 

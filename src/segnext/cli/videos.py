@@ -12,7 +12,7 @@ from segnext.words import counted
 
 if TYPE_CHECKING:
     from segnext.inference.segmenter import Segmenter
-    from segnext.inference.videos.run import Summary
+    from segnext.inference.videos.run import VideoSummary
 
 OPTIONS = ("every", "smooth")
 
@@ -39,7 +39,7 @@ def videos_among(args: argparse.Namespace) -> list[str]:
     return videos
 
 
-def run_video(args: argparse.Namespace, segmenter: "Segmenter", video: str) -> "Summary | None":
+def run_video(args: argparse.Namespace, segmenter: "Segmenter", video: str) -> "VideoSummary | None":
     """Segment one video, say what was found; None when nothing could be done."""
     from segnext.inference.unfinished import own_share
     from segnext.inference.videos.run import segment_video
@@ -65,7 +65,7 @@ def run_video(args: argparse.Namespace, segmenter: "Segmenter", video: str) -> "
     return summary
 
 
-def _print(summary: "Summary") -> None:
+def _print(summary: "VideoSummary") -> None:
     if summary.before == "finished":
         show(f"{summary.file}  finished already")
     else:

@@ -87,7 +87,8 @@ class MultiLabelResult(Result):
         """Each class's share of the pixels, 0..1; together they may be more or less than 1."""
         return {name: float(plane.mean()) for name, plane in zip(self.classes, self.mask, strict=True)}
 
-    def _where(self, label: int) -> NDArray[np.bool_]:
+    def where(self, label: int) -> NDArray[np.bool_]:
+        """The pixels of a class, (H, W)."""
         where: NDArray[np.bool_] = self.mask[label] == 1
         return where
 

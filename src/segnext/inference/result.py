@@ -103,7 +103,7 @@ class Result:
             SegNextError: when there is no such class, or it is nowhere in the picture.
         """
         require_choice("the class", name, self.classes)
-        inside = self._where(self.classes.index(name))
+        inside = self.where(self.classes.index(name))
         rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
         if not len(rows):
             raise SegNextError(f"{name} is nowhere in {self.name}")
@@ -111,7 +111,7 @@ class Result:
         alpha = inside[window].astype(np.uint8) * 255
         return PIL.Image.fromarray(np.dstack([self.image[window], alpha]))
 
-    def _where(self, label: int) -> NDArray[np.bool_]:
+    def where(self, label: int) -> NDArray[np.bool_]:
         """The pixels of a class, (H, W)."""
         where: NDArray[np.bool_] = self.mask == label
         return where

@@ -8,6 +8,7 @@ they corrected comes back by `segnext data import --from cvat`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cvat_sdk.auto_annotation as cvat
@@ -15,10 +16,9 @@ import numpy as np
 import PIL.Image
 from cvat_sdk import models
 from cvat_sdk.masks import encode_mask
-from numpy.typing import NDArray
 
-from segnext.inference.areas import areas_of
 from segnext.inference.load import load
+from segnext.inference.result import Result
 from segnext.inference.runtime import Device, EngineName
 from segnext.inference.segmenter import Segmenter
 
@@ -39,23 +39,19 @@ class Function:
     def detect(self, context: Any, image: PIL.Image.Image) -> Sequence[models.LabeledShapeRequest]:
         """Masks, or with `context.conv_mask_to_poly` polygons, of the pixels that are sure enough."""
         result = self.segmenter(image)
-        mask = result.mask
         if context.conf_threshold:
-            unsure = result.confidence < context.conf_threshold
-            mask = np.where(unsure, np.uint8(result.labels.ignore if mask.ndim == 2 else 0), mask)
-        return self._polygons(mask) if context.conv_mask_to_poly else self._masks(mask)
+            none = np.uint8(result.labels.ignore if result.mask.ndim == 2 else 0)
+            mask = np.where(result.confidence < context.conf_threshold, none, result.mask)
+            result = replace(result, mask=mask)
+        return self._polygons(result) if context.conv_mask_to_poly else self._masks(result)
 
-    def _masks(self, mask: NDArray[np.uint8]) -> list[models.LabeledShapeRequest]:
-        found = []
-        for label in range(len(self.segmenter.labels)):
-            inside = mask == label if mask.ndim == 2 else mask[label] == 1
-            if inside.any():
-                found.append(cvat.mask(label, encode_mask(inside)))
-        return found
+    def _masks(self, result: Result) -> list[models.LabeledShapeRequest]:
+        masks = ((label, result.where(label)) for label in range(len(result.classes)))
+        return [cvat.mask(label, encode_mask(inside)) for label, inside in masks if inside.any()]
 
-    def _polygons(self, mask: NDArray[np.uint8]) -> list[models.LabeledShapeRequest]:
+    def _polygons(self, result: Result) -> list[models.LabeledShapeRequest]:
         """Outlines, the largest lowest: CVAT's polygons have no holes, so what lies in a hole lies on top."""
-        areas = sorted(areas_of(mask, self.segmenter.labels), key=lambda area: -area.polygon.area)
+        areas = sorted(result.to_polygons(), key=lambda area: -area.polygon.area)
         return [
             cvat.polygon(area.label, np.asarray(area.polygon.exterior.coords)[:-1].ravel().tolist(), z_order=height)
             for height, area in enumerate(areas)

@@ -19,17 +19,16 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segnext.data.formats.labelstudio import brush_of
 from segnext.documents import parse_json
 from segnext.errors import SegNextError
-from segnext.inference.areas import areas_of
 from segnext.inference.load import load
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
@@ -113,26 +112,27 @@ Shapes = Iterator[tuple[dict[str, Any], float]]
 
 def _brushes(result: Result, control: Control) -> Shapes:
     for label, name in enumerate(result.classes):
-        inside = _where(result, label)
+        inside = result.where(label)
         if name in control.values and inside.any():
             value = {"format": "rle", "rle": brush_of(inside), "brushlabels": [name]}
-            yield value, float(result.confidence[..., inside].mean())
+            yield value, _score(result, label)
 
 
 def _polygons(result: Result, control: Control) -> Shapes:
     """Outlines in percent of the picture, the largest first, so that what lies in a hole comes on top."""
     percent = 100 / np.array(result.mask.shape[:-3:-1])
-    scores = {label: _where(result, label) for label in range(len(result.classes))}
-    for area in sorted(areas_of(result.mask, result.labels), key=lambda area: -area.polygon.area):
+    score = cache(partial(_score, result))
+    for area in sorted(result.to_polygons(), key=lambda area: -area.polygon.area):
         if area.name in control.values:
             points = (np.asarray(area.polygon.exterior.coords)[:-1] * percent).tolist()
             value = {"points": points, "closed": True, "polygonlabels": [area.name]}
-            yield value, float(result.confidence[..., scores[area.label]].mean())
+            yield value, score(area.label)
 
 
-def _where(result: Result, label: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (result.mask == label) if result.mask.ndim == 2 else (result.mask[label] == 1)
-    return found
+def _score(result: Result, label: int) -> float:
+    """The mean confidence of a class where it is."""
+    sure = result.confidence
+    return float((sure if sure.ndim == 2 else sure[label])[result.where(label)].mean())
 
 
 class Pictures:

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -163,7 +164,7 @@ class SegNextImageProcessor(BaseImageProcessor):  # type: ignore[misc]
         preprocess: the fields of `Preprocess`.
         stride: what the sides are filled up to a multiple of.
         logits_stride: of the decoder's logits.
-        corners: whether logits are enlarged corner on corner.
+        corners: see `kernels.enlarge.places`.
         ignore: the label of pixels that do not count.
     """
 
@@ -174,7 +175,7 @@ class SegNextImageProcessor(BaseImageProcessor):  # type: ignore[misc]
         preprocess: dict[str, Any] | None = None,
         stride: int = 32,
         logits_stride: int = 8,
-        corners: bool = False,
+        corners: int = 0,
         ignore: int = 255,
         **kwargs: Any,
     ) -> None:
@@ -229,7 +230,7 @@ class SegNextImageProcessor(BaseImageProcessor):  # type: ignore[misc]
         small = self._how().size(*size)
         seen = [side * self.logits_stride for side in logits.shape[:2]]
         covered = size[0] * seen[0] / small[0], size[1] * seen[1] / small[1]
-        labels, _ = classify(logits, covered, size, corners=self.logits_stride if self.corners else 0)
+        labels, _ = classify(logits, covered, size, corners=self.corners)
         return torch.from_numpy(labels.astype(np.int64))
 
     def _how(self) -> Preprocess:
@@ -242,13 +243,10 @@ class SegNextImageProcessor(BaseImageProcessor):  # type: ignore[misc]
 
     def _fitted(self, mask: Any, how: Preprocess, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The mask as its picture is seen, the ignore label where that was filled up."""
-        labels = np.asarray(mask)
-        rows, columns = (
-            np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int)
-            for new, old in zip(how.size(*labels.shape), labels.shape, strict=True)
-        )
+        labels = np.asarray(mask, np.uint8)
+        height, width = how.size(*labels.shape)
         fitted = np.full(size, self.ignore, np.uint8)
-        fitted[: len(rows), : len(columns)] = labels[rows[:, None], columns]
+        fitted[:height, :width] = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         return fitted
 
 

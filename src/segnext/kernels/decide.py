@@ -18,14 +18,7 @@ def decide(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
     """Labels, and their probabilities if asked for; of one look without computing those of the other classes.
 
-    Args:
-        looks: at least one; the same classes, at most 256, in each.
-        size: height and width of the picture.
-        confidence: whether the probabilities are wanted.
-        rows: of the picture that are wanted, one after the other; None for all.
-
-    Returns:
-        Labels (H, W) uint8, and None or mean probabilities (H, W) float32; H is how many rows are wanted.
+    Arguments and results are those of `average.vote`.
     """
     logits, covered, _, corners = looks[0]
     if not isinstance(logits, np.ndarray):

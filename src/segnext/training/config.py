@@ -12,6 +12,7 @@ from segnext.data.transforms import Augment
 from segnext.errors import SegNextError, require_setting
 from segnext.inference.testing import Testing
 from segnext.model.config import Architecture
+from segnext.plain import with_tuples
 from segnext.training.auxiliary import Auxiliary
 from segnext.training.losses.config import Loss
 
@@ -79,7 +80,7 @@ class Schedule:
             require_setting(0.0 <= value < math.inf, f"schedule.{name}", value, "a number from 0 on")
 
 
-def _fitted(settings: Any, before: str = "") -> None:
+def _fit(settings: Any) -> None:
     """Make a dataclass's parts of the mappings that Python code may give for them, and tuples of lists.
 
     Raises:
@@ -87,7 +88,7 @@ def _fitted(settings: Any, before: str = "") -> None:
     """
     kinds = get_type_hints(type(settings))
     for one in fields(settings):
-        value, name = getattr(settings, one.name), before + one.name
+        value, name = getattr(settings, one.name), one.name
         if isinstance(value, Mapping) and isinstance(one.default_factory, type):
             value = _part(one.default_factory, value, name)
         elif isinstance(value, list):
@@ -95,7 +96,7 @@ def _fitted(settings: Any, before: str = "") -> None:
         elif kinds[one.name] in (int, float) and not _is_number(value, kinds[one.name]):
             wanted = "a whole number" if kinds[one.name] is int else "a number"
             raise SegNextError(f"{name} is {value!r}; it must be {wanted}")
-        object.__setattr__(settings, one.name, value)
+        object.__setattr__(settings, name, value)
 
 
 def _part(kind: type[Any], given: Mapping[str, Any], name: str) -> Any:
@@ -103,9 +104,8 @@ def _part(kind: type[Any], given: Mapping[str, Any], name: str) -> Any:
     for key in given:
         if key not in known:
             raise SegNextError(f"there is no setting {name}.{key}; {meant(str(key), known, name + '.{}')}")
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
-        return kind(**given)
+        return kind(**with_tuples(given))
     except TypeError as error:
         raise SegNextError(f"{name} is {dict(given)}; one of its values is of a wrong type ({error})") from error
 
@@ -166,7 +166,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be trained with."""
-        _fitted(self)
+        _fit(self)
         require_choices(self)
         for name in ("batch_size", "accumulate", "save_every", "log_every", "workers"):
             require_setting(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")

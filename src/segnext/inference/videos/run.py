@@ -37,7 +37,7 @@ SOUND = "sound.mkv"
 
 
 @dataclass
-class Summary:
+class VideoSummary:
     """What became of a video.
 
     Attributes:
@@ -186,7 +186,7 @@ def segment_video(
     mask: MaskKind = "palette",
     share: Share = (0, 1),
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Summary:
+) -> VideoSummary:
     """Segment every N-th frame of a video and paint all frames, those between with the last mask.
 
     Writes `NAME.overlay.mp4` with the frames' own times and the sound, `NAME.frames/NUMBER.mask.png` and a line for
@@ -221,7 +221,7 @@ def segment_video(
         }
         file = f"{source}#{datetime.datetime.now().isoformat(timespec='milliseconds')}" if video.live else str(source)
         name, before = _name(segmenter, file, source, out, settings, video.live)
-        summary = Summary(file, out / f"{name}{FILM}", out / f"{name}{FRAMES}", out / RESULTS, before=before)
+        summary = VideoSummary(file, out / f"{name}{FILM}", out / f"{name}{FRAMES}", out / RESULTS, before=before)
         if before == "finished":
             return summary
         folder = folder_for(out / f"{name}{FILM}")
