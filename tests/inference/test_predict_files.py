@@ -254,6 +254,19 @@ def test_a_run_that_was_broken_off_goes_on(segmenter: Segmenter, pictures: Path,
     assert [Path(line["file"]).name for line in lines(out)] == ["a.png", "b.png", "bad.png", "c.png"]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"names": 3}', None])
+def test_a_damaged_plan_is_made_anew(damage: str | None, segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(segmenter, [pictures], tmp_path, stop_after(1))
+    plan = tmp_path / ".results.jsonl.parts/plan.json"
+    if damage is None:
+        plan.unlink()
+    else:
+        plan.write_text(damage)
+    assert predict_files(segmenter, [pictures], tmp_path).done == 3
+    assert [Path(str(line["file"])).name for line in lines(tmp_path)] == ["a.png", "b.png", "c.png"]
+
+
 @pytest.mark.parametrize("count", [2, 5])
 def test_shares_do_not_change_a_byte(segmenter: Segmenter, pictures: Path, tmp_path: Path, count: int) -> None:
     predict_files(segmenter, [pictures], tmp_path / "one", share=(0, 1))

@@ -31,7 +31,7 @@ from segnext.inference.outputs import (
     writing,
 )
 from segnext.inference.sources import Input
-from segnext.inference.unfinished import Share, alone, begin, digest, fits, folder_for, identity
+from segnext.inference.unfinished import SETTINGS, Share, alone, begin, digest, fits, folder_for, identity
 from segnext.labels import Labels
 
 PLAN = "plan.json"
@@ -194,11 +194,13 @@ def _planned(folder: Path, settings: dict[str, Any], inputs: list[Input], share:
         begin(parts, settings)
         with replacing(parts / PLAN) as temporary:
             temporary.write_text(json.dumps({"again": outputs.again, "names": names}), encoding="utf-8")
-    elif not (parts / PLAN).exists():  # killed between the two
-        shutil.rmtree(parts)
+    try:
+        plan = json.loads((parts / PLAN).read_text(encoding="utf-8"))
+        names, again = [*map(str, plan["names"])], int(plan["again"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # killed between the two, or damaged since
+        (parts / SETTINGS).unlink()  # so that it is planned anew, when nobody works on it, and its lines are kept
         return _planned(folder, settings, inputs, share)
-    plan = json.loads((parts / PLAN).read_text(encoding="utf-8"))
-    return Run(folder, inputs, plan["names"], plan["again"], share, digest(settings))
+    return Run(folder, inputs, names, again, share, digest(settings))
 
 
 def _finished(folder: Path) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from segnext.bands import bands_from_dict
+from segnext.choices import meant
 from segnext.data.folder import Folder, Pair
 from segnext.data.rasters.listing import BLOCK, Source, block_of, listing
 from segnext.data.rasters.scene import RasterPair, Scene, opened
@@ -59,7 +60,7 @@ class Rasters(Folder):
             SegNextError: when there is no such split, a file cannot be read, or nothing in it counts.
         """
         if split not in self.sources:
-            raise SegNextError(f"{self.path}: no such split '{split}'; the splits are: {', '.join(self.splits())}")
+            raise SegNextError(f"{self.path}: no such split '{split}'; {meant(split, self.splits())}")
         step = self.block if split.startswith(MEASURED) else max(self.block // 2, 1)
         pairs = [pair for source in self.sources[split] for pair in self._windows(source, step)]
         if not pairs:
