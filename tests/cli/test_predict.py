@@ -75,6 +75,20 @@ def test_folder_with_a_bad_one(photos: Path, weights: Path, tmp_path: Path, caps
     assert [record["ok"] for record in records] == [True, True, False]
 
 
+def test_the_share_that_ends_last_may_be_one_picture(photos: Path, weights: Path, tmp_path: Path) -> None:
+    options = ("--weights", weights, "--out", tmp_path / "out", "--engine", "torch")
+    assert [call(photos, *options, "--share", f"{number}/2") for number in (1, 2)] == [0, 0]
+    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 2
+
+
+def test_one_good_picture_of_two(
+    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "1.png").write_bytes(b"nothing")
+    assert call(photos, "--weights", weights, "--out", tmp_path / "out", "--engine", "torch") == 1
+    assert f"1 mask and overlay: {tmp_path / 'out'}" in capsys.readouterr().out
+
+
 def test_ways_of_looking_at_pictures(weights: Path, photos: Path, tmp_path: Path) -> None:
     masks = []
     for name, flags in (("one", []), ("several", ["--tta"]), ("windows", ["--slide", "32", "16"])):

@@ -2,22 +2,26 @@
 
 import resource
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import numba
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 from segnext.kernels.compiling import compiled
 
 
-def kernel(folder: Path) -> Callable[[int], int]:
+def kernel(folder: Path) -> Any:
     """One whose source and cache are in a folder, as a new process has it."""
     source = folder / "doubled.py"
     source.write_text("def doubled(x):\n    return 2 * x\n")
-    names: dict[str, Callable[[int], int]] = {}
+    names: dict[str, Callable[[float], float]] = {}
     exec(compile(source.read_text(), str(source), "exec"), names)
-    found: Callable[[int], int] = compiled()(names["doubled"])
-    return found
+    return compiled()(names["doubled"])
 
 
 @pytest.fixture
@@ -46,3 +50,26 @@ def test_what_was_cut_is_compiled_again(caches: Path, ending: str) -> None:
     file.write_bytes(file.read_bytes()[:20])
     assert kernel(caches)(4) == 8
     assert kernel(caches)(4) == 8
+
+
+def test_processes_that_keep_at_once(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled_for = [(kernel(caches), 4), (kernel(caches), 4.5)]  # each as in a process of its own
+    waiting: list[Callable[[], None]] = []
+    for function, argument in compiled_for:
+        save = function._cache.save_overload
+        function._cache.save_overload = lambda *what, save=save: waiting.append(lambda: save(*what))
+        function(argument)
+    both = Barrier(2)
+    read = IndexDataCacheFile._load_index
+
+    def read_with_the_other(cache_file: IndexDataCacheFile) -> Any:
+        found = read(cache_file)  # type: ignore[no-untyped-call]
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+        return found
+
+    monkeypatch.setattr(IndexDataCacheFile, "_load_index", read_with_the_other)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda save: save(), waiting))
+    assert len(kept(caches, "nbc")) == 2, "one wrote its code over the other's"
+    assert (kernel(caches)(4), kernel(caches)(4.5)) == (8, 9.0)

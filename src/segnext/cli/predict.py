@@ -123,16 +123,15 @@ def _print_table(record: "Record", labels: "Labels") -> None:
 
 
 def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
-    if summary.done == 1 and summary.whole and not summary.before:
-        (record,) = (record for record in summary.records() if record.ok)
-        if not summary.failed:
-            _print_table(record, labels)
+    if len(summary.inputs) == summary.done == 1 and summary.whole:
+        (record,) = summary.records()
+        _print_table(record, labels)
         assert record.files is not None
         planes = record.files.get("planes")
         show(f"mask: {out / record.files['mask']}" if planes is None else f"masks: {_folder(out, record.files)}")
         show(f"overlay: {out / record.files['overlay']}")
     elif summary.done:
-        show(f"{counted(summary.done, 'mask')} and overlays: {out}")
+        show(f"{counted(summary.done, 'mask and overlay', 'masks and overlays')}: {out}")
     if summary.before:
         show(f"{counted(summary.before, 'picture')} had been done before this run was broken off")
     if not summary.whole:

@@ -5,8 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numba
 from numba.core.caching import FunctionCache
+
+PATIENCE = 10.0  # seconds that a process waits while another one keeps what it has compiled
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -40,10 +43,17 @@ class _Cache(FunctionCache):
     def save_overload(self, *arguments: Any) -> None:
         """Keep what was compiled, where there is room.
 
-        numba writes the index first: without its data it would name those of an older source, so it goes too.
+        numba writes the index first: without its data it would name those of an older source, so it goes too. It
+        numbers the data by the index that it has read, so two processes at once would give two of them one number, and
+        the code for one type would be taken for the other's: one writes at a time.
         """
+        index = Path(self._cache_file._index_path)
         try:
-            super().save_overload(*arguments)  # type: ignore[no-untyped-call]
+            self._impl.locator.ensure_cache_path()
+            with filelock.FileLock(index.with_name("kernels.lock"), timeout=PATIENCE):
+                super().save_overload(*arguments)  # type: ignore[no-untyped-call]
+        except filelock.Timeout:  # the next process keeps it
+            return
         except Exception:  # no room, or an index that cannot be read
             with suppress(OSError):
-                Path(self._cache_file._index_path).unlink()
+                index.unlink()
