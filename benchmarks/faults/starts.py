@@ -4,8 +4,8 @@
                                        [--starts 300] [--at-a-time 4] [--limit 120] [--json F]
 
 Each start is a new process that segments a folder of six small pictures, with filled caches, as all starts but the very
-first are: what a thread does for the first time meets the others, not the network's work. Several run at the same time, on fewer cores, so that their
-threads meet in ever new orders. The ways:
+first are: what a thread does for the first time meets the others, not the network's work. Several run at the same time,
+on fewer cores, so that their threads meet in ever new orders. The ways:
 
     predict    `segnext predict FOLDER`
     pool       `segnext.load(streams=2)`, and at once six threads that use it
