@@ -191,3 +191,10 @@ def test_outs_that_are_no_folders(photos: Path, weights: Path, tmp_path: Path) -
     ):
         with pytest.raises(SegNextError, match=words):
             call(path, "--weights", weights, "--out", tmp_path / out)
+
+
+@pytest.mark.parametrize("name", ["mask.png", "film.mp4", "film.MKV"])
+def test_out_is_a_folder(photos: Path, weights: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(SegNextError, match="is the folder of masks and overlays; name it without"):
+        call(photos, "--weights", weights, "--out", tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from segnext.cli.options import load_segmenter
 from segnext.cli.outputs import show, write_results
 from segnext.errors import SegNextError
+from segnext.inference.kinds import VIDEOS
 from segnext.progress import progress
 from segnext.words import percent
 
@@ -52,7 +53,7 @@ def wants_raster(args: argparse.Namespace) -> bool:
         if Path(args.paths[0]).is_dir():
             raise SegNextError(f"{args.paths[0]}: a folder; --out {args.out} takes one raster, give a folder as --out")
         return True
-    if args.out.suffix.lower() in PICTURES and not args.out.is_dir():
+    if args.out.suffix.lower() in (*PICTURES, *VIDEOS) and not args.out.is_dir():
         raise SegNextError(f"--out {args.out} is the folder of masks and overlays; name it without {args.out.suffix}")
     given = [f"--{name}" for name in OPTIONS if getattr(args, name) is not None]
     if given:
