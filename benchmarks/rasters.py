@@ -123,7 +123,8 @@ def timed(work: Callable[[], None]) -> NDArray[np.float64]:
     """Seconds on the clock, and of the processor."""
     started = np.array([time.perf_counter(), time.process_time()])
     work()
-    return np.array([time.perf_counter(), time.process_time()]) - started
+    spent: NDArray[np.float64] = np.array([time.perf_counter(), time.process_time()]) - started
+    return spent
 
 
 def seams(args: argparse.Namespace) -> None:

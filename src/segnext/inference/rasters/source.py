@@ -103,7 +103,7 @@ class RasterFile:
         elif len(values) == 1:
             values = values.repeat(3, axis=0)
         anything: NDArray[np.bool_] = np.logical_or.reduce(valid, axis=0)
-        pixels: NDArray[Any] = cv2.merge(list(values)).reshape(*anything.shape, len(values))
+        pixels = np.asarray(cv2.merge(list(values)), values.dtype).reshape(*anything.shape, len(values))
         return pixels, anything
 
     def _valid(self, values: NDArray[Any], window: Window) -> NDArray[np.bool_]:
