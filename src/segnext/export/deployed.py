@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.checkpoint.weights import Weights
+from segnext.checkpoint.exported import FORMAT, HEADER
+from segnext.checkpoint.weights import Weights, description
 from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import aligns_corners
@@ -105,7 +106,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
 
     bands = weights.preprocess.bands
     return {
-        "format": "segnext export 1",
+        "format": FORMAT,
         "input": interface.input,
         "output": interface.output,
         "precision": precision,
@@ -122,4 +123,5 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,
+        HEADER: description(weights),
     }
