@@ -2,6 +2,8 @@
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import get_args
 
@@ -50,24 +52,45 @@ def start(weights: Weights, runtime: Runtime) -> Engine:
 
 
 def _exported(weights: Weights, config: ExportedConfig, runtime: Runtime) -> Engine:
-    """What runs an exported file: the runtime that it is for, on this processor."""
+    """An exported file as an engine."""
     from segnext.inference.engines.exported_engine import ExportedEngine
 
+    inner = open_exported(weights, runtime)
+    with _running(config):
+        return _used_first(ExportedEngine(inner, config, weights.preprocess), weights)
+
+
+def open_exported(weights: Weights, runtime: Runtime) -> PerProcess:
+    """What runs an exported file as it is: the runtime that it is for, on this processor.
+
+    Raises:
+        SegNextError: when another one is asked for, it is not installed, or cannot run the file.
+    """
+    config = weights.config
+    assert isinstance(config, ExportedConfig)
     engine = RUNS[config.to]
     if runtime.engine not in ("auto", engine) or runtime.device not in ("auto", "cpu"):
         raise SegNextError(f"{config.file}: is run by {engine} on processors; leave --engine and --device out")
     _require_installed(engine, (engine,))
     precision = "fp32" if _hangs_in_bf16(config) else runtime.precision
+    with _running(config):
+        if engine == "openvino":
+            return _openvino(weights, precision, runtime.streams)
+        return _onnxruntime(weights, precision)
+
+
+@contextmanager
+def _running(config: ExportedConfig) -> Iterator[None]:
+    """Within, what a runtime says of a file that it cannot run is a sentence; each has errors of its own."""
     try:
-        inner = (
-            _openvino(weights, precision, runtime.streams) if engine == "openvino" else _onnxruntime(weights, precision)
-        )
-        return _used_first(ExportedEngine(inner, config, weights.preprocess), weights)
+        yield
     except (SegNextError, MemoryError):
         raise
-    except Exception as error:  # each runtime has errors of its own
+    except Exception as error:
         problem = " ".join(str(error).split())[:200]
-        raise SegNextError(f"{config.file}: {engine} cannot run it ({problem}); export the weights again") from error
+        raise SegNextError(
+            f"{config.file}: {RUNS[config.to]} cannot run it ({problem}); export the weights again"
+        ) from error
 
 
 def _require_installed(engine: str, packages: tuple[str, ...]) -> None:
