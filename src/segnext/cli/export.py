@@ -55,11 +55,6 @@ def run(args: argparse.Namespace) -> int:
     weights = load_weights(weights_path(args.weights))
     out = args.out or Path(f"{weights.labels.name}{KINDS[args.to].suffix}")
     data = open_data(args.data, args.format) if args.data else None
-    pairs = (
-        {split: data.pairs(split) for split in ("val", *(["train"] if args.precision == "int8" else []))}
-        if data
-        else {}
-    )
     interface = Interface(args.input, args.output)
     report = export(
         weights,
@@ -67,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         out,
         precision=args.precision,
         interface=interface,
-        pairs=pairs.get("val"),
-        train=pairs.get("train"),
+        pairs=data.pairs("val") if data else None,
+        train=data.pairs("train") if data and args.precision == "int8" else None,
         say=say,
     )
     _print(report)
@@ -97,4 +92,4 @@ def _print(report: "Report") -> None:
     for pace in report.pace:
         show(f"{pace.name}  {1000 * pace.seconds:.1f} ms")
     if report.left is not None:
-        show("{} of {} layers are left in floating point".format(*report.left))
+        show("{} of {} convolutions and matrix products are left in floating point".format(*report.left))

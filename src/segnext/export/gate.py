@@ -122,13 +122,14 @@ class Labelled:
     def miou(self, run: Run | None, pairs: Iterable[Pair] | None = None) -> float:
         """Of the file, or without one of our network, in per cent, on all or some of them."""
         labels, segmenter = self.segmenter.labels, self.segmenter
-        total, count = np.zeros((len(labels),) * 2, np.int64), 0
-        for count, pair in enumerate(self.pairs if pairs is None else pairs, 1):
+        chosen = [*(self.pairs if pairs is None else pairs)]
+        total = np.zeros((len(labels),) * 2, np.int64)
+        for pair in chosen:
             image = self.picture(pair)
             mask = labels_by(run, self.interface, segmenter, image[None])[0] if run else segmenter.segment(image).mask
             truth = nearest(pair.read_mask(labels), mask.shape)
             total += confusion_matrix(truth, mask, len(labels), labels.ignore)
-        return 100 * Metrics(total, labels.classes, count).miou
+        return 100 * Metrics(total, labels.classes, len(chosen)).miou
 
 
 def measure(labelled: Labelled, provider: str, run: Run, precision: str) -> Accuracy:

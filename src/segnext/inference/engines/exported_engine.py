@@ -69,7 +69,8 @@ class ExportedEngine:
         if self.config.output == "labels":
             return chosen.astype(np.float32)
         probability = given[1][..., None].clip(SURE, 1 - SURE).astype(np.float32)
-        return np.where(chosen, np.log(probability), np.log((1 - probability) / max(classes - 1, 1)))
+        scores: Array = np.where(chosen, np.log(probability), np.log((1 - probability) / max(classes - 1, 1)))
+        return scores
 
     def _require(self, given: Sequence[Any], shape: tuple[int, ...]) -> Sequence[NDArray[Any]]:
         """Refuse outputs of another number or shape."""
