@@ -63,10 +63,8 @@ def main() -> None:
                 seconds = time.perf_counter() - start
                 size = sum(one.stat().st_size for one in Path(folder).glob("network.*") if one.suffix != ".json")
             lowest = 100 * min(row.agreement for row in report.rows)
-            verdict, size_in = ("kept", f"{size / 1e6:.0f}") if report.passed else ("refused", "")
-            print(
-                f"| {model} | {to} {precision} | {lowest:.3f} % | {verdict} | {size_in} | {seconds:.0f} |", flush=True
-            )
+            verdict = f"kept | {size / 1e6:.0f}" if report.passed else "refused |"
+            print(f"| {model} | {to} {precision} | {lowest:.3f} % | {verdict} | {seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -204,6 +204,7 @@ def test_damaged_and_foreign_files_of_onnx(tmp_path: Path) -> None:
         (b"PK\x03\x04 no network", "not a readable ONNX file"),
         (b"", "not one that 'segnext export' wrote"),
         (_foreign(onnx), "not one that 'segnext export' wrote"),
+        (_foreign(onnx, outside="../secret"), "keeps its numbers in other files"),
     ):
         file.write_bytes(content)
         with pytest.raises(SegNextError, match=words):
@@ -212,11 +213,15 @@ def test_damaged_and_foreign_files_of_onnx(tmp_path: Path) -> None:
         segnext.load("b.onnx")
 
 
-def _foreign(onnx: Any) -> bytes:
+def _foreign(onnx: Any, outside: str = "") -> bytes:
     from onnx import TensorProto, helper
 
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    numbers = helper.make_tensor("b", TensorProto.FLOAT, [1], [1.0])
+    if outside:
+        numbers.data_location = TensorProto.EXTERNAL
+        numbers.external_data.add(key="location", value=outside)
+    graph = helper.make_graph([helper.make_node("Add", ["x", "b"], ["y"])], "g", [x], [y], [numbers])
     content: bytes = helper.make_model(graph).SerializeToString()
     return content
 

@@ -89,6 +89,9 @@ def _in_onnx(path: Path) -> dict[str, str]:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf has errors of its own
         raise _damaged(path, "ONNX", error) from error
+    tensors = [*model.graph.initializer, *(one.t for node in model.graph.node for one in node.attribute)]
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
+        raise SegNextError(f"{path}: keeps its numbers in other files, which 'segnext export' never does")
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
