@@ -16,6 +16,7 @@ from conftest import picture
 
 import segnext
 from segnext import plain
+from segnext.bench import limits, measure, ways
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.cli import main
 from segnext.errors import SegNextError
@@ -125,6 +126,44 @@ def test_predict_eval_and_info_take_it(
     file = tmp_path / "eval.json"
     assert main(["eval", "--data", str(data), "--weights", str(labels_file), "--json", str(file)]) == 0
     assert json.loads(file.read_text())["pixel_accuracy"] == 1
+
+
+class Local:
+    """A worker without a process."""
+
+    def __init__(self, name: str, make: Callable[[], object]) -> None:
+        self.made = make()
+
+    def call(self, method: str) -> Any:
+        return getattr(self.made, method)()
+
+    def peak_rss(self) -> int:
+        return 123_000_000
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> "Local":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_bench_runs_it_by_its_own_engine(
+    labels_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measure, "Worker", Local)
+    monkeypatch.setattr(ways, "_configure", lambda way: None)
+    monkeypatch.setattr(ways, "precisions", lambda engine: ("fp32",))
+    monkeypatch.setattr(limits, "SIDE", 32)
+    monkeypatch.setattr(limits, "COPIES", (1 << 10,))
+    asked = ["bench", "--weights", str(labels_file), "--size", "40x64", "--no-peers", "--rounds", "1"]
+    assert main([*asked, "--json", str(tmp_path / "bench.json")]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert [(way["name"], way["speedup"]) for way in found["ways"]] == [("openvino fp32", 1)]
+    assert found["profile"] is None
+    assert "first" in capsys.readouterr().out
+    assert main([*asked, "--engines", "torch"]) == 2
+    assert "is run by openvino; leave --engines out" in capsys.readouterr().err
 
 
 def test_it_is_pickled_by_its_path(labels_file: Path) -> None:

@@ -52,7 +52,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """For programs."""
         said = dataclasses.asdict(self)
-        said["about"].pop(HEADER)  # a page of the weights' own
+        said["about"].pop(HEADER, None)  # a page of the weights' own
         return {"passed": self.passed, **said}
 
 
