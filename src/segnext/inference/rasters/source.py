@@ -150,6 +150,17 @@ class RasterFile:
 
 
 @contextmanager
+def open_raster(name: str) -> Iterator[rasterio.DatasetReader]:
+    """A raster, whatever its bands are.
+
+    Raises:
+        SegNextError: when it cannot be read.
+    """
+    with _reading(name), rasterio.DatasetReader(name, driver=list(DRIVERS)) as raster:
+        yield raster
+
+
+@contextmanager
 def _reading(name: str) -> Iterator[None]:
     """Turn GDAL's errors into a sentence."""
     try:
