@@ -128,12 +128,12 @@ def test_a_file_with_a_wrong_weight_is_refused(
     def spoil(graph: Deployed, file: Path, *rest: Any) -> None:
         kind.write(graph, file, *rest)
         named = graph.network.named_parameters()
-        bias = next(value.numpy() for name, value in named if name.endswith("classifier.bias"))
-        wrong = bias.copy()
-        wrong[0] += 100
+        right = next(value.numpy() for name, value in named if name.endswith("classifier.weight"))
+        wrong = right.copy()
+        wrong.flat[0] += 1e6
         stored = file.with_suffix(".bin").read_bytes()
-        assert stored.count(bias.tobytes()) == 1
-        file.with_suffix(".bin").write_bytes(stored.replace(bias.tobytes(), wrong.tobytes()))
+        assert stored.count(right.tobytes()) == 1
+        file.with_suffix(".bin").write_bytes(stored.replace(right.tobytes(), wrong.tobytes()))
 
     monkeypatch.setitem(formats.KINDS, "openvino", kind._replace(write=spoil))
     out = tmp_path / "toy.xml"

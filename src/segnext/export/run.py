@@ -47,7 +47,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether every comparison was good enough."""
-        return all(one.passed for one in (*self.rows, *self.accuracy)) and self.quickest
+        return all(row.passed for row in self.rows) and all(one.passed for one in self.accuracy) and self.quickest
 
     def to_dict(self) -> dict[str, Any]:
         """For programs."""

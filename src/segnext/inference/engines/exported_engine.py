@@ -65,7 +65,7 @@ class ExportedEngine:
         labels, classes = given[0], self.config.num_classes
         if labels.max(initial=0) >= classes:
             raise self._wrong()
-        chosen = labels[..., None] == np.arange(classes)
+        chosen: NDArray[np.bool_] = labels[..., None] == np.arange(classes)
         if self.config.output == "labels":
             return chosen.astype(np.float32)
         probability = given[1][..., None].clip(SURE, 1 - SURE).astype(np.float32)
