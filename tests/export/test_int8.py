@@ -1,7 +1,8 @@
 """Eight bits: kept where they cost little and are quick, else refused with the figures that show it."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import segnext
 from segnext import plain
 from segnext.checkpoint.weights import Weights
 from segnext.cli import main
+from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
-from segnext.export import formats, gate, run
+from segnext.export import formats, quantise, run
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
-from segnext.export.gate import DROP, Accuracy
+from segnext.export.gate import DROP, Accuracy, Labelled
 from segnext.export.pace import Entrant, Pace, race
 from segnext.export.quantise import left
 from segnext.export.run import Report, export
@@ -50,8 +52,7 @@ def test_what_is_missing_is_said(tiny_weights: Weights, tmp_path: Path, monkeypa
 
 
 def test_files_run_side_by_side(tiny_weights: Weights, tmp_path: Path) -> None:
-    file, interface = tmp_path / "a.xml", Interface()
-    KINDS["openvino"].write(Deployed(tiny_weights, interface), file, "fp32", metadata(tiny_weights, interface, "fp32"))
+    file = written(tiny_weights, tmp_path / "a.xml")
     floating, layers = left(file)
     assert floating == layers > 20
     found = race({name: Entrant(file, "fp32") for name in ("one", "other")}, picture(64, 64)[None])
@@ -73,37 +74,43 @@ def data(segmenter: Segmenter, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.long
+def written(weights: Weights, file: Path) -> Path:
+    """The network for OpenVINO in float32, without the gate."""
+    interface = Interface()
+    KINDS["openvino"].write(Deployed(weights, interface), file, "fp32", metadata(weights, interface, "fp32"))
+    return file
+
+
 def test_kept_or_refused(
     data: Path,
     weights_file: Path,
-    segmenter: Segmenter,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pytest.importorskip("nncf", reason="needs nncf")
-    out, figures = tmp_path / "out" / "toy.xml", tmp_path / "out" / "figures.json"
-    asked = ["export", str(weights_file), "--to", "openvino", "--precision", "int8", "--data", str(data)]
+    """With a network that is quantised by copying it, and figures of speed that are made up."""
     quick = {"in int8": 1.0}
+
+    def copied(file: Path, out: Path, train: Sequence[Pair], val: Labelled) -> None:
+        assert len(train) == len(val.pairs) == 2
+        for suffix in (".xml", ".bin"):
+            shutil.copy(file.with_suffix(suffix), out.with_suffix(suffix))
 
     def raced(entrants: Mapping[str, Entrant], x: Any) -> list[Pace]:
         assert x.shape == (1, 200, 330, 3)
         return [Pace(name, quick.get(name, 2.0)) for name in entrants]
 
+    monkeypatch.setattr(run, "quantise", copied)
     monkeypatch.setattr(run, "race", raced)
-    monkeypatch.setattr(gate, "DROP", 100.0)
+    monkeypatch.setattr(formats, "find_spec", lambda name: name)
+    out, figures = tmp_path / "out" / "toy.xml", tmp_path / "out" / "figures.json"
+    asked = ["export", str(weights_file), "--to", "openvino", "--precision", "int8", "--data", str(data)]
     assert main([*asked, "--out", str(out), "--json", str(figures)]) == 0
-    assert len(set(segmenter(picture(200, 330, 2)).mask.flat)) > 1
     found = json.loads(figures.read_text())
     floating, layers = found["left"]
-    assert 0 < floating < layers
-    assert found["accuracy"][0]["ours"] == pytest.approx(100)
-    assert "convolutions and matrix products are left in floating point" in capsys.readouterr().out
-    ours = segnext.load(out)
-    assert ours.engine.precision == "int8"
-    image = picture(200, 330, 2)
-    assert (ours(image).mask == segmenter(image).mask).mean() > 0.8
+    assert floating == layers
+    assert found["accuracy"][0]["ours"] == found["accuracy"][0]["theirs"] == pytest.approx(100)
+    assert f"{layers} of {layers} convolutions and matrix products" in capsys.readouterr().out
     for file in out.parent.iterdir():
         file.unlink()
 
@@ -113,3 +120,21 @@ def test_kept_or_refused(
     assert "in int8  3000.0 ms" in text
     assert "refused, eight bits are not quicker here" in errors
     assert [file.name for file in out.parent.iterdir()] == ["toy.xml.report.json"]
+
+
+@pytest.mark.long
+def test_nncf_quantises(
+    data: Path, tiny_weights: Weights, segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf", reason="needs nncf")
+    monkeypatch.setattr(quantise, "DROP", 100.0)
+    folder = Folder.open(data)
+    labelled = Labelled(folder.pairs("val"), segmenter, tiny_weights.preprocess, Interface())
+    quantise.quantise(written(tiny_weights, tmp_path / "wide.xml"), tmp_path / "a.xml", folder.pairs("train"), labelled)
+    floating, layers = left(tmp_path / "a.xml")
+    assert 0 <= floating < layers
+    ours = segnext.load(tmp_path / "a.xml")
+    assert ours.engine.precision.startswith("int8 in ")
+    image = picture(200, 330, 2)
+    assert len(set(segmenter(image).mask.flat)) > 1
+    assert (ours(image).mask == segmenter(image).mask).mean() > 0.8

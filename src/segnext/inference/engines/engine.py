@@ -22,7 +22,8 @@ class Engine(Protocol):
 
     Attributes:
         name: torch, openvino or onnxruntime.
-        precision: fp32 or bf16, in which most of the network is computed.
+        precision: fp32 or bf16, in which most of the network is computed; of an exported file with its own before
+            it, such as "int8 in bf16".
         device: where, such as cpu or cuda:0.
         streams: pictures that it works on at the same time, for callers in different threads; more of them wait.
     """

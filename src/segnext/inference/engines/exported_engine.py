@@ -29,7 +29,8 @@ class ExportedEngine:
     def __init__(self, inner: PerProcess, config: ExportedConfig, preprocess: Preprocess) -> None:
         self.inner, self.config, self.preprocess = inner, config, preprocess
         self.name, self.device, self.streams = inner.name, inner.device, inner.streams
-        self.precision = inner.precision if config.precision == "fp32" else config.precision
+        held = "" if config.precision == "fp32" else f"{config.precision} in "
+        self.precision = f"{held}{inner.precision}"  # of the file, in that of what its runtime chooses
 
     def __call__(self, x: Batch) -> Array:
         """See `Engine`.
