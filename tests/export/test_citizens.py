@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import PIL.Image
@@ -25,6 +26,7 @@ from segnext.export.formats import KINDS
 from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.testing import Testing
+from segnext.model.config import inside, preset
 
 Written = Callable[..., Path]
 
@@ -235,6 +237,22 @@ def test_damaged_and_foreign_files_of_openvino(spoil: Callable[[Path], Any], wor
     spoil(labels_file)
     with pytest.raises(SegNextError, match=words):
         segnext.load(labels_file)
+
+
+def test_a_network_is_held_against_all_of_its_files(tiny_weights: Weights, tmp_path: Path) -> None:
+    config = preset("segnext_s", num_classes=4)
+    about = metadata(dataclasses.replace(tiny_weights, config=config), Interface(), "fp32")
+    root = ElementTree.Element("net")
+    told = ElementTree.SubElement(ElementTree.SubElement(root, "rt_info"), "segnext")
+    for name, value in about.items():
+        ElementTree.SubElement(told, name, value=value if isinstance(value, str) else json.dumps(value))
+    file = tmp_path / "s.xml"
+    ElementTree.ElementTree(root).write(file)
+    file.with_suffix(".bin").write_bytes(bytes(4_000_000))
+    assert inside(load_weights(file).config) == config
+    file.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(SegNextError, match="its header does not fit"):
+        load_weights(file)
 
 
 def test_damaged_and_foreign_files_of_onnx(tmp_path: Path) -> None:

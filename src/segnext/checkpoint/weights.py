@@ -220,12 +220,13 @@ def parse_exported(found: Mapping[str, str], path: Path) -> Weights:
     Raises:
         SegNextError: when it is damaged, or asks for more than the file shows.
     """
-    weights = _described(found[HEADER], path.stat().st_size, path)
+    state = Exported(path)
+    weights = _described(found[HEADER], sum(file.stat().st_size for file in state.files), path)
     about = {name: found.get(name, "") for name in ("precision", "input", "output")}
     if about["input"] not in ("uint8", "float") or about["output"] not in ("labels", "confidence", "logits"):
         raise _misfit(path, ValueError(f"it takes {about['input']!r} and gives {about['output']!r}"))
     config = ExportedConfig(str(path), EXPORTED[path.suffix], **about, network=inside(weights.config))
-    return dataclasses.replace(weights, config=config, state=Exported(path))
+    return dataclasses.replace(weights, config=config, state=state)
 
 
 def _described(text: str, held: Shapes | int, path: Path) -> Weights:
