@@ -92,8 +92,8 @@ def test_a_constant_raster_is_of_one_kind(segmenter: Segmenter, tmp_path: Path) 
 
 
 def test_unpacked_blocks_are_kept(tmp_path: Path) -> None:
-    blocks = {"compress": "deflate", "tiled": True, "blockxsize": 64, "blockysize": 64}
-    raster = write_tiff(tmp_path / "in.tif", picture(128, 128), **blocks)
+    image = picture(128, 128)
+    raster = write_tiff(tmp_path / "in.tif", image, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
     with RasterFile(raster, None) as file:
         first, _ = file.read(slice(0, 128), slice(0, 128))
         raster.write_bytes(bytes(raster.stat().st_size))  # what is read again comes from memory
