@@ -1,6 +1,7 @@
 """The folder that predictions are written to: one process at a time, and nothing that is there is lost in silence."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,7 +29,7 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1; None where labels alone are given.
         seconds: from the decoded picture to the mask.
         files: what was written, by kind, as paths below the folder: "mask" and "overlay"; of multi-label weights
             "planes", by class, in place of "mask", and "coco", "yolo", "labelme" or "geojson" in these formats.
@@ -43,6 +44,11 @@ class Record:
     mean_confidence: float | None = None
     seconds: float | None = None
     files: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """JSON has no NaN, which is what a result has that does not know its confidence."""
+        if self.mean_confidence is not None and math.isnan(self.mean_confidence):
+            object.__setattr__(self, "mean_confidence", None)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,10 @@ class Result:
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
-        """Softmax probability of the chosen class, (H, W) float32, 0..1; computed when it is first asked for."""
+        """Softmax probability of the chosen class, (H, W) float32, 0..1; computed when it is first asked for.
+
+        NaN everywhere where the weights are an exported file that gives labels alone.
+        """
         return self.measure_confidence()
 
     @cached_property
