@@ -66,7 +66,7 @@ class Decomposition(RowRandom, ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         generator = torch.Generator()
         generator.set_state(torch.frombuffer(bytearray(state["generator"]), dtype=torch.uint8))
-        super().__setstate__({**state, "generator": generator})
+        super().__setstate__({**state, "generator": generator})  # type: ignore[no-untyped-call]
 
     def initial_bases(self, batch: int) -> Tensor:
         """(B, D, R): new ones in training; in evaluation the fixed bases, (1, D, R) for all samples."""
