@@ -12,6 +12,7 @@ import numpy as np
 from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, store
 
 SLICE = 32
+SHORT = 5  # taps of a row that are never left out
 BLOCK = 6  # positions done together: so many sums are kept in registers, while each weight is read once
 
 
@@ -47,7 +48,12 @@ def write_row(buffer: Any, start: int, target: Any, to: int, channels: int, widt
 
 @compiled
 def _inside(w: int, taps: int, width: int) -> tuple[int, int]:
-    """Taps of a kernel's row that meet the map's columns at any of the BLOCK positions from w on: first, and end."""
+    """Taps of a kernel's row that meet the map's columns at any of the BLOCK positions from w on: first, and end.
+
+    All of a short row's: a compiler that knows how many unrolls them.
+    """
+    if taps <= SHORT:
+        return 0, taps
     return max(0, taps // 2 - w - BLOCK + 1), min(taps, width + taps // 2 - w)
 
 
