@@ -64,7 +64,7 @@ class _Squeeze(torch.autograd.Function):
 
 def _parts(weight: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Each map's columns of the weights."""
-    return weight.split([x.shape[1] for x in maps], 1)
+    return torch.split(weight, [x.shape[1] for x in maps], 1)
 
 
 def _over(kernel: Any, source: Tensor, target: Tensor, small: Tensor, large: Tensor) -> None:
