@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"checkpoint"},
     "pretraining": BASE | {"allocator", "figures", "model", "data", "checkpoint", "training"},
     "tuning": BASE | {"figures", "pages", "training"},
-    "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation"},
+    "export": BASE | {"kernels", "model", "data", "checkpoint", "inference", "evaluation", "bench"},
     "integrations": BASE | {"kernels", "model", "data", "checkpoint", "inference"},
     "bench": BASE
     | {"tables", "allocator", "bfloat16", "figures", "kernels", "model", "checkpoint", "data", "inference"},

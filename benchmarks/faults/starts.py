@@ -3,8 +3,9 @@
     python benchmarks/faults/starts.py [--engines openvino onnxruntime torch] [--ways predict pool interrupt]
                                        [--starts 300] [--at-a-time 4] [--limit 120] [--json F]
 
-Each start is a new process that segments a folder of six pictures, with filled caches, as all starts but the very first
-are; several run at the same time, on fewer cores, so that their threads meet in ever new orders. The ways:
+Each start is a new process that segments a folder of six small pictures, with filled caches, as all starts but the very
+first are: what a thread does for the first time meets the others, not the network's work. Several run at the same time,
+on fewer cores, so that their threads meet in ever new orders. The ways:
 
     predict    `segnext predict FOLDER`
     pool       `segnext.load(streams=2)`, and at once six threads that use it
@@ -38,7 +39,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import segnext
-segmenter = segnext.load(device="cpu", engine=sys.argv[1], streams=2)
+small = segnext.Testing(short_side=96)
+segmenter = segnext.load(device="cpu", engine=sys.argv[1], streams=2, testing=small)
 with ThreadPoolExecutor(6) as pool:
     results = list(pool.map(segmenter, sorted(Path(sys.argv[2]).glob("*.png"))))
 sys.exit(0 if len(results) == 6 else 1)
@@ -96,7 +98,7 @@ def begin(way: str, engine: str, pictures: Path, work: Path, limit: float, stop:
     if way == "pool":
         command = [sys.executable, "-c", POOL, engine, str(pictures)]
     else:
-        options = ["--engine", engine, "--device", "cpu", "--out", str(work / "out")]
+        options = ["--engine", engine, "--device", "cpu", "--out", str(work / "out"), "--short-side", "96"]
         command = [sys.executable, "-m", "segnext", "predict", str(pictures), *options]
     work.mkdir()
     errors = work / "errors"

@@ -149,6 +149,46 @@ def test_a_real_network(data: Path, tmp_path: Path) -> None:
     assert [sum(row) for row in content["confusion"]] == [4, 4]
 
 
+FOUR = Labels("four", ("sky", "cloud", "road", "car"), ((128, 128, 128), (128, 64, 128), (0, 0, 9), (9, 0, 0)), 255)
+
+
+@pytest.mark.parametrize(
+    ("stands_for", "said"),
+    [
+        ({"sky": ["sky", "cloud"], "road": "road"}, "under 'toy', 'car' of the weights is among none"),
+        ({"sky": ["sky", "cloud"], "road": ["road", "car", "sky"]}, "'sky' of the weights is among sky, road"),
+        ({"tree": "car"}, "'toy' has no class 'tree'"),
+    ],
+)
+def test_classes_that_cannot_be_counted_once(data: Path, tmp_path: Path, stands_for: object, said: str) -> None:
+    with pytest.raises(SegNextError, match=said):
+        segnext_eval("--data", data, *by_label_map(tmp_path, stands_for))
+
+
+def test_fewer_classes_than_the_weights_know(data: Path, tmp_path: Path) -> None:
+    """A network that sees a cloud everywhere is right where the sky is; what stands for nothing does not count."""
+    mask = np.array([[0, 0], [1, 255]], np.uint8)
+    Image.fromarray(mask).save(data / "masks" / "val" / "a.png")
+    options = by_label_map(tmp_path, {"sky": ["sky", "cloud"], "road": ["road", "car"]})
+    out, report = tmp_path / "metrics.json", tmp_path / "report.html"
+    assert segnext_eval("--data", data, *options, "--json", out, "--report", report) == 0
+    found = json.loads(out.read_text())
+    assert found["confusion"] == [[4, 0], [3, 0]]
+    assert found["iou"] == {"sky": 4 / 7, "road": 0.0}
+    assert "toy" in report.read_text()
+
+
+def by_label_map(folder: Path, stands_for: object) -> list[str | Path]:
+    """Options for weights of four classes that predict the second one everywhere, and for a label map beside them."""
+    config = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, num_classes=4)
+    state = {name: torch.zeros_like(tensor) for name, tensor in build(config).state_dict().items()}
+    state["decoder.classifier.bias"] = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    save_weights(Weights(config, FOUR, Preprocess(), state), folder / "four.safetensors")
+    label_map = {"classes": [*FOUR.classes], "data": {"toy": stands_for, "elsewhere": {"sea": "sky"}}}
+    (folder / "map.yaml").write_text(yaml.safe_dump(label_map))
+    return ["--weights", folder / "four.safetensors", "--engine", "torch", "--label-map", folder / "map.yaml"]
+
+
 def test_the_report_of_a_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, report = tmp_path / "run", tmp_path / "new" / "report.html"
     run.mkdir()

@@ -125,10 +125,15 @@ def test_a_file_with_a_wrong_weight_is_refused(
 ) -> None:
     kind = KINDS["openvino"]
 
-    def spoil(graph: Deployed, *rest: Any) -> None:
-        bias = next(value for name, value in graph.network.named_parameters() if name.endswith("classifier.bias"))
-        bias[0] += 100
-        kind.write(graph, *rest)
+    def spoil(graph: Deployed, file: Path, *rest: Any) -> None:
+        kind.write(graph, file, *rest)
+        named = graph.network.named_parameters()
+        right = next(value.numpy() for name, value in named if name.endswith("classifier.weight"))
+        wrong = right.copy()
+        wrong.flat[0] += 1e6
+        stored = file.with_suffix(".bin").read_bytes()
+        assert stored.count(right.tobytes()) == 1
+        file.with_suffix(".bin").write_bytes(stored.replace(right.tobytes(), wrong.tobytes()))
 
     monkeypatch.setitem(formats.KINDS, "openvino", kind._replace(write=spoil))
     out = tmp_path / "toy.xml"
@@ -143,7 +148,7 @@ def test_a_file_with_a_wrong_weight_is_refused(
 def test_what_cannot_be_exported_is_said(tiny_weights: Weights, tmp_path: Path) -> None:
     for to, name, precision, words in (
         ("onnx", "a.pb", "fp32", r"a\.pb: a file for onnx ends in \.onnx"),
-        ("torch", "a.pt2", "fp16", "--to torch is written in fp32, not in fp16"),
+        ("torch", "a.pt2", "fp16", "--to torch is written in fp32 or bf16, not in fp16"),
         ("tflite", "a.tflite", "fp32", "the format is 'tflite'; choose from onnx, openvino, torch"),
     ):
         with pytest.raises(SegNextError, match=words):

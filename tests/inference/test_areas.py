@@ -12,7 +12,7 @@ from conftest import picture
 
 from segnext.cli import main
 from segnext.errors import SegNextError
-from segnext.inference.areas import run_lengths
+from segnext.inference.coco import run_lengths
 from segnext.inference.multi_label import MultiLabelResult
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter

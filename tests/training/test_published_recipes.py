@@ -73,6 +73,13 @@ def test_the_files_are_as_their_script_writes_them(writer: ModuleType) -> None:
     written = dict(writer.files())
     for file, text in written.items():
         assert file.read_text(encoding="utf-8") == text, "run: python benchmarks/recipes.py"
-    by_hand = ("segnext_t.camvid.yaml", "pretrain/mscan_t.tiny_imagenet.yaml", "compare.yaml", "encoder_decoder.yaml")
+    by_hand = (
+        "segnext_t.camvid.yaml",
+        "segnext_t.street.yaml",
+        "label_maps/segnext_t.street.labels.yaml",
+        "pretrain/mscan_t.tiny_imagenet.yaml",
+        "compare.yaml",
+        "encoder_decoder.yaml",
+    )
     assert set(RECIPES.rglob("*.yaml")) == written.keys() | {RECIPES / name for name in by_hand}
     assert len(written) == 24 + 4

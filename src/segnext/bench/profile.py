@@ -31,11 +31,11 @@ class Profile:
     """
 
     def __init__(self, task: Task, precision: str) -> None:
-        from segnext.inference.engines.openvino_engine import compiled, exported
+        from segnext.inference.engines.openvino_engine import compiled, in_openvino
 
         task.use_cache()
         weights = load_weights(task.weights)
-        self.request = compiled(exported(weights), precision, PERF_COUNT="YES").create_infer_request()
+        self.request = compiled(in_openvino(weights), precision, PERF_COUNT="YES").create_infer_request()
         self.x, _ = network_input(read_image(task.picture), weights.preprocess, weights.config.strides[-1])
 
     def kinds(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ from segnext.bench.ways import OURS, Way
 from segnext.bench.work import operations
 from segnext.bench.worker import Worker
 from segnext.checkpoint.weights import load_weights
+from segnext.model.config import ExportedConfig, inside
 
 
 def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Progress) -> Timings:
@@ -17,7 +18,7 @@ def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Pro
 
     Args:
         name: of the model or weights, for the report.
-        ways: the plain one first.
+        ways: the plain one first; of an exported file, its own.
         task: what they do.
         rounds: how many rounds count.
         progress: is told about every step.
@@ -27,13 +28,13 @@ def benchmark(name: str, ways: list[Way], task: Task, rounds: int, progress: Pro
     """
     measured, limits = measure(ways, task, rounds, progress)
     config = load_weights(task.weights).config
+    exported = isinstance(config, ExportedConfig)
     size = task.input_size()
     own = [way for way in ways if way.network == OURS]
-    work = {
-        precision: operations(config, *size, precision) for precision in dict.fromkeys(way.precision for way in own)
-    }
+    precisions = dict.fromkeys(way.precision for way in own)
+    work = {precision: operations(inside(config), *size, precision) for precision in precisions}
     profile = None
-    if found := [way.precision for way in own if way.engine == "openvino"]:
+    if not exported and (found := [way.precision for way in own if way.engine == "openvino"]):
         with Worker("profile", partial(Profile, task, found[-1])) as worker:
             profile = found[-1], worker.call("kinds")
     return Timings(name, task.size(), config.num_classes, limits, measured, work, profile)

@@ -9,8 +9,9 @@ from segnext.bench.stages import Pipeline, Stages
 from segnext.bench.task import Task
 from segnext.checkpoint.weights import load_weights
 from segnext.errors import SegNextError
-from segnext.inference.engines import ENGINES, INSTALL
+from segnext.inference.engines import ENGINES, INSTALL, RUNS
 from segnext.kernels.threads import cores
+from segnext.model.config import ExportedConfig
 
 OURS = "segnext"
 PEERS = ("segformer_b0", "segformer_b1")
@@ -40,21 +41,26 @@ class Way:
         return f"{peer}{engine}{', our labels' if peer and not self.own_labels else ''}"
 
 
-def ways(engines: Sequence[str] | None, peers: Sequence[str]) -> list[Way]:
+def ways(engines: Sequence[str] | None, peers: Sequence[str], exported: ExportedConfig | None = None) -> list[Way]:
     """The plain way, then ours, then the peers', in the precisions that the processor computes.
+
+    An exported file has no plain way, and is run by the engine that it is for.
 
     Args:
         engines: of `inference.engines.ENGINES`; None for all that are installed.
         peers: of `PEERS`; left out where `transformers` is not installed.
+        exported: of an exported file; None for weights.
 
     Raises:
         SegNextError: when an engine is not installed.
     """
+    if exported is not None:
+        engines = _only(exported, engines)
     for engine in engines or ():
         if not _installed(engine):
             raise SegNextError(f"engine {engine} is not installed; leave it out of --engines, or install it")
     chosen = [engine for engine in ENGINES if (_installed(engine) if engines is None else engine in engines)]
-    found = [Way(OURS, "plain", "fp32", own_labels=True)]
+    found = [] if exported else [Way(OURS, "plain", "fp32", own_labels=True)]
     found += [Way(OURS, engine, precision) for engine in chosen for precision in precisions(engine)]
     for peer in peers if find_spec("transformers") else ():
         found.append(Way(peer, "plain", "fp32", own_labels=True))
@@ -62,6 +68,14 @@ def ways(engines: Sequence[str] | None, peers: Sequence[str]) -> list[Way]:
             best = precisions("openvino")[-1]
             found += [Way(peer, "openvino", best, own) for own in (True, False)]
     return found
+
+
+def _only(config: ExportedConfig, engines: Sequence[str] | None) -> list[str]:
+    """The engine that an exported file is for."""
+    engine = RUNS[config.to]
+    if set(engines or ()) - {engine}:
+        raise SegNextError(f"{config.file}: is run by {engine}; leave --engines out")
+    return [engine]
 
 
 def precisions(engine: str) -> tuple[str, ...]:

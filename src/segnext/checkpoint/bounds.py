@@ -17,16 +17,22 @@ LONGEST_SIDE = 1 << 14  # pixels of the short side to which pictures may be enla
 LONGEST_TEXT = 500
 
 
-def require_bounded(config: NetworkConfig, preprocess: Preprocess, shapes: Shapes) -> None:
+def require_bounded(config: NetworkConfig, preprocess: Preprocess, held: Shapes | int) -> None:
     """Refuse a network that cannot be the one of the tensors, and pictures that cannot be prepared, before it is built.
 
     That every tensor is the network's is left to `compare`, which needs the network.
+
+    Args:
+        config: what is said of the network.
+        preprocess: what is said of its pictures.
+        held: the tensors of the file, or the bytes of an exported one, of which each parameter takes one at least.
 
     Raises:
         TypeError: for a value of the wrong type, or that is not finite or too large.
         ValueError: for values that do not go with one another or with the tensors.
     """
-    filled = [shape for shape in shapes.values() if math.prod(shape)]
+    filled = [] if isinstance(held, int) else [shape for shape in held.values() if math.prod(shape)]
+    tensors, most = (HARMLESS, held) if isinstance(held, int) else (len(held), sum(map(math.prod, filled)))
     _require_kinds(config, max(HARMLESS, max((max(shape, default=1) for shape in filled), default=1)))
     if config.num_classes < 1 or config.in_channels < 1:
         raise ValueError(f"num_classes is {config.num_classes} and in_channels {config.in_channels}")
@@ -34,11 +40,10 @@ def require_bounded(config: NetworkConfig, preprocess: Preprocess, shapes: Shape
         blocks = sum(config.depths)
         # each block has at least one matrix of width x width
         numbers = sum(depth * width**2 for depth, width in zip(config.depths, config.channels, strict=True))
-        held = sum(map(math.prod, filled))
-        if blocks > len(shapes) or numbers > held:
+        if blocks > tensors or numbers > most:
             raise ValueError(
-                f"its model has {blocks:,} blocks of more than {numbers:,} parameters, but the file {len(shapes):,} "
-                f"tensors of {held:,}"
+                f"its model has {blocks:,} blocks of more than {numbers:,} parameters, but the file {tensors:,} "
+                f"tensors of {most:,}"
             )
     _require_preprocess(preprocess, config.in_channels)
 

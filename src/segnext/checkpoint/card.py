@@ -6,7 +6,7 @@ from typing import Any
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.weights import Weights
 from segnext.model.composed import ComposedConfig
-from segnext.model.config import ablations, staged_presets
+from segnext.model.config import ablations, inside, staged_presets
 from segnext.model.families import family_of
 from segnext.model.functions import FunctionConfig
 from segnext.plain import to_yaml
@@ -55,7 +55,8 @@ def model_card(weights: Weights, *, licence: str | None = None) -> str:
 
 def model_name(weights: Weights) -> str:
     """The network as its authors call it."""
-    config, family = weights.config, family_of(weights.config)
+    config = inside(weights.config)
+    family = family_of(config)
     if isinstance(config, ComposedConfig):
         return f"{config.encoder} under {config.decoder}"
     if isinstance(config, FunctionConfig):

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from segnext.checkpoint.exported import EXPORTED, Exported
 from segnext.checkpoint.names import layout_of
 from segnext.checkpoint.pickles import read_pickle
 from segnext.checkpoint.provenance import Provenance
@@ -54,6 +55,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         SegNextError: when the file is missing or damaged or holds no tensors by name.
     """
+    if path.suffix in EXPORTED:
+        Exported(path).refuse()
     foreign = Provenance(converted_from=path.name)
     if path.suffix != ".safetensors":
         found, meta = read_pickle(path)

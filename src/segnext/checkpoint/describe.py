@@ -8,39 +8,62 @@ from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.card import model_name
+from segnext.checkpoint.exported import EXPORTED, Exported, read_exported
+from segnext.checkpoint.exported import about as exported_about
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import Header, read_header
-from segnext.checkpoint.weights import ENCODER_FORMAT, description, encoder_provenance, kind_of, parse_header
+from segnext.checkpoint.weights import (
+    ENCODER_FORMAT,
+    description,
+    encoder_provenance,
+    kind_of,
+    parse_exported,
+    parse_header,
+)
 from segnext.words import counted, listed, percent, unpredicted
 
 SHOWN = ("iterations", "epochs", "batch_size", "accumulate", "crop", "size", "short_side", "precision", "seed")
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """A weights file, of a network or of an encoder alone.
+    """A weights file, of a network or of an encoder alone, or an exported file.
 
     Returns:
-        file, bytes, written (local time, ISO 8601), card (the model card beside it, or None), holds ("network" or
-        "encoder"), numbers (learned and other ones that are stored), and what the header says: of a network network,
-        model, labels, preprocess and provenance, of an encoder provenance.
+        file, bytes, written (local time, ISO 8601), card (the model card beside it, or None), holds ("network",
+        "encoder" or "exported network"), numbers (learned and other ones that are stored; not of an exported file,
+        which has exported, see `exported.about`), and what the header says: of a network network, model, labels,
+        preprocess and provenance, of an encoder provenance.
 
     Raises:
         SegNextError: when it is none of ours, or damaged.
     """
+    if path.suffix in EXPORTED:
+        return _describe_exported(path)
     header = read_header(path)
-    stat = path.stat()
-    cards = (path.with_suffix(".md"), path.with_name("README.md"))
-    about: dict[str, Any] = {
-        "file": str(path),
-        "bytes": stat.st_size,
-        "written": datetime.fromtimestamp(stat.st_mtime).astimezone().isoformat(timespec="seconds"),
-        "card": next((str(card) for card in cards if card.is_file()), None),
-        "numbers": sum(prod(shape) for shape in header.shapes.values()),
-    }
+    about = _outside([path]) | {"numbers": sum(prod(shape) for shape in header.shapes.values())}
     if kind_of(header.metadata) == ENCODER_FORMAT:
         return about | {"holds": "encoder", "provenance": _of_encoder(header, path)}
     weights = parse_header(header, path)
     return about | {"holds": "network", "network": model_name(weights), **description(weights)}
+
+
+def _describe_exported(path: Path) -> dict[str, Any]:
+    found = read_exported(path)
+    weights = parse_exported(found, path)
+    outside = _outside(Exported(path).files) | {"holds": "exported network", "exported": exported_about(found, path)}
+    return outside | {"network": model_name(weights), **description(weights)}
+
+
+def _outside(files: list[Path]) -> dict[str, Any]:
+    """What is known of a file, with those that belong to it, without opening it."""
+    path, stat = files[0], files[0].stat()
+    cards = (path.with_suffix(".md"), path.with_name("README.md"))
+    return {
+        "file": str(path),
+        "bytes": sum(file.stat().st_size for file in files),
+        "written": datetime.fromtimestamp(stat.st_mtime).astimezone().isoformat(timespec="seconds"),
+        "card": next((str(card) for card in cards if card.is_file()), None),
+    }
 
 
 def _of_encoder(header: Header, path: Path) -> dict[str, Any]:
@@ -54,6 +77,7 @@ def facts(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("file", f"{about['file']}, {about['bytes'] / 1e6:.1f} MB, written {about['written'][:10]}"),
         ("card", about["card"] or ""),
         ("network", about.get("network") or f"an encoder alone, {about['numbers'] / 1e6:.2f} M numbers"),
+        ("exported", _exported(about["exported"]) if "exported" in about else ""),
         ("classes", _classes(about, told)),
         ("pictures", _pictures(about["preprocess"]) if "preprocess" in about else ""),
         ("data", _data(told)),
@@ -65,6 +89,13 @@ def facts(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("made by", ", ".join(f"{name} {version}" for name, version in (told.versions or {}).items())),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def _exported(about: dict[str, Any]) -> str:
+    takes = {"uint8": "pictures as they are", "float": "normalised pictures"}[about["input"]]
+    gives = {"confidence": "labels and their probabilities"}.get(about["output"], about["output"])
+    made = f"by segnext {about['version']} of weights {about['weights'][:16]}"
+    return f"for {about['to']}, {about['precision']}, takes {takes}, gives {gives}; {made}"
 
 
 def _classes(about: dict[str, Any], told: Provenance) -> str:

@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from segnext.checkpoint.catalogue import PUBLISHED
+from segnext.checkpoint.exported import EXPORTED
 from segnext.choices import either, nearest
 from segnext.errors import SegNextError
 from segnext.files import beside
@@ -13,7 +14,6 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
 DEFAULT = "segnext_t.camvid"
 FOLDER = Path(str(resources.files("segnext").joinpath("weights")))
 PACKAGED = tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))  # names of what ships with us
-EXPORTED = (".onnx", ".xml", ".pt2")
 IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")
 
 
@@ -24,8 +24,9 @@ def weights_path(
 
     Args:
         name: one of `PACKAGED`; or of published weights, such as segnext_b.ade20k or mscan_b.imagenet (an encoder);
-            or a .safetensors file; or a folder, such as a training run's, that holds model.safetensors,
-            best.safetensors or last.safetensors, tried in this order; or OWNER/NAME of a Hugging Face repository.
+            or a .safetensors file, or an exported one, .onnx or .xml; or a folder, such as a training run's, that holds
+            model.safetensors, best.safetensors or last.safetensors, tried in this order; or OWNER/NAME of a Hugging
+            Face repository.
         revision: of a repository, its branch, tag or commit; None for the newest.
         token: of an account that may read the repository; None takes the one logged in with, if any.
         local_files_only: take what was downloaded before, and never use the network.
@@ -41,8 +42,6 @@ def weights_path(
         return published_file(str(name), local_files_only=local_files_only)
     path = Path(name)
     if path.is_file():
-        if path.suffix in EXPORTED:
-            raise SegNextError(f"{path}: an exported network, for its own runtime; give the weights that it is from")
         return path
     if path.is_dir():
         for file in IN_A_FOLDER:
@@ -51,7 +50,7 @@ def weights_path(
         raise SegNextError(f"{path}: no weights in this folder; one of {', '.join(IN_A_FOLDER)} must be in it")
     if _is_lost(path):
         raise SegNextError(f"no weights '{name}': {path.parent} holds no {path.name}{beside(path)}")
-    if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth")):
+    if isinstance(name, str) and HUB_ID.fullmatch(name) and not name.endswith((".safetensors", ".pth", *EXPORTED)):
         from segnext.checkpoint.hub import fetch_repository
 
         return fetch_repository(name, revision=revision, token=token, local_files_only=local_files_only)

@@ -11,13 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segnext.checkpoint.bounds import require_bounded
+from segnext.checkpoint.bounds import Shapes, require_bounded
+from segnext.checkpoint.exported import EXPORTED, HEADER, Exported, read_exported, require_runnable
 from segnext.checkpoint.provenance import Provenance
 from segnext.checkpoint.tensors import Header, read_header, read_tensors, save_tensors
 from segnext.documents import parse_small_json
 from segnext.errors import SegNextError
 from segnext.labels import Labels
-from segnext.model.config import NetworkConfig
+from segnext.model.config import ExportedConfig, NetworkConfig, inside
 from segnext.model.families import FAMILIES, build, family_name
 from segnext.plain import with_tuples
 from segnext.preprocess import Bands, Preprocess
@@ -69,12 +70,15 @@ class Weights:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, hexadecimal, of the file, or in memory of the configuration and the tensors."""
-        if isinstance(self.state, _Stored):
-            return hashlib.sha256(self.state.path.read_bytes()).hexdigest()
+        """SHA-256, hexadecimal, of the file or files, or in memory of the configuration and the tensors."""
+        digest = hashlib.sha256()
+        if isinstance(self.state, _Stored | Exported):
+            for file in self.state.files:
+                digest.update(file.read_bytes())
+            return digest.hexdigest()
         import torch
 
-        digest = hashlib.sha256(repr(self.config).encode())
+        digest.update(repr(self.config).encode())
         for name, tensor in self.state.items():
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
@@ -87,6 +91,11 @@ class _Stored(Mapping[str, "Tensor"]):
     def __init__(self, path: Path, config: NetworkConfig) -> None:
         self.path = path
         self.config = config
+
+    @property
+    def files(self) -> list[Path]:
+        """All that the tensors are stored in."""
+        return [self.path]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled without the tensors that were read."""
@@ -121,9 +130,14 @@ def load_weights(path: Path) -> Weights:
     """The weights in a file, of which the header is read now and the tensors when they are needed; nothing in it is
     executed.
 
+    An exported file has no tensors to ask for; engines run it as it is.
+
     Raises:
         SegNextError: when the file is missing, damaged or not one of ours.
     """
+    if path.suffix in EXPORTED:
+        require_runnable(path)
+        return parse_exported(read_exported(path), path)
     return parse_header(read_header(path), path)
 
 
@@ -150,10 +164,11 @@ def save_encoder(state: "Mapping[str, Tensor]", provenance: Provenance, path: Pa
 
 def description(weights: Weights) -> dict[str, Any]:
     """Everything but the tensors, as JSON has it."""
-    family = family_name(weights.config)
+    config = inside(weights.config)
+    family = family_name(config)
     named = {} if family == USUAL else {"family": family}
     return named | {
-        "model": _known_before(weights.config),
+        "model": _known_before(config),
         "labels": weights.labels.to_dict(),
         "preprocess": _known_before(weights.preprocess),
         "provenance": weights.provenance.to_dict(),
@@ -191,13 +206,37 @@ def parse_header(header: Header, path: Path) -> Weights:
         raise SegNextError(
             f"{path}: a safetensors file without segnext's header; convert it with 'segnext convert IN OUT'"
         )
+    weights = _described(metadata.get("segnext", ""), header.shapes, path)
     try:
-        content = parse_small_json(metadata["segnext"], "segnext")
+        weights.config.check()
+    except SegNextError as error:
+        raise _misfit(path, error) from error
+    return dataclasses.replace(weights, state=_Stored(path, weights.config))
+
+
+def parse_exported(found: Mapping[str, str], path: Path) -> Weights:
+    """What `read_exported` found in the file `path`, as weights without tensors; nobody builds their network.
+
+    Raises:
+        SegNextError: when it is damaged, or asks for more than the file shows.
+    """
+    state = Exported(path)
+    weights = _described(found[HEADER], sum(file.stat().st_size for file in state.files), path)
+    about = {name: found.get(name, "") for name in ("precision", "input", "output")}
+    if about["input"] not in ("uint8", "float") or about["output"] not in ("labels", "confidence", "logits"):
+        raise _misfit(path, ValueError(f"it takes {about['input']!r} and gives {about['output']!r}"))
+    config = ExportedConfig(str(path), EXPORTED[path.suffix], **about, network=inside(weights.config))
+    return dataclasses.replace(weights, config=config, state=state)
+
+
+def _described(text: str, held: Shapes | int, path: Path) -> Weights:
+    """What a header's text describes, without tensors; for `held` see `require_bounded`."""
+    try:
+        content = parse_small_json(text, "segnext")
         config = FAMILIES[content.get("family", USUAL)].config(**with_tuples(content["model"]))
         preprocess = preprocess_from(content["preprocess"])
         class_list, provenance = content["labels"], Provenance.from_dict(content["provenance"])
-        require_bounded(config, preprocess, header.shapes)
-        config.check()
+        require_bounded(config, preprocess, held)
     except (AttributeError, KeyError, TypeError, ValueError, SegNextError) as error:
         raise _misfit(path, error) from error
     labels = Labels.from_dict(class_list, str(path))
@@ -206,7 +245,7 @@ def parse_header(header: Header, path: Path) -> Weights:
             f"{path}: names {len(labels)} classes, but its network tells {config.num_classes} apart; "
             "save or convert it again"
         )
-    return Weights(config, labels, preprocess, _Stored(path, config), provenance)
+    return Weights(config, labels, preprocess, {}, provenance)
 
 
 def encoder_provenance(metadata: Mapping[str, str], path: Path) -> Provenance:

@@ -77,7 +77,9 @@ def _measure(args: argparse.Namespace, folder: Path) -> "Timings":
     from segnext.bench.run import benchmark
     from segnext.bench.task import drawn_picture, with_random_weights, with_weights
     from segnext.bench.ways import PEERS, ways
+    from segnext.checkpoint.weights import load_weights
     from segnext.imageio import read_image
+    from segnext.model.config import ExportedConfig
 
     if args.image:
         read_image(args.image)  # what is wrong with it is said before anything is prepared
@@ -88,6 +90,8 @@ def _measure(args: argparse.Namespace, folder: Path) -> "Timings":
         task = with_weights(args.weights, picture, folder)
     else:
         task = with_random_weights(name, args.classes or 150, picture, folder)
-    chosen = ways(args.engines, () if args.no_peers else PEERS)
+    config = load_weights(task.weights).config
+    exported = config if isinstance(config, ExportedConfig) else None
+    chosen = ways(args.engines, () if args.no_peers else PEERS, exported)
     with progress("steps") as show:
         return benchmark(name, chosen, task, args.rounds, show)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
+    from segnext.evaluation.own_classes import Translation
     from segnext.inference.segmenter import Segmenter
 
 
@@ -27,6 +28,7 @@ class Measured(NamedTuple):
     metrics: "Metrics"
     scores: "list[Score]"
     seconds: float
+    translation: "Translation | None"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     parser.add_argument("--split", default="val", metavar="S", help="split to measure on (default: val)")
     add_weights(parser)
+    parser.add_argument(
+        "--label-map",
+        type=Path,
+        metavar="F",
+        help="file that says which classes of the weights the data's stand for, where these are fewer",
+    )
     parser.add_argument("--json", type=Path, metavar="F", help="write the metrics to this file, for programs")
     parser.add_argument(
         "--picture",
@@ -94,23 +102,29 @@ def _measure(args: argparse.Namespace) -> Measured:
     from segnext.data.formats.public.open import open_data
     from segnext.evaluation.evaluate import predictor, require_same_bands, require_same_classes
     from segnext.evaluation.examine import examine
+    from segnext.evaluation.own_classes import translation
 
     data = open_data(args.data, args.format)
     pairs = data.pairs(args.split)
     segmenter = load_segmenter(args)
+    predict, translated = predictor(segmenter), None
     names = {"weights_name": args.weights, "data_name": str(args.data)}
-    require_same_classes(segmenter.labels, data.labels, **names)
     require_same_bands(segmenter.preprocess.bands, data.bands, **names)
+    if args.label_map is None:
+        require_same_classes(segmenter.labels, data.labels, **names)
+    else:
+        translated = translation(args.label_map, data, segmenter.labels, weights_name=args.weights)
+        predict, pairs = translated.predictor(predict), translated.pairs(pairs)
     with progress("images") as watch:
         start = time.perf_counter()
         metrics, scores = examine(
-            predictor(segmenter),
+            predict,
             pairs,
             data.labels,
             lambda done: watch(f"eval {args.split}", done, len(pairs)),
         )
         seconds = time.perf_counter() - start
-    return Measured(segmenter, data, metrics, scores, seconds)
+    return Measured(segmenter, data, metrics, scores, seconds, translated)
 
 
 def _report(args: argparse.Namespace, found: Measured) -> None:
@@ -120,7 +134,9 @@ def _report(args: argparse.Namespace, found: Measured) -> None:
 
     title = f"{args.weights} on {found.data.labels.name}"
     measured = found.metrics, found.scores
-    write_page(gather(found.segmenter, found.data, args.split, title, measured, _charts(args.weights)), args.report)
+    translate = {} if found.translation is None else {"translate": found.translation}
+    page = gather(found.segmenter, found.data, args.split, title, measured, _charts(args.weights), **translate)
+    write_page(page, args.report)
 
 
 def _charts(weights: str) -> "list[Chart]":

@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", metavar="W", help="name, file, training run's folder or OWNER/NAME on the Hub")
     parser.add_argument("--to", required=True, choices=("onnx", "openvino", "torch"), help="format")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: the labels' name, with .onnx, .xml or .pt2")
-    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="default: fp32")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "bf16", "int8"),
+        default="fp32",
+        help="of what the format has of these; int8 (OpenVINO) is calibrated with --data (default: fp32)",
+    )
     parser.add_argument(
         "--input",
         choices=("uint8", "float"),
@@ -49,14 +54,24 @@ def run(args: argparse.Namespace) -> int:
         require_writable(args.json, "--json")
     weights = load_weights(weights_path(args.weights))
     out = args.out or Path(f"{weights.labels.name}{KINDS[args.to].suffix}")
-    pairs = open_data(args.data, args.format).pairs("val") if args.data else None
+    data = open_data(args.data, args.format) if args.data else None
     interface = Interface(args.input, args.output)
-    report = export(weights, args.to, out, precision=args.precision, interface=interface, pairs=pairs, say=say)
+    report = export(
+        weights,
+        args.to,
+        out,
+        precision=args.precision,
+        interface=interface,
+        pairs=data.pairs("val") if data else None,
+        train=data.pairs("train") if data and args.precision == "int8" else None,
+        say=say,
+    )
     _print(report)
     if args.json:
         write_results(report.to_dict(), args.json)
     if not report.passed:
-        complain("export", f"{out}: refused, its labels are not ours closely enough; nothing was written there")
+        why = "its labels are not ours closely enough" if report.quickest else "eight bits are not quicker here"
+        complain("export", f"{out}: refused, {why}; nothing was written there")
         return 2
     show(f"{args.to}: {out}")
     if wanted := weights.preprocess.wanted():
@@ -74,3 +89,7 @@ def _print(report: "Report") -> None:
     for one in report.accuracy:
         verdict = "" if one.passed else "  too far"
         show(f"{one.provider}  mIoU {one.theirs:.2f} %, ours {one.ours:.2f} % on {one.pictures} pictures{verdict}")
+    for pace in report.pace:
+        show(f"{pace.name}  {1000 * pace.seconds:.1f} ms")
+    if report.left is not None:
+        show("{} of {} convolutions and matrix products are left in floating point".format(*report.left))

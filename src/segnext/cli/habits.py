@@ -41,6 +41,7 @@ _OF_COMMANDS = {
     "--device": "gpu gpus cuda",
     "--threshold": "conf thres conf_thres score_thr",
     "--tta": "augment multi_scale ms aug_test",
+    "--format": "save_txt to output_format",
     "--to": "format target",
 }
 RUNS = {name: here for here, names in _OF_RUNS.items() for name in names.split()}

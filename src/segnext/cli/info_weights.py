@@ -20,6 +20,7 @@ def about_weights(name: str, height: int, width: int, *, speed: bool) -> dict[st
     from segnext.checkpoint.describe import describe
     from segnext.checkpoint.find import weights_path
     from segnext.checkpoint.weights import load_weights
+    from segnext.inference.engines import RUNS
     from segnext.inference.pace import pace
     from segnext.model.complexity import count, to_dict
     from segnext.training.folder import progress_of
@@ -32,8 +33,8 @@ def about_weights(name: str, height: int, width: int, *, speed: bool) -> dict[st
     if about["holds"] == "network":
         weights = load_weights(path)
         about |= to_dict(count(weights.config, height, width), height, width)
-        if speed:
-            about["speed"] = pace(weights, height, width)
+    if speed and (about["holds"] == "network" or about.get("exported", {}).get("to") in RUNS):
+        about["speed"] = pace(load_weights(path), height, width)
     return about
 
 

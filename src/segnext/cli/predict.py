@@ -2,16 +2,20 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 
 from segnext.cli.options import add_engine, add_testing, add_threshold, add_weights, load_segmenter
-from segnext.cli.outputs import complain, require_writable, show, write_results
+from segnext.cli.outputs import STDOUT, complain, require_writable, show, write_results
 from segnext.cli.rasters import add_rasters, run_raster, wants_raster
 from segnext.cli.videos import add_videos, run_video, videos_among
+from segnext.errors import SegNextError
+from segnext.inference.kinds import Format
 from segnext.progress import progress
 from segnext.words import counted, listed, percent
 
@@ -29,7 +33,10 @@ STREAMS = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `segnext predict`."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="image, folder of images, glob, video, or address of a stream"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="image, folder of images, glob, video, address of a stream, or - for a picture on stdin",
     )
     add_weights(parser)
     parser.add_argument(
@@ -37,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("predictions"),
         metavar="DIR",
-        help="folder for masks, overlays and results.jsonl (default: predictions), or labels.tif for one raster",
+        help="folder for masks, overlays and results.jsonl (default: predictions), labels.tif for one raster, or - for "
+        "one picture's mask on stdout",
     )
     add_engine(parser, precision="auto")
     add_testing(parser)
@@ -50,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="palette",
         help="masks in the classes' colours, or grey, for programs such as OpenCV; the values are labels in both",
     )
+    parser.add_argument(
+        "--format",
+        choices=get_args(Format),
+        default="png",
+        help="what pictures' masks are written as (default: png); coco is one file for all",
+    )
     parser.add_argument("--json", type=Path, metavar="F", help="write all results to this file, or - for stdout")
 
 
@@ -57,11 +71,16 @@ def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     if args.json:
         require_writable(args.json, "--json")
+    if args.out == STDOUT:
+        return _run_to_stdout(args)
     if wants_raster(args):
+        _require_png(args, "rasters")
         return run_raster(args, STREAMS)
     from segnext.inference.outputs import read_records
 
     videos = videos_among(args)
+    if videos:
+        _require_png(args, "videos")
     pictures = [path for path in args.paths if path not in videos]
     segmenter = load_segmenter(args, streams=STREAMS)
     codes: list[int] = []
@@ -80,6 +99,45 @@ def run(args: argparse.Namespace) -> int:
     return codes[0] if len(set(codes)) == 1 else 1
 
 
+def _require_png(args: argparse.Namespace, what: str) -> None:
+    if args.format != "png":
+        raise SegNextError(f"--format {args.format} is for pictures; leave it out for {what}")
+
+
+def _run_to_stdout(args: argparse.Namespace) -> int:
+    """Write one picture's mask to stdout, and nothing else."""
+    if args.json == STDOUT:
+        raise SegNextError("--out - and --json - both write to stdout; give one of them a file")
+    results = sys.stdout.buffer
+    with redirect_stdout(sys.stderr):  # what libraries may print
+        from segnext.inference.formats import encode, require_format
+        from segnext.inference.outputs import Record
+        from segnext.inference.sources import expand
+
+        inputs = expand(args.paths)
+        if len(inputs) != 1 or videos_among(args):
+            raise SegNextError("--out - writes the mask of one picture; name one, or a folder with --out")
+        (entry,) = inputs
+        if entry.error is not None:
+            raise SegNextError(f"{entry.file}: {entry.error}")
+        segmenter = load_segmenter(args, streams=STREAMS)
+        require_format(args.format, segmenter.labels, args.mask)
+        if args.format == "png" and segmenter.labels.multi_label:
+            raise SegNextError("these weights are multi-label, with a mask for each class; add --format npz")
+        result = segmenter.segment(segmenter.read(entry.source), confidence=True)
+        content = encode(result, args.format, entry, mask=args.mask)
+    results.write(content)
+    results.flush()
+    if args.json:
+        height, width = result.mask.shape[-2:]
+        record = Record(
+            entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds, {}
+        )
+        with redirect_stdout(sys.stderr):
+            write_results(iter([asdict(record)]), args.json)
+    return 0
+
+
 def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[str]) -> "Summary":
     """Segment pictures, say what was found and where it is."""
     from segnext.inference.predict import predict_files
@@ -93,7 +151,7 @@ def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[
             watch("predict", next(done), total)
 
         share = args.share or (own_share() if "RANK" in os.environ else None)
-        summary = predict_files(segmenter, paths, args.out, show, mask=args.mask, share=share)
+        summary = predict_files(segmenter, paths, args.out, show, form=args.format, mask=args.mask, share=share)
     _print_summary(summary, args.out, segmenter.labels)
     return summary
 
@@ -127,9 +185,11 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
         (record,) = summary.records()
         _print_table(record, labels)
         assert record.files is not None
-        planes = record.files.get("planes")
-        show(f"mask: {out / record.files['mask']}" if planes is None else f"masks: {_folder(out, record.files)}")
-        show(f"overlay: {out / record.files['overlay']}")
+        for kind, file in record.files.items():
+            if kind == "planes":
+                show(f"masks: {out / record.files['overlay'].removesuffix('.overlay.png')}.masks")
+            else:
+                show(f"{kind}: {out / file}")
     elif summary.done:
         show(f"{counted(summary.done, 'mask and overlay', 'masks and overlays')}: {out}")
     if summary.before:
@@ -147,7 +207,3 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
         names = listed(summary.passed_over, 3)
         number = counted(len(summary.passed_over), "file")
         show(f"{number} passed over, no pictures or called as masks and overlays: {names}")
-
-
-def _folder(out: Path, files: "dict[str, Any]") -> Path:
-    return out / f"{files['overlay'].removesuffix('.overlay.png')}.masks"

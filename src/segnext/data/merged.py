@@ -92,12 +92,14 @@ class Merged:
         codes: dict[Classes, int] = {(label,): label for label in range(len(whole))}
         if several:
             codes |= {classes: code for code, classes in enumerate(self.sets, len(whole))}
-        table = [(label, codes.get(classes, whole.ignore)) for label, classes in enumerate(member.stands_for)]
-        table.append((own.ignore, whole.ignore))
-        return [
-            replace(pair, coding=Coding(own.name, OwnLabels(own, pair.coding), tuple(table)))
-            for pair in member.data.pairs(split)
-        ]
+        table = [codes.get(classes, whole.ignore) for classes in member.stands_for]
+        return recoded(member.data.pairs(split), own, table, whole.ignore)
+
+
+def recoded(pairs: Sequence[Pair], own: Labels, codes: Sequence[int], ignore: int) -> list[Pair]:
+    """Pairs whose masks are read as a code for each label that they have; pixels to ignore become `ignore`."""
+    table = (*enumerate(codes), (own.ignore, ignore))
+    return [replace(pair, coding=Coding(own.name, OwnLabels(own, pair.coding), table)) for pair in pairs]
 
 
 def merge(data_sets: Sequence[DataSet], file: Path) -> Merged:
@@ -106,28 +108,21 @@ def merge(data_sets: Sequence[DataSet], file: Path) -> Merged:
     Raises:
         SegNextError: when the map is none, or does not fit the data sets.
     """
-    content = read_yaml(file)
-    labels = Labels.from_dict(content, str(file))
-    if not isinstance(content.get("name"), str):
-        labels = replace(labels, name=file.stem)
-    maps = content.get("data") or {}
-    if not isinstance(maps, Mapping):
-        raise SegNextError(f"{file}: 'data' is {shown(maps)}; it lists, for each data set, what its classes stand for")
+    labels, maps = _read(file)
     if labels.multi_label or any(data.labels.multi_label for data in data_sets):
         raise SegNextError(f"{file}: multi-label data cannot be merged; every class has masks of its own there already")
     if any(data.bands is not None for data in data_sets):
         raise SegNextError(f"{file}: a data set of named bands cannot be merged; only those of pictures can")
-    named = [(names, data) for data in data_sets if (names := (data.labels.name, data.path.resolve().name))]
+    named = [(_names(data), data) for data in data_sets]
     strange = [name for name in maps if not any(name in names for names, _ in named)]
     if strange:
         known = ", ".join(names[0] for names, _ in named)
         raise SegNextError(f"{file}: there is no data set {shown(strange[0])} given; those given are {known}")
     members = []
     for names, data in named:
-        given: Any = next((maps[name] for name in names if name in maps), {})
         alone = sum(names[0] == others[0] for others, _ in named) == 1
         title = names[0] if alone else str(data.path)
-        members.append(Member(title, data, _stands_for(data.labels, given, labels, file)))
+        members.append(Member(title, data, _stands_for(data, maps, labels, file)))
     merged = Merged(file, labels, tuple(members))
     if len(labels) + len(merged.sets) > labels.ignore:
         raise SegNextError(
@@ -137,8 +132,37 @@ def merge(data_sets: Sequence[DataSet], file: Path) -> Merged:
     return merged
 
 
-def _stands_for(own: Labels, given: Any, whole: Labels, file: Path) -> tuple[Classes, ...]:
+def read_map(file: Path, data: DataSet) -> tuple[Labels, tuple[Classes, ...]]:
+    """The classes of a label map, and what each of a data set's stands for among them; it may list other data sets too.
+
+    Raises:
+        SegNextError: when the map is none, or does not fit the data set.
+    """
+    labels, maps = _read(file)
+    return labels, _stands_for(data, maps, labels, file)
+
+
+def _read(file: Path) -> tuple[Labels, Mapping[Any, Any]]:
+    """The classes of a label map, and what it says of each data set."""
+    content = read_yaml(file)
+    labels = Labels.from_dict(content, str(file))
+    if not isinstance(content.get("name"), str):
+        labels = replace(labels, name=file.stem)
+    maps = content.get("data") or {}
+    if not isinstance(maps, Mapping):
+        raise SegNextError(f"{file}: 'data' is {shown(maps)}; it lists, for each data set, what its classes stand for")
+    return labels, maps
+
+
+def _names(data: DataSet) -> tuple[str, str]:
+    """What a label map may call a data set."""
+    return data.labels.name, data.path.resolve().name
+
+
+def _stands_for(data: DataSet, maps: Mapping[Any, Any], whole: Labels, file: Path) -> tuple[Classes, ...]:
     """What each class of a data set stands for."""
+    own = data.labels
+    given: Any = next((maps[name] for name in _names(data) if name in maps), {})
     if not isinstance(given, Mapping):
         raise SegNextError(f"{file}: under '{own.name}' is {shown(given)}; write a line 'ITS CLASS: OURS' for each")
     for name in given:

@@ -113,7 +113,8 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
         if ours != theirs:
             raise SegNextError(
                 f"{data_name}: label {label} is '{theirs}', but '{ours}' for the weights {weights_name}; "
-                "classes must have the same names in the same order, so choose weights trained on them with --weights"
+                "classes must have the same names in the same order: choose weights trained on them with --weights, or "
+                "say what the data's stand for with --label-map"
             )
     if weights.multi_label != data.multi_label:
         several, one = (weights_name, data_name) if weights.multi_label else (data_name, weights_name)
@@ -124,7 +125,7 @@ def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, da
     if len(weights) != len(data):
         raise SegNextError(
             f"{data_name}: has {len(data)} classes, but the weights {weights_name} know {len(weights)}; "
-            "choose weights trained on the same classes"
+            "choose weights trained on the same classes, or say what the data's stand for with --label-map"
         )
 
 

@@ -1,6 +1,6 @@
 """What a report shows of weights on a split: how well they do, and the worst pictures drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from segnext.checkpoint.provenance import Provenance
 from segnext.data.counts import count_classes
 from segnext.data.folder import DataSet, Pair
+from segnext.data.masks import Mask
 from segnext.errors import SegNextError
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, typical, worst
@@ -29,6 +30,7 @@ def gather(
     title: str,
     measured: tuple[Metrics, Sequence[Score]],
     charts: Sequence[Chart] = (),
+    translate: Callable[[Mask], Mask] = lambda mask: mask,
 ) -> Page:
     """Draw the pictures that weights do worst on, and put together what is known of weights and data.
 
@@ -39,6 +41,7 @@ def gather(
         title: the page's heading.
         measured: what `examine` gave.
         charts: curves of the training.
+        translate: from predicted labels to the data set's, where these are others.
 
     Raises:
         SegNextError: when the split or a file of it cannot be read.
@@ -46,7 +49,7 @@ def gather(
     (metrics, scores), labels = measured, data.labels
     low = worst(scores, WORST)
     middle = [score for score in typical(scores, TYPICAL) if score not in low]
-    examples, others = ([_example(segmenter, score, data) for score in chosen] for chosen in (low, middle))
+    examples, others = ([_example(segmenter, score, data, translate) for score in chosen] for chosen in (low, middle))
     shares = {split: np.nan_to_num(metrics.shares).tolist()}
     if split != "train":
         with suppress(SegNextError):  # masks that are missing or broken are no matter of the split that was measured
@@ -55,14 +58,14 @@ def gather(
     return Page(title, metrics, labels, split, facts, examples, shares, charts, _details(segmenter), others)
 
 
-def _example(segmenter: Segmenter, score: Score, data: DataSet) -> Example:
+def _example(segmenter: Segmenter, score: Score, data: DataSet, translate: Callable[[Mask], Mask]) -> Example:
     """The picture segmented once more, so that no masks are kept of all the others."""
     pair, labels = score.pair, data.labels
     result = segmenter.segment(pair.read_image(segmenter.preprocess.bands))
     name = (pair.image.relative_to(data.path) if pair.image.is_relative_to(data.path) else pair.image).as_posix()
     if pair.window is not None:
         name += f", from row {pair.window.top} and column {pair.window.left}"
-    return example(name, score, result.image, pair.read_mask(labels), result.mask, labels)
+    return example(name, score, result.image, pair.read_mask(labels), translate(result.mask), labels)
 
 
 def _shares(pairs: Sequence[Pair], labels: Labels) -> list[float]:

@@ -1,18 +1,81 @@
 """How well a network of many classes segments a data set with classes of its own."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.data.folder import Pair
-from segnext.data.merged import Classes
-from segnext.evaluation.evaluate import Predict, source_of
+from segnext.data.folder import DataSet, Pair
+from segnext.data.merged import Classes, read_map, recoded
+from segnext.errors import SegNextError
+from segnext.evaluation.evaluate import Predict, require_same_classes, source_of
 from segnext.evaluation.metrics import confusion_matrix
 from segnext.labels import Labels
+from segnext.words import listed
 
 Joint = NDArray[np.int64]  # (own classes, predicted classes) pixels
+
+
+@dataclass(frozen=True)
+class Translation:
+    """From the labels that a network predicts to those of a data set; called with a mask, or several, it translates.
+
+    Attributes:
+        own: the data set's labels.
+        table: (256,) of the data set's labels, by the predicted one.
+        stands_for: what each of the data set's labels stands for.
+    """
+
+    own: Labels
+    table: NDArray[np.uint8]
+    stands_for: tuple[Classes, ...]
+
+    def __call__(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Labels of the data set, in the mask's shape."""
+        return self.table[mask]
+
+    def predictor(self, predict: Predict) -> Predict:
+        """`predict`, with labels of the data set."""
+        return lambda source: self(predict(source))
+
+    def pairs(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """With masks in which what stands for nothing is ignored."""
+        codes = [label if classes else self.own.ignore for label, classes in enumerate(self.stands_for)]
+        return recoded(pairs, self.own, codes, self.own.ignore)
+
+
+def translation(file: Path, data: DataSet, weights: Labels, *, weights_name: str) -> Translation:
+    """What a label map says of the classes of weights on a data set with fewer classes of its own.
+
+    Args:
+        file: the label map; its classes are the weights'.
+        data: the data set.
+        weights: the classes that are predicted.
+        weights_name: for error messages.
+
+    Raises:
+        SegNextError: when the map is none or does not fit, or a class of the weights is among none of the data set's,
+            or among two of them, so that its pixels could not be counted once.
+    """
+    own = data.labels
+    if own.multi_label or data.bands is not None:
+        raise SegNextError(f"{file}: a label map is for pictures with one label per pixel; {data.path} holds others")
+    whole, stands_for = read_map(file, data)
+    require_same_classes(weights, whole, weights_name=weights_name, data_name=str(file))
+    table = np.full(256, own.ignore, np.uint8)
+    for label, name in enumerate(whole.classes):
+        among = [number for number, classes in enumerate(stands_for) if label in classes]
+        if len(among) != 1:
+            found = listed(own.classes[number] for number in among) or "none"
+            raise SegNextError(
+                f"{file}: under '{own.name}', '{name}' of the weights is among {found}; to measure them, it must be "
+                "among one"
+            )
+        table[label] = among[0]
+    return Translation(own, table, stands_for)
 
 
 def joint_counts(

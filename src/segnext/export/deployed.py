@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segnext.checkpoint.weights import Weights
+from segnext.checkpoint.exported import FORMAT, HEADER
+from segnext.checkpoint.weights import Weights, description
 from segnext.choices import require_choices
 from segnext.errors import SegNextError
 from segnext.model.config import aligns_corners
@@ -63,7 +64,13 @@ class Deployed(nn.Module):
         self.named = weights.preprocess.bands is not None
         self.register_buffer("mean", torch.tensor(weights.preprocess.mean))
         self.register_buffer("std", torch.tensor(weights.preprocess.std))
+        self.dtype = torch.float32
         self.eval().requires_grad_(False)
+
+    def narrow(self) -> None:
+        """Compute the network in bfloat16; preprocessing, resize and what is decided stay in float32."""
+        self.network.to(torch.bfloat16)
+        self.dtype = torch.bfloat16
 
     def example(self) -> Tensor:
         """An input to trace with."""
@@ -81,7 +88,8 @@ class Deployed(nn.Module):
             if self.named:
                 x = torch.where(x == x, x, torch.zeros_like(x))  # NaN stands for "not measured"
         rows, columns = ((side + self.stride - 1) // self.stride * self.stride for side in (height, width))
-        logits: Tensor = self.network(F.pad(x, (0, 0, 0, columns - width, 0, rows - height))).float()
+        filled = F.pad(x, (0, 0, 0, columns - width, 0, rows - height))
+        logits: Tensor = self.network(filled.to(self.dtype)).float()
         if self.interface.output == "logits":
             return logits
         scores = F.interpolate(
@@ -105,7 +113,7 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
 
     bands = weights.preprocess.bands
     return {
-        "format": "segnext export 1",
+        "format": FORMAT,
         "input": interface.input,
         "output": interface.output,
         "precision": precision,
@@ -122,4 +130,5 @@ def metadata(weights: Weights, interface: Interface, precision: str) -> dict[str
         "align_corners": aligns_corners(weights.config),
         "version": version("segnext"),
         "weights": weights.digest,
+        HEADER: description(weights),
     }

@@ -4,7 +4,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segnext.choices import either
 from segnext.errors import SegNextError
 from segnext.export.deployed import NAMES, Deployed
 from segnext.inference.engines.convert import INPUT, quiet, to_openvino, write_onnx
@@ -25,6 +26,7 @@ ISLANDS = (
     *("MatMul", "Softmax", "Div", "ReduceMean", "ReduceSum", "Sqrt", "Pow", "Reciprocal", "Resize", "ArgMax"),
     *("InstanceNormalization", "GroupNormalization", "LayerNormalization", "Einsum"),
 )
+EIGHT = "eight bits are made for OpenVINO, --to openvino"
 
 
 class Kind(NamedTuple):
@@ -35,6 +37,7 @@ class Kind(NamedTuple):
         packages: that writing or running it needs.
         extra: of ours that installs them.
         precisions: that it can be written in.
+        instead: why it cannot be written in some others.
         write: the graph, its precision and metadata into a file.
         providers: what runs the file on this machine, by name.
     """
@@ -43,6 +46,7 @@ class Kind(NamedTuple):
     packages: tuple[str, ...]
     extra: str
     precisions: tuple[str, ...]
+    instead: Mapping[str, str]
     write: Callable[[Deployed, Path, str, dict[str, Any]], None]
     providers: Callable[[Path], Iterator[tuple[str, Run]]]
 
@@ -57,7 +61,10 @@ class Kind(NamedTuple):
                 f"--to {name} needs {missing[0]}, which is not installed; run: pip install 'segnext[{self.extra}]'"
             )
         if precision not in self.precisions:
-            raise SegNextError(f"--to {name} is written in {' or '.join(self.precisions)}, not in {precision}")
+            why = f": {self.instead[precision]}" if precision in self.instead else ""
+            raise SegNextError(f"--to {name} is written in {either(list(self.precisions))}, not in {precision}{why}")
+        if precision == "int8" and find_spec("nncf") is None:
+            raise SegNextError("--precision int8 needs nncf, which is not installed; run: pip install 'segnext[int8]'")
 
 
 def _write_onnx(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
@@ -115,6 +122,8 @@ def _run_openvino(file: Path) -> Iterator[tuple[str, Run]]:
 
 
 def _write_torch(graph: Deployed, file: Path, precision: str, about: dict[str, Any]) -> None:
+    if precision == "bf16":
+        graph.narrow()
     with quiet():
         program = torch.export.export(graph, (graph.example(),), dynamic_shapes=(FREE,))
         content = io.BytesIO()  # torch's own writer ends the process when a disk is full
@@ -139,9 +148,18 @@ KINDS = {
         ("onnx", "onnxscript", "onnxruntime"),
         "onnxruntime",
         ("fp32", "fp16"),
+        {"bf16": "ONNX Runtime has no kernels for it on processors", "int8": EIGHT},
         _write_onnx,
         _run_onnx,
     ),
-    "openvino": Kind(".xml", ("openvino",), "fast", ("fp32", "fp16"), _write_openvino, _run_openvino),
-    "torch": Kind(".pt2", (), "", ("fp32",), _write_torch, _run_torch),
+    "openvino": Kind(
+        ".xml",
+        ("openvino",),
+        "fast",
+        ("fp32", "fp16", "int8"),
+        {"bf16": "it is how OpenVINO computes, not what its files hold; segnext predict --precision bf16 asks for it"},
+        _write_openvino,
+        _run_openvino,
+    ),
+    "torch": Kind(".pt2", (), "", ("fp32", "bf16"), {"int8": EIGHT}, _write_torch, _run_torch),
 }

@@ -1,6 +1,6 @@
 """A result's connected areas, in the forms that other programs take."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from segnext.labels import Labels
 
 NO_CLASS = 255
+NO_LABEL = 256  # of no pixel
 
 
 class Area(NamedTuple):
@@ -44,56 +45,53 @@ def areas_of(mask: NDArray[np.uint8], labels: Labels) -> Iterator[Area]:
         yield Area(label, labels.classes[label], polygon)
 
 
-def geojson_of(mask: NDArray[np.uint8], labels: Labels) -> dict[str, Any]:
-    """A FeatureCollection in the picture's pixels; `label` and `class` are properties."""
+def geojson_of(
+    mask: NDArray[np.uint8], labels: Labels, move: Callable[[Any], Any] = lambda polygon: polygon
+) -> dict[str, Any]:
+    """A FeatureCollection, in the picture's pixels unless `move` moves them; `label` and `class` are properties."""
     features = [
         {
             "type": "Feature",
-            "properties": {"label": area.label, "class": area.name},
-            "geometry": area.polygon.__geo_interface__,
+            "properties": {"class": area.name, "label": area.label},
+            "geometry": move(area.polygon).__geo_interface__,
         }
         for area in areas_of(mask, labels)
     ]
     return {"type": "FeatureCollection", "features": features}
 
 
-def coco_of(mask: NDArray[np.uint8], labels: Labels, file_name: str) -> dict[str, Any]:
-    """A COCO data set of one picture; each area is an annotation, a polygon, or run lengths where it has holes.
+def outlines_of(
+    mask: NDArray[np.uint8], labels: Labels, ignored: str = ""
+) -> Iterator[tuple[int, str, NDArray[np.float64]]]:
+    """Areas as tools keep them that know no holes, the largest first: what lies in a hole is painted on top.
 
-    Category ids are labels plus 1, since COCO's begin at 1.
+    Filled in this order, each with its edge, as labelme and OpenCV fill polygons, they give the mask.
+
+    Args:
+        mask: (H, W).
+        labels: what it means.
+        ignored: the name of areas of the ignore label; without, these are left out.
+
+    Yields:
+        The label, its name, and the middles of the pixels at the corners, (n, 2), n at least 4: x right, y down.
     """
-    height, width = mask.shape[-2:]
-    annotations = []
-    for number, area in enumerate(areas_of(mask, labels), 1):
-        left, top, right, bottom = area.polygon.bounds
-        annotation = {
-            "id": number,
-            "image_id": 1,
-            "category_id": area.label + 1,
-            "bbox": [left, top, right - left, bottom - top],
-            "area": area.polygon.area,
-            "iscrowd": int(bool(area.polygon.interiors)),
-            "segmentation": _segmentation(area.polygon, height, width),
-        }
-        annotations.append(annotation)
-    return {
-        "images": [{"id": 1, "file_name": file_name, "height": height, "width": width}],
-        "categories": [{"id": label + 1, "name": name} for label, name in enumerate(labels.classes)],
-        "annotations": annotations,
-    }
+    import shapely
+
+    from segnext.inference.rasters.polygons import areas
+
+    found = areas(iter([mask]), NO_LABEL)
+    for label, polygon in sorted(found, key=lambda area: -shapely.Polygon(area[1].exterior).area):
+        if label != labels.ignore:
+            yield label, labels.classes[label], _through_middles(polygon)
+        elif ignored:
+            yield label, ignored, _through_middles(polygon)
 
 
-def _segmentation(polygon: Any, height: int, width: int) -> Any:
-    if not polygon.interiors:
-        return [np.asarray(polygon.exterior.coords)[:-1].ravel().tolist()]
-    import rasterio.features
-
-    inside = rasterio.features.rasterize([(polygon, 1)], (height, width), dtype=np.uint8)
-    return {"size": [height, width], "counts": run_lengths(inside)}
-
-
-def run_lengths(mask: NDArray[np.uint8]) -> list[int]:
-    """How many zeros, ones, zeros, ... follow each other, column by column, as COCO counts them."""
-    flat = np.concatenate([[0], (mask != 0).astype(np.int8).ravel(order="F")])
-    changes = np.flatnonzero(np.diff(flat))
-    return [int(length) for length in np.diff(np.concatenate([[0], changes, [mask.size]]))]
+def _through_middles(polygon: Any) -> NDArray[np.float64]:
+    """The outer edge, which runs between pixels, moved into them by half a pixel."""
+    ring = polygon.exterior if polygon.exterior.is_ccw else polygon.exterior.reverse()
+    corners = np.asarray(ring.coords)[:-1]
+    after = np.sign(np.roll(corners, -1, axis=0) - corners)  # the direction of the edge that begins at each corner
+    across = after + np.roll(after, 1, axis=0)  # along one of both edges, inwards is left of the other
+    inwards: NDArray[np.float64] = np.stack([-across[:, 1], across[:, 0]], 1)
+    return corners + inwards / 2 - 0.5  # the first pixel's middle is at 0

@@ -5,6 +5,7 @@ whatever is in the folder meanwhile. Each process writes a line as soon as a pic
 lines become `results.jsonl`, in the order of the plan.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,9 @@ import filelock
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
+from segnext.inference.coco import Picture, write_coco
+from segnext.inference.formats import NAMES, write_class_list
+from segnext.inference.kinds import COCO, Format
 from segnext.inference.outputs import (
     CLASSES,
     RESULTS,
@@ -36,6 +40,7 @@ from segnext.labels import Labels
 
 PLAN = "plan.json"
 FINISHED = ".results.jsonl.finished"  # for a process that comes late
+PICTURE = "coco_picture"  # in a line, until all are done
 PATIENCE = 120.0  # seconds that a process waits while another one makes the plan
 
 
@@ -58,6 +63,8 @@ class Run:
         before: which inputs were done before this process began, by this run.
         share: which inputs are this process's; None where there are no others.
         settings: a text that stands for all that the results depend on.
+        labels: what masks mean.
+        form: what masks are written as.
         whole: whether all are done, by whomever; known at the end.
     """
 
@@ -67,6 +74,8 @@ class Run:
     again: int
     share: Share | None
     settings: str
+    labels: Labels
+    form: Format
     before: set[int] = field(default_factory=set)
     whole: bool = False
     lines: IO[str] | None = None
@@ -91,10 +100,14 @@ class Run:
             if index % count == number and index not in self.before:
                 yield item
 
-    def add(self, record: Record) -> None:
-        """Write a line; one of several processes' says no time, so that all lines together do not depend on who did."""
+    def add(self, record: Record, picture: Picture | None = None) -> None:
+        """Write a line; one of several processes' says no time, so that all lines together do not depend on who did.
+
+        `picture` is kept with it for the COCO data set that is written when all are done.
+        """
         assert self.lines is not None
-        self.lines.write(line_of(record if self.share is None else replace(record, seconds=None)))
+        line = line_of(record if self.share is None else replace(record, seconds=None))
+        self.lines.write(line if picture is None else json.dumps({**json.loads(line), PICTURE: picture}) + "\n")
         self.lines.flush()
 
     def done(self) -> dict[int, Place]:
@@ -118,14 +131,22 @@ class Run:
         with ExitStack() as stack:
             opened = {file: stack.enter_context(file.open("rb")) for file in journals(self.folder)}
 
-            def line(place: Place) -> str:
-                opened[place.file].seek(place.start)
-                return opened[place.file].readline().decode("utf-8")
+            def lines() -> Iterator[dict[str, Any]]:
+                for index in range(len(self.inputs)):
+                    opened[done[index].file].seek(done[index].start)
+                    yield json.loads(opened[done[index].file].readline())
 
-            merge(self.folder / RESULTS, files, (line(done[index]) for index in range(len(self.inputs))))
+            if self.form == "coco":
+                pictures = lambda: (line[PICTURE] for line in lines() if PICTURE in line)  # noqa: E731
+                write_coco(self.folder / COCO, self.labels, pictures)
+            merge(self.folder / RESULTS, files, (_without_picture(line) for line in lines()))
         if self.share is not None:
             (self.folder / FINISHED).write_text(self.settings)
         forget(self.folder)
+
+
+def _without_picture(line: dict[str, Any]) -> str:
+    return json.dumps({key: value for key, value in line.items() if key != PICTURE}) + "\n"
 
 
 def journals(folder: Path) -> list[Path]:
@@ -143,7 +164,12 @@ def forget(folder: Path) -> None:
 
 @contextmanager
 def open_run(
-    folder: Path, labels: Labels, settings: dict[str, Any], inputs: list[Input], share: Share | None
+    folder: Path,
+    labels: Labels,
+    settings: dict[str, Any],
+    inputs: list[Input],
+    share: Share | None,
+    form: Format = "png",
 ) -> Iterator[Run]:
     """Go on with a run over these inputs with these settings, or begin it; lines of another one are kept.
 
@@ -153,19 +179,23 @@ def open_run(
         settings: what the results depend on.
         inputs: the pictures, in the order of their lines.
         share: which of them this process does, and of how many; None to be alone in the folder.
+        form: what masks are written as.
 
     Raises:
-        SegNextError: when nothing can be written, another process is in the way, or there are masks of other classes.
+        SegNextError: when nothing can be written, another process is in the way, or there are masks of other classes
+            or a COCO data set of other pictures.
     """
     with writing(folder), ExitStack() as stack:
         stack.enter_context(claim(folder, None if share is None else PATIENCE))
         write_classes(folder / CLASSES, labels)
         settings = {**settings, "inputs": digest([_identity(entry) for entry in inputs])}
         if share is not None and _finished(folder) == digest(settings):
-            yield Run(folder, inputs, [], 0, share, digest(settings), set(range(len(inputs))), whole=True)
+            done = set(range(len(inputs)))
+            yield Run(folder, inputs, [], 0, share, digest(settings), labels, form, done, whole=True)
             return
         (folder / FINISHED).unlink(missing_ok=True)
-        run = _planned(folder, settings, inputs, share)
+        write_class_list(folder, form, labels)
+        run = _planned(folder, labels, settings, inputs, share, form)
         run.before = {index for index, place in run.done().items() if place.fine}
         if share is not None:
             stack.close()  # others may come
@@ -180,16 +210,20 @@ def open_run(
         run.finish()
 
 
-def _planned(folder: Path, settings: dict[str, Any], inputs: list[Input], share: Share | None) -> Run:
+def _planned(
+    folder: Path, labels: Labels, settings: dict[str, Any], inputs: list[Input], share: Share | None, form: Format
+) -> Run:
     """The run as its plan says, or a new plan."""
     parts = folder_for(folder / RESULTS)
     if not fits(parts, settings):
         _require_idle(parts)
         for journal in journals(folder):  # of a run that was broken off
             files = {os.path.realpath(line["file"]) for _, line in lines_in(journal)}
-            merge(folder / RESULTS, files, (json.dumps(line) + "\n" for _, line in lines_in(journal)))
+            merge(folder / RESULTS, files, (_without_data_set(line) for _, line in lines_in(journal)))
         forget(folder)
-        outputs = OutputFolder(folder)
+        if form == "coco":
+            _require_own(folder, inputs)
+        outputs = OutputFolder(folder, NAMES.get(form, NAMES["png"]))
         names = ["" if entry.error else outputs.name(entry) for entry in inputs]
         begin(parts, settings)
         with replacing(parts / PLAN) as temporary:
@@ -199,8 +233,34 @@ def _planned(folder: Path, settings: dict[str, Any], inputs: list[Input], share:
         names, again = [*map(str, plan["names"])], int(plan["again"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # killed between the two, or damaged since
         (parts / SETTINGS).unlink()  # so that it is planned anew, when nobody works on it, and its lines are kept
-        return _planned(folder, settings, inputs, share)
-    return Run(folder, inputs, names, again, share, digest(settings))
+        return _planned(folder, labels, settings, inputs, share, form)
+    return Run(folder, inputs, names, again, share, digest(settings), labels, form)
+
+
+def _without_data_set(line: dict[str, Any]) -> str:
+    """A line of a run whose COCO data set will not be written."""
+    if PICTURE in line:
+        del line["files"]["coco"]
+    return _without_picture(line)
+
+
+def _require_own(folder: Path, inputs: list[Input]) -> None:
+    """Refuse to replace a COCO data set that is of other pictures too.
+
+    Raises:
+        SegNextError: saying so.
+    """
+    if not (folder / COCO).exists():
+        return
+    listed = {
+        os.path.realpath(line["file"])
+        for _, line in lines_in(folder / RESULTS)
+        if isinstance(line.get("files"), dict) and "coco" in line["files"]
+    }
+    if not listed or not listed <= {os.path.realpath(entry.file) for entry in inputs}:
+        raise SegNextError(
+            f"{folder / COCO}: is there already, of other pictures; name these too, or choose another --out"
+        )
 
 
 def _finished(folder: Path) -> str:
@@ -227,6 +287,8 @@ def _require_idle(parts: Path) -> None:
 
 
 def _identity(entry: Input) -> list[Any]:
+    if entry.content is not None:
+        return [entry.file, hashlib.sha256(entry.content).hexdigest()]
     try:
         return [entry.file, *identity(entry.file)]
     except (OSError, ValueError):

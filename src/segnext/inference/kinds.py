@@ -1,7 +1,8 @@
-"""What an input is, by its name: a video, a stream, or else a picture. Names alone, nothing is opened."""
+"""What an input is, by its name: a video, a stream, or else a picture; what outputs are. Nothing is opened."""
 
 import re
 from pathlib import Path
+from typing import Literal
 
 VIDEOS = frozenset(
     (
@@ -11,6 +12,10 @@ VIDEOS = frozenset(
 )
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, rtsp://, ...: read by GDAL or FFmpeg
 CAMERA = re.compile(r"/dev/video\d+")
+STDIN = "-"  # in place of a picture's path
+
+Format = Literal["png", "npz", "coco", "yolo", "labelme", "geojson"]  # what masks are written as
+COCO = "coco.json"  # one file for all pictures
 
 
 def is_stream(name: str | Path) -> bool:

@@ -24,7 +24,8 @@ def load(
     """A segmenter with the weights that `name` stands for; see `checkpoint.find`.
 
     Args:
-        name: a packaged or published name, a .safetensors file, a folder or OWNER/NAME of a Hugging Face repository.
+        name: a packaged or published name, a .safetensors file, an exported .onnx or .xml file, a folder or OWNER/NAME
+            of a Hugging Face repository.
         device: "auto" (a CUDA device if there is one, else the CPU), "cpu", "cuda", "cuda:1", or the `torch.device`.
         engine: "auto" (the quickest installed), "torch", "openvino" or "onnxruntime".
         precision: "auto" (bf16 where the processor computes it), "fp32" or "bf16".

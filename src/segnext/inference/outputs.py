@@ -1,6 +1,7 @@
 """The folder that predictions are written to: one process at a time, and nothing that is there is lost in silence."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,10 +29,10 @@ class Record:
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
-        mean_confidence: mean probability of the chosen classes, 0..1.
+        mean_confidence: mean probability of the chosen classes, 0..1; None where labels alone are given.
         seconds: from the decoded picture to the mask.
         files: what was written, by kind, as paths below the folder: "mask" and "overlay"; of multi-label weights
-            "planes", by class, and "overlay".
+            "planes", by class, in place of "mask", and "coco", "yolo", "labelme" or "geojson" in these formats.
     """
 
     file: str
@@ -43,6 +44,11 @@ class Record:
     mean_confidence: float | None = None
     seconds: float | None = None
     files: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """JSON has no NaN, which is what a result has that does not know its confidence."""
+        if self.mean_confidence is not None and math.isnan(self.mean_confidence):
+            object.__setattr__(self, "mean_confidence", None)
 
 
 @dataclass(frozen=True)
@@ -63,21 +69,24 @@ class OutputFolder:
 
     Attributes:
         folder: where it is.
+        ending: how the file is called that holds a picture's mask, its name in place of {}.
         again: how many pictures had been done before, whose outputs are replaced.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.again = folder, 0
+    def __init__(self, folder: Path, ending: str = "{}.mask.png") -> None:
+        self.folder, self.ending, self.again = folder, ending, 0
         self._names: dict[str, str] = {}  # of pictures done before, by their real path
+        self._own: set[str] = set()  # files of runs before
         for _, line in lines_in(folder / RESULTS):
             if name := _name_of(line):
                 self._names[os.path.realpath(line["file"])] = name
+                self._own.update(file for file in line["files"].values() if isinstance(file, str))
         self._taken = {name.casefold() for name in self._names.values()}
 
     def name(self, entry: Input) -> str:
         """The name for a picture's outputs: its own, another where that belongs to another picture."""
         before = self._names.get(os.path.realpath(entry.file))
-        if before is not None:
+        if before is not None and not self._is_foreign(self.ending.format(before)):
             self.again += 1
             return before
         name = entry.name
@@ -87,7 +96,12 @@ class OutputFolder:
         self._taken.add(name.casefold())
         return name
 
+    def _is_foreign(self, file: str) -> bool:
+        return file not in self._own and (self.folder / file).exists()
+
     def _is_there(self, name: str) -> bool:
+        if (self.folder / self.ending.format(name)).exists():
+            return True
         return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES, FILM, FRAMES))
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from segnext.errors import SegNextError
 from segnext.imageio import pages
 from segnext.inference.ahead import ahead, threads
+from segnext.inference.coco import Picture
+from segnext.inference.formats import require_format, save
 from segnext.inference.journal import Run, open_run
+from segnext.inference.kinds import Format
 from segnext.inference.outputs import RESULTS, Record, read_records
 from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
-from segnext.inference.sources import Input, expand
+from segnext.inference.sources import Input, expand, names_below
 from segnext.inference.unfinished import Share, made_by
 
 
@@ -53,34 +56,38 @@ def predict_files(
     out: Path,
     progress: Callable[[Record, int], None] = lambda record, total: None,
     *,
+    form: Format = "png",
     mask: MaskKind = "palette",
     share: Share | None = None,
 ) -> Summary:
     """Segment every picture that `paths` stand for; bad ones are recorded and the others done.
 
-    Writes what `Result.save` does, `classes.json` and, with a line per input as soon as it is done, `results.jsonl`
-    into `out`; see `Run`. A run that was broken off goes on when it is repeated. The folders below a folder among
-    `paths` are kept below `out`. Pictures are read and written while the network works.
+    Writes what `Result.save` does, or masks in another format, `classes.json` and, with a line per input as soon as it
+    is done, `results.jsonl` into `out`; see `Run`. A run that was broken off goes on when it is repeated. The folders
+    below a folder among `paths` are kept below `out`. Pictures are read and written while the network works.
 
     Args:
         segmenter: does the work.
         paths: files, folders and globs; see `segnext.inference.sources.expand`.
         out: the folder for the outputs, made if it is missing.
         progress: called with each record, in order, and the number of inputs.
-        mask: see `Result.save`.
+        form: what masks are written as; see `formats`. Of "coco" there is one file, once all pictures are done.
+        mask: of png, see `Result.save`.
         share: which part of the pictures this process does, and of how many; whoever finishes last writes
             `results.jsonl`, the same whatever the number, without times. None for all, alone in the folder.
 
     Raises:
-        SegNextError: when `out` cannot be written, another process writes there, or it holds masks of other classes.
+        SegNextError: when `out` cannot be written, another process writes there, or it holds masks of other classes
+            or a COCO data set of other pictures; when the weights' masks cannot be written in the format.
     """
+    require_format(form, segmenter.labels, mask)
     summary = Summary(out / RESULTS, [])
     summary.inputs = expand(paths, summary.passed_over.append)
-    settings = {**made_by(segmenter), "mask": mask}
-    with open_run(out, segmenter.labels, settings, summary.inputs, share) as run:
+    settings = {**made_by(segmenter), "format": form, "mask": mask}
+    with open_run(out, segmenter.labels, settings, summary.inputs, share, form) as run:
         summary.again, summary.before = run.again, len(run.before)
-        for record in _predict(segmenter, summary, run, mask):
-            run.add(record)
+        for record, picture in _predict(segmenter, summary, run, mask):
+            run.add(record, picture)
             summary.done += record.ok
             summary.failed += not record.ok
             progress(record, len(summary.inputs))
@@ -88,26 +95,32 @@ def predict_files(
     return summary
 
 
-def _predict(segmenter: Segmenter, summary: Summary, run: Run, mask: MaskKind) -> Iterator[Record]:
+def _predict(
+    segmenter: Segmenter, summary: Summary, run: Run, mask: MaskKind
+) -> Iterator[tuple[Record, Picture | None]]:
     """Each picture read, segmented and written by one thread; in order.
 
     One thread more than the engine works on at a time reads or writes meanwhile.
     """
+    file_names = names_below(run.inputs) if run.form == "coco" else {}
 
-    def work(entry: Input, name: str) -> Record:
+    def work(entry: Input, name: str) -> tuple[Record, Picture | None]:
         try:
             if entry.error is not None:
                 raise SegNextError(entry.error)
-            result = segmenter.segment(segmenter.read(entry.file), confidence=True)
-            result.save(run.folder, name, mask)
+            result = segmenter.segment(segmenter.read(entry.source), confidence=True)
+            file_name = file_names.get(entry.file, "")
+            files, picture = save(result, run.form, run.folder, name, entry, file_name, mask)
         except SegNextError as error:
-            return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: "))
+            return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: ")), None
         with suppress(SegNextError):  # another reader than Pillow has read it
             if pages(entry.file) > 1:
                 summary.more_pages.append(entry.file)
         height, width = result.mask.shape[-2:]
-        confidence, files = result.mean_confidence, result.files(name)
-        return Record(entry.file, True, None, width, height, result.shares, confidence, result.seconds, files)
+        record = Record(
+            entry.file, True, None, width, height, result.shares, result.mean_confidence, result.seconds, files
+        )
+        return record, picture
 
     count = segmenter.engine.streams + 1
     with threads(count, "predict") as pool:

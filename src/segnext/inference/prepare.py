@@ -33,7 +33,7 @@ def prepare(image: Image | Raster, preprocess: Preprocess, size: tuple[int, int]
     height, width, bands = image.shape
     x = np.zeros((1, *size, bands), np.float32)
     if image.dtype == np.uint8:
-        x[0, :height, :width] = cv2.LUT(image, _table(preprocess))
+        cv2.LUT(image, _table(preprocess), dst=x[0, :height, :width])
     else:
         x[0, :height, :width] = preprocess.normalise(image).transpose(1, 2, 0)
     return x

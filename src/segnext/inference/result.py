@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from segnext.choices import options, require_choice
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.areas import Area, areas_of, coco_of, geojson_of
+from segnext.inference.areas import Area, areas_of, geojson_of
+from segnext.inference.coco import coco_of
 from segnext.inference.overlay import draw_overlay
 from segnext.inference.png import encode_png
 from segnext.labels import Labels
@@ -65,7 +66,10 @@ class Result:
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
-        """Softmax probability of the chosen class, (H, W) float32, 0..1; computed when it is first asked for."""
+        """Softmax probability of the chosen class, (H, W) float32, 0..1; computed when it is first asked for.
+
+        NaN everywhere where the weights are an exported file that gives labels alone.
+        """
         return self.measure_confidence()
 
     @cached_property
@@ -173,17 +177,27 @@ class Result:
         folder = Path(out)
         name = self.name if name is None else name
         self.save_mask(folder, name, mask)
-        _write(folder, name, {".overlay.png": encode_png(np.asarray(self.overlay()))})
+        self.save_overlay(folder, name)
+
+    def save_overlay(self, folder: Path, name: str) -> None:
+        """Write `NAME.overlay.png`."""
+        write_outputs(folder, name, {f"{name}.overlay.png": encode_png(np.asarray(self.overlay()))})
 
     def save_mask(self, folder: Path, name: str, mask: MaskKind = "palette") -> None:
         """The same without the overlay."""
-        _write(folder, name, {ending: _encoded(picture) for ending, picture in self.mask_images(mask).items()})
+        pictures = self.mask_images(mask).items()
+        write_outputs(folder, name, {f"{name}{ending}": encode_mask(picture) for ending, picture in pictures})
 
 
-def _write(folder: Path, name: str, files: dict[str, bytes]) -> None:
+def write_outputs(folder: Path, name: str, files: dict[str, bytes]) -> None:
+    """Write files, named by their paths below `folder`, of the picture `name`.
+
+    Raises:
+        SegNextError: when they cannot be written.
+    """
     try:
-        for ending, content in files.items():
-            file = folder / f"{name}{ending}"
+        for path, content in files.items():
+            file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             with replacing(file) as temporary:
                 temporary.write_bytes(content)
@@ -193,7 +207,7 @@ def _write(folder: Path, name: str, files: dict[str, bytes]) -> None:
         ) from error
 
 
-def _encoded(picture: PIL.Image.Image) -> bytes:
+def encode_mask(picture: PIL.Image.Image) -> bytes:
     """A mask as PNG."""
     encoded = io.BytesIO()
     picture.save(encoded, "png", compress_level=1)

@@ -28,6 +28,7 @@ from segnext.inference.testing import WHOLE, Testing
 from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.decide import decide
 from segnext.kernels.enlarge import enlarge
+from segnext.model.config import require_scores, says_confidence
 from segnext.preprocess import Image, Preprocess, Raster
 from segnext.words import counted, listed
 
@@ -186,12 +187,14 @@ class Segmenter:
         """Scores before the softmax or sigmoid at the picture's own size, (classes, H, W) float32.
 
         Raises:
-            SegNextError: when there are several looks at a picture, whose probabilities are averaged.
+            SegNextError: when there are several looks at a picture, whose probabilities are averaged, or the weights
+                are an exported file that gives labels.
         """
         import torch
 
         if len(self.testing.scales) > 1 or self.testing.flip:
             raise SegNextError("several looks at a picture have no logits in common; ask for its probabilities instead")
+        require_scores(self.config, "logits")
         image = self.read(source)
         with _fitting(image):
             (only,) = self.looks(image)
@@ -201,7 +204,11 @@ class Segmenter:
         """Probabilities at the picture's own size, (classes, H, W) float32, averaged over all looks at it.
 
         They are those of a softmax; of multi-label weights, of a sigmoid for each class.
+
+        Raises:
+            SegNextError: when the weights are an exported file that gives labels.
         """
+        require_scores(self.config, "probabilities")
         image = self.read(source)
         with _fitting(image):
             probabilities = presence if self.labels.multi_label else mean_probabilities
@@ -323,6 +330,7 @@ class Segmenter:
         if multi_label:
             mask = find_planes(looks, size, self.threshold)
         else:
+            confidence = confidence and says_confidence(self.config)
             mask, probability = decide(looks, size, confidence=confidence)
         if bands is not None:
             mask[..., np.isnan(image).all(2)] = 0 if multi_label else self.labels.ignore
@@ -330,6 +338,8 @@ class Segmenter:
 
         if multi_label:
             measure_confidence = partial(certainty, looks, size, mask)
+        elif not says_confidence(self.config):
+            measure_confidence = partial(np.full, size, np.nan, np.float32)
         elif probability is None:
             measure_confidence = partial(_confidence, looks, size)
         else:

@@ -2,19 +2,21 @@
 
 import glob
 import os
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count, takewhile
 from pathlib import Path
 
 from segnext.files import beside, walk
 from segnext.imageio import SUFFIXES
+from segnext.inference.kinds import COCO, STDIN
 
-OUTPUTS = (".mask.png", ".overlay.png")
+OUTPUTS = (".mask.png", ".mask.npz", ".overlay.png")
 PLANES = ".masks"  # how folders end that hold a multi-label result's masks
 FILM, FRAMES = ".overlay.mp4", ".frames"  # a painted video, and the folder of its masks
-LISTS = ("results.jsonl", "classes.json")
+LISTS = ("results.jsonl", "classes.json", COCO)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,23 @@ class Input:
         name: for the outputs, with the folders that it lies in below what the user named; unique among the inputs, also
             where upper and lower case are the same.
         error: a sentence when there is nothing to read, else None.
+        content: the picture's bytes where they came from stdin; else None.
     """
 
     file: str
     name: str = ""
     error: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def file_name(self) -> str:
+        """The picture's own name, with suffix."""
+        return Path(self.file).name if self.content is None else self.name
+
+    @property
+    def source(self) -> str | bytes:
+        """What the picture is read from."""
+        return self.file if self.content is None else self.content
 
 
 def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lambda file: None) -> list[Input]:
@@ -38,7 +52,8 @@ def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lam
 
     A file is taken whatever its suffix. A folder stands for all images in it and below it, by suffix and
     sorted; hidden files and the masks and overlays of earlier runs are left out. Anything else may be a
-    glob, in which `**` stands for any folders. What leads to no picture becomes an input with an error.
+    glob, in which `**` stands for any folders; `-` is a picture on stdin, called "image". What leads to no picture
+    becomes an input with an error.
     `passed_over` is told of files in folders that are no pictures, by their suffix, or are called as masks and overlays
     are, without a run's results beside or above them.
     """
@@ -54,11 +69,21 @@ def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lam
         if error is not None:
             found[path], errors[path] = None, error
     names = unique_names({file: root for file, root in found.items() if root is not None})
-    return [Input(file, names.get(file, ""), errors.get(file)) for file in found]
+    content = sys.stdin.buffer.read() if STDIN in found else None
+    return [Input(file, names.get(file, ""), errors.get(file), content if file == STDIN else None) for file in found]
+
+
+def names_below(inputs: Iterable[Input]) -> dict[str, str]:
+    """The pictures' names below the folders that the user named, with suffix; paths where these are not unique."""
+    below = {entry.file: (Path(entry.name).parent / entry.file_name).as_posix() for entry in inputs}
+    alike = Counter(below.values())
+    return {file: name if alike[name] == 1 else Path(file).as_posix() for file, name in below.items()}
 
 
 def _files(path: str, passed_over: Callable[[str], None]) -> tuple[list[str], Path, str | None]:
     """The files that one path stands for, the folder that their names begin at, or a sentence why there are none."""
+    if path == STDIN:
+        return [path], Path(), None
     if os.path.isdir(path):  # noqa: PTH112 - a pathlib path would lose the user's spelling
         images = _images([path], passed_over)
         return images, Path(path), None if images else "no images in this folder; name another"
@@ -128,7 +153,7 @@ def unique_names(files: Mapping[str, Path]) -> dict[str, str]:
 
 def _below(file: str, root: Path) -> str:
     """The path below `root`, without suffix."""
-    path = Path(file)
+    path = Path(file if file != STDIN else "image")
     inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
     return inside.with_name(path.stem).as_posix()
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from segnext.choices import require_choices
 from segnext.errors import SegNextError
-from segnext.model.config import NetworkConfig, aligns_corners
+from segnext.model.config import NetworkConfig, aligns_corners, require_scores
 
 PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of its multi-scale results, which also flip
 Resize = Literal["pad", "multiple"]
@@ -52,8 +52,10 @@ class Testing:
         """Refuse windows that a network of this configuration cannot look through.
 
         Raises:
-            SegNextError: that says which windows it can.
+            SegNextError: that says which windows it can, or that it gives labels alone.
         """
+        if self != Testing(resize=self.resize, short_side=self.short_side, long_side=self.long_side):
+            require_scores(config, "windows, scales and mirrored looks")
         if self.slide is None:
             return
         if aligns_corners(config):

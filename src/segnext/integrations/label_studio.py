@@ -32,6 +32,7 @@ from segnext.errors import SegNextError
 from segnext.inference.load import load
 from segnext.inference.result import Result
 from segnext.inference.segmenter import Segmenter
+from segnext.model.config import says_confidence
 from segnext.progress import say
 
 LARGEST_REQUEST = 64 << 20  # bytes; pictures may come inside
@@ -194,6 +195,8 @@ class Backend:
     """
 
     def __init__(self, segmenter: Segmenter, pictures: Pictures, version: str) -> None:
+        if not says_confidence(segmenter.config):
+            raise SegNextError("these weights are an exported file without probabilities; export --output confidence")
         self.segmenter, self.pictures, self.version = segmenter, pictures, version
 
     def answer(self, path: str, content: Mapping[str, Any]) -> dict[str, Any]:

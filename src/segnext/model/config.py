@@ -155,7 +155,66 @@ class SegFormerConfig:
 
 StagedConfig = ModelConfig | SegFormerConfig
 PublishedConfig = StagedConfig | ComposedConfig
-NetworkConfig = PublishedConfig | FunctionConfig
+BuildableConfig = PublishedConfig | FunctionConfig
+
+
+@dataclass(frozen=True)
+class ExportedConfig:
+    """A network in a file that another runtime runs as it is; see `export.deployed.Interface`.
+
+    Attributes:
+        file: its path.
+        to: "onnx" or "openvino".
+        precision: that it was written in.
+        input: "uint8" or "float".
+        output: "labels", "confidence" or "logits".
+        network: what was exported.
+    """
+
+    file: str
+    to: str
+    precision: str
+    input: str
+    output: str
+    network: BuildableConfig
+
+    decoders: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """As of `ModelConfig`."""
+        return self.network.num_classes
+
+    @property
+    def in_channels(self) -> int:
+        """As of `ModelConfig`."""
+        return self.network.in_channels
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """As of `ModelConfig`."""
+        return self.network.strides
+
+    @property
+    def logits_stride(self) -> int:
+        """As of `ModelConfig`; labels are of every pixel."""
+        return self.network.logits_stride if self.output == "logits" else 1
+
+    @property
+    def align_corners(self) -> bool:
+        """As of `ModelConfig`; labels are enlarged already."""
+        return self.output == "logits" and aligns_corners(self.network)
+
+    def check(self) -> None:
+        """Refuse to be built.
+
+        Raises:
+            SegNextError: that says what can be.
+        """
+        raise SegNextError(f"{self.file}: an exported network, run by its runtime; give the weights that it is from")
+
+
+NetworkConfig = BuildableConfig | ExportedConfig
 
 SEGNEXT: dict[str, ModelConfig] = {
     "segnext_t": ModelConfig((32, 64, 160, 256), (3, 3, 5, 2), decoder_channels=256, rank=16),
@@ -182,7 +241,7 @@ def staged_presets() -> dict[str, StagedConfig]:
     return {name: known for name, known in PRESETS.items() if isinstance(known, StagedConfig)}
 
 
-def preset(name: str, **changes: Any) -> NetworkConfig:
+def preset(name: str, **changes: Any) -> BuildableConfig:
     """The configuration that `name` stands for, with changed fields.
 
     Args:
@@ -201,7 +260,7 @@ def preset(name: str, **changes: Any) -> NetworkConfig:
     return replace(config, **changes)
 
 
-def named(name: str) -> NetworkConfig:
+def named(name: str) -> BuildableConfig:
     """The configuration that `name` stands for; see `preset`."""
     if name in PRESETS:
         return PRESETS[name]
@@ -224,6 +283,33 @@ def aligns_corners(config: NetworkConfig) -> bool:
 def corner_pixels(config: NetworkConfig) -> int:
     """What the kernels that enlarge logits call `corners`, see `kernels.enlarge.places`."""
     return config.logits_stride if aligns_corners(config) else 0
+
+
+def inside(config: NetworkConfig) -> BuildableConfig:
+    """The network; of an exported file, what was exported."""
+    return config.network if isinstance(config, ExportedConfig) else config
+
+
+def says_confidence(config: NetworkConfig) -> bool:
+    """Whether more is given than labels."""
+    return not isinstance(config, ExportedConfig) or config.output != "labels"
+
+
+def require_scores(config: NetworkConfig, what: str) -> None:
+    """Refuse a file that gives labels alone, where the scores of all classes are needed.
+
+    Args:
+        config: of a network, or of such a file.
+        what: needs them, such as "windows".
+
+    Raises:
+        SegNextError: that says how to export one that gives them.
+    """
+    if isinstance(config, ExportedConfig) and config.output != "logits":
+        raise SegNextError(
+            f"{config.file}: gives labels, but {what} need the scores of all classes; export the weights again with "
+            "--output logits"
+        )
 
 
 def _check_values(config: ModelConfig) -> None:

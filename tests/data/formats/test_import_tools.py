@@ -277,7 +277,8 @@ def test_geojson_over_rasters(tmp_path: Path) -> None:
         values = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         write_tiff(tmp_path / f"in/{name}.tif", values, crs="EPSG:32633", transform=place)
         place = rasterio.Affine(2, 0, 600_000, 0, -2, 5_000_000)  # b lies elsewhere
-    corners = [[500_000 + 2 * (x + 0.5), 5_000_000 - 2 * (y + 0.5)] for x, y in [*OUTLINE, OUTLINE[0]]]
+    edges = [(LEFT, TOP), (RIGHT + 1, TOP), (RIGHT + 1, BOTTOM + 1), (LEFT, BOTTOM + 1), (LEFT, TOP)]
+    corners = [[500_000 + 2 * x, 5_000_000 - 2 * y] for x, y in edges]
     degrees = warp.transform("EPSG:32633", "OGC:CRS84", *zip(*corners, strict=True))
     geometry = {"type": "Polygon", "coordinates": [list(map(list, zip(*degrees, strict=True)))]}
     features = [{"type": "Feature", "geometry": geometry, "properties": {"class": "field", "id": None}}]

@@ -29,7 +29,7 @@ from segnext.progress import Watch, quiet
 from segnext.words import counted, listed
 
 LISTS = ("images", "annotations", "categories")
-_OTHER = re.compile("captions|person_keypoints|panoptic|image_info")
+_OTHER = re.compile(r"captions|person_keypoints|panoptic|image_info|classes\.json$")
 _NEEDED = {"images": ("id",), "annotations": ("image_id",), "categories": ("id", "name")}
 _EMPTY = "annotations without a segmentation left out"
 _LIE = "overlapping annotations: crowd regions lie lowest, then from large to small, the small on top"

@@ -106,8 +106,7 @@ def _polygons(feature: Json, pixels: Any) -> list[list[Points]]:
     geometry = feature.get("geometry") or {}
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     polygons: list[Any] = {"Polygon": [coordinates], "MultiPolygon": coordinates}.get(str(kind)) or []
-    # The first pixel covers 0 to 1 here, while shapes are painted by the middles of pixels.
-    return [[pixels(points_of([p[:2] for p in ring])) - 0.5 for ring in polygon] for polygon in polygons if polygon]
+    return [[pixels(points_of([p[:2] for p in ring])) for ring in polygon] for polygon in polygons if polygon]
 
 
 def _touches(outline: Points, height: int, width: int) -> bool:
@@ -121,5 +120,19 @@ def _shapes(features: list[tuple[str, list[list[Points]]]], _height: int, _width
 
 
 def _paint(polygons: list[list[Points]], canvas: Canvas, label: int) -> None:
-    for outline, *holes in polygons:
-        canvas.polygon(outline, label, holes)
+    """The pixels whose middles lie inside; of what lies between middles, those that it touches."""
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    for rings in polygons:
+        left, top = np.maximum(np.floor(rings[0].min(0)), 0).astype(int).tolist()
+        right, bottom = np.minimum(np.ceil(rings[0].max(0)), canvas.image.size).astype(int).tolist()
+        if left >= right or top >= bottom:
+            continue
+        shape = {"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]}
+        # With a row and a column before: GDAL warns of windows at the corner.
+        frame = {"out_shape": (bottom - top + 1, right - left + 1), "transform": Affine.translation(left - 1, top - 1)}
+        inside = rasterize([shape], **frame, dtype="uint8")
+        if not inside.any():
+            inside = rasterize([shape], **frame, dtype="uint8", all_touched=True)
+        canvas.stamp(inside[1:, 1:] > 0, left, top, label)

@@ -290,7 +290,7 @@ def opened(file: Path) -> Iterator[Any]:
         raise SegNextError(f"{file}: rasters need rasterio; install it with pip install 'segnext[raster]'") from error
     files: dict[Any, Any] = _open.__dict__
     try:
-        with rasterio.Env(GDAL_CACHEMAX=128), warnings.catch_warnings():
+        with rasterio.Env(GDAL_CACHEMAX=128 << 20), warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             if file not in files:
                 if len(files) > 64:

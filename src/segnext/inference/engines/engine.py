@@ -3,7 +3,7 @@
 import ctypes
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -22,7 +22,8 @@ class Engine(Protocol):
 
     Attributes:
         name: torch, openvino or onnxruntime.
-        precision: fp32 or bf16, in which most of the network is computed.
+        precision: fp32 or bf16, in which most of the network is computed; of an exported file with its own before
+            it, such as "int8 in bf16".
         device: where, such as cpu or cuda:0.
         streams: pictures that it works on at the same time, for callers in different threads; more of them wait.
     """
@@ -53,6 +54,10 @@ class PerProcess(ABC):
     its work, and when it is ended.
     """
 
+    name: str
+    device: str
+    precision: str
+    streams: int
     pixels = 0  # that are computed at once where pictures have fewer; 0 where one by one is as quick
 
     def __init__(self) -> None:
@@ -66,14 +71,19 @@ class PerProcess(ABC):
         """What runs the network in this process."""
 
     @abstractmethod
-    def run(self, x: Batch) -> Logits:
-        """See `Engine`; with `running`, which is what `begin` gave."""
+    def run(self, x: Any) -> Sequence[Any]:
+        """All that the network gives, the logits first; with `running`, which is what `begin` gave."""
 
-    def __call__(self, x: Batch) -> Logits:
-        """See `Engine`."""
+    def outputs(self, x: Any) -> Sequence[Any]:
+        """All that the network gives for what it takes, which of an exported one need not be a `Batch` and logits."""
         if self._process != os.getpid():
             self._begin()
         return self.run(x)
+
+    def __call__(self, x: Batch) -> Logits:
+        """See `Engine`."""
+        logits: Logits = self.outputs(x)[0]
+        return logits
 
     def together(self, height: int, width: int, most: int) -> int:
         """See `Engine`."""

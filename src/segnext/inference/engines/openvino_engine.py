@@ -1,16 +1,17 @@
 """OpenVINO, the quickest on processors of the x86 family; it starts without torch once its files are in the cache."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from segnext.checkpoint.exported import Exported
 from segnext.checkpoint.weights import Weights
 from segnext.inference.engines.artefacts import artefact, seal
-from segnext.inference.engines.engine import Batch, PerProcess
-from segnext.kernels.enlarge import Logits
+from segnext.inference.engines.engine import PerProcess
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
 import openvino  # noqa: E402
@@ -23,15 +24,15 @@ FILE = "network.xml"
 
 
 class OpenVINOEngine(PerProcess):
-    """The folded network, compiled for this processor, for pictures of any size; see `Engine`."""
+    """A network in OpenVINO's format, compiled for this processor, for pictures of any size; see `Engine`."""
 
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, weights: Weights, precision: str, streams: int = 1) -> None:
+    def __init__(self, file: Path, precision: str, streams: int = 1) -> None:
         self.precision = precision
         self.streams = streams
-        self.file = exported(weights)
+        self.file = file
         super().__init__()
 
     def begin(self) -> "SimpleQueue[Any]":
@@ -44,19 +45,23 @@ class OpenVINOEngine(PerProcess):
             free.put(network.create_infer_request())
         return free
 
-    def run(self, x: Batch) -> Logits:
-        """See `Engine`."""
+    def run(self, x: Any) -> Sequence[Any]:
+        """See `PerProcess`."""
         free = self.running
         request = free.get()
         try:
-            logits: Logits = request.infer([x], share_inputs=True)[0]
+            outputs: Sequence[Any] = list(request.infer([x], share_inputs=True).values())
         finally:
             free.put(request)
-        return logits
+        return outputs
 
 
-def exported(weights: Weights) -> Path:
-    """The network of `weights` in OpenVINO's format, from the cache or made now."""
+def in_openvino(weights: Weights) -> Path:
+    """The network of `weights` in OpenVINO's format, from the cache or made now; of an exported one a copy there,
+    since what is compiled is kept beside it.
+    """
+    if isinstance(weights.state, Exported):
+        return artefact(weights.digest, "openvino", weights.state.copy) / weights.state.path.name
     return artefact(weights.digest, "openvino", lambda folder: _export(weights, folder / FILE)) / FILE
 
 

@@ -1,6 +1,7 @@
 """PyTorch, on a processor or a CUDA device."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import NamedTuple
@@ -51,11 +52,11 @@ class TorchEngine(PerProcess):
             )
         return Turns(Lock(), ThreadPoolExecutor(1, thread_name_prefix="torch") if forked else None)
 
-    def run(self, x: Batch) -> Logits:
-        """See `Engine`."""
+    def run(self, x: Batch) -> Sequence[Logits]:
+        """See `PerProcess`."""
         turns: Turns = self.running
         with turns.lock:
-            return turns.apart.submit(self._forward, x).result() if turns.apart else self._forward(x)
+            return [turns.apart.submit(self._forward, x).result() if turns.apart else self._forward(x)]
 
     @torch.inference_mode()
     def _forward(self, x: Batch) -> Logits:

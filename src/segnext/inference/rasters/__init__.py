@@ -10,4 +10,4 @@ from segnext.errors import SegNextError
 
 for name in ("rasterio", "shapely", "pyogrio"):
     if find_spec(name) is None:
-        raise SegNextError(f"rasters need {name}; install what they need with pip install 'segnext[raster]'")
+        raise SegNextError(f"rasters and polygons need {name}; install it with pip install 'segnext[raster]'")

@@ -101,6 +101,7 @@ def _write(
                 "compress": "deflate",
                 "overview_resampling": overviews,
                 "bigtiff": "if_safer",
+                "num_threads": "ALL_CPUS",
             }
             rasterio.shutil.copy(flat, file, driver="COG", **options)
     except (RasterioError, CPLE_BaseError, OSError) as error:  # some of GDAL's come as they are

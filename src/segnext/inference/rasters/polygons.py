@@ -126,21 +126,11 @@ def write_polygons(
     if simplify and len(geometries):
         corners = shapely.segmentize(geometries, 1)  # neighbours share edges where both have all their corners
         geometries = shapely.coverage_simplify(corners, simplify)
-    if len(geometries):
-        a, b, c, d, e, f = transform[:6]
-
-        def to_ground(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-
-        geometries = shapely.transform(geometries, to_ground)
+    geometries = to_ground(geometries, transform)
     target = crs
     if driver == "GeoJSON" and crs is not None and len(geometries):
         target = WGS84
-
-        def to_degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.column_stack(rasterio.warp.transform(crs, WGS84, xy[:, 0], xy[:, 1]))
-
-        geometries = shapely.transform(geometries, to_degrees)
+        geometries = to_degrees(geometries, crs)
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"})  # equal content, equal bytes
     label_numbers = np.array(numbers, np.int32)
     names = np.array([labels.classes[label] for label in numbers], object)
@@ -159,6 +149,21 @@ def write_polygons(
     except (pyogrio.errors.DataSourceError, OSError, RuntimeError) as error:
         raise SegNextError(f"{file}: cannot be written ({error}); make room or choose another place") from error
     return len(numbers)
+
+
+def to_ground(geometries: Any, transform: Affine) -> Any:
+    """Shapes in pixels, one or an array of them, in a raster's coordinates."""
+    a, b, c, d, e, f = transform[:6]
+    return shapely.transform(
+        geometries, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
+    )
+
+
+def to_degrees(geometries: Any, crs: Any) -> Any:
+    """Shapes in a raster's coordinates in WGS 84: longitude and latitude."""
+    return shapely.transform(
+        geometries, lambda xy: np.column_stack(rasterio.warp.transform(crs, WGS84, xy[:, 0], xy[:, 1]))
+    )
 
 
 def driver_of(file: Path) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from segnext.preprocess import Bands
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
 ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # of a folder on the network, one file is of interest
-    "GDAL_CACHEMAX": 128,  # MB
+    "GDAL_CACHEMAX": 256 << 20,  # bytes: two rows of blocks of an RGB raster 80,000 pixels wide
     "GDAL_HTTP_TIMEOUT": 60,
     "GDAL_HTTP_LOW_SPEED_TIME": 60,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 100,
@@ -102,7 +103,8 @@ class RasterFile:
         elif len(values) == 1:
             values = values.repeat(3, axis=0)
         anything: NDArray[np.bool_] = np.logical_or.reduce(valid, axis=0)
-        return np.ascontiguousarray(values.transpose(1, 2, 0)), anything
+        pixels = np.asarray(cv2.merge(list(values)), values.dtype).reshape(*anything.shape, len(values))
+        return pixels, anything
 
     def _valid(self, values: NDArray[Any], window: Window) -> NDArray[np.bool_]:
         """Where each band was measured, by the file's nodata value, mask or transparency, and the weights' nodata."""
@@ -147,6 +149,17 @@ class RasterFile:
             table = self.file.colormap(1)
             self._palette = np.array([table.get(value, (0, 0, 0, 0))[:3] for value in range(256)], np.uint8)
         return [1] if count == 1 else [1, 2, 3]
+
+
+@contextmanager
+def open_raster(name: str) -> Iterator[rasterio.DatasetReader]:
+    """A raster, whatever its bands are.
+
+    Raises:
+        SegNextError: when it cannot be read.
+    """
+    with _reading(name), rasterio.DatasetReader(name, driver=list(DRIVERS)) as raster:
+        yield raster
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from segnext.inference.tiling import Grid
 from segnext.kernels.average import Look, mean_probabilities
 from segnext.kernels.decide import decide
 from segnext.labels import Labels
-from segnext.model.config import NetworkConfig, aligns_corners
+from segnext.model.config import NetworkConfig, aligns_corners, require_scores
 from segnext.preprocess import Preprocess
 
 LEVELS = 254  # a probability of 1; 255 stands for nodata
@@ -68,6 +68,7 @@ class Wanted:
         Raises:
             SegNextError: when it slides windows, which tiles are already, or the network's logits do not fit together.
         """
+        require_scores(config, "the tiles of a raster")
         if aligns_corners(config):
             raise SegNextError(
                 "the logits of these weights are enlarged from corner to corner (align_corners), so that tiles of them "
