@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 from segnext.kernels import compiling
 
 WIDTH = 16
 POLYNOMIAL = [math.log(2) ** n / math.factorial(n) for n in range(7)]  # of 2 ** x, within 2e-7 for |x| <= 0.5
-FLAGS = ("nsz", "contract", "reassoc")  # products and sums may become one operation
+# Nothing that lets a compiler choose how it rounds: it would choose by what it inlines, and what a process compiles
+# would differ from what the next one finds kept.
+FLAGS = ("nsz",)
 FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 WORDS = ir.VectorType(ir.IntType(32), WIDTH)
 HALVES = ir.VectorType(ir.IntType(16), WIDTH)
@@ -59,6 +62,11 @@ def _words(value: int) -> ir.Constant:
 
 def _floats(value: float) -> ir.Constant:
     return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), float(np.float32(value)))] * WIDTH)
+
+
+def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), [a, b, c])
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
@@ -133,7 +141,7 @@ add = _operation(2, lambda builder, a, b: builder.fadd(a, b, flags=FLAGS))
 sub = _operation(2, lambda builder, a, b: builder.fsub(a, b, flags=FLAGS))
 mul = _operation(2, lambda builder, a, b: builder.fmul(a, b, flags=FLAGS))
 div = _operation(2, lambda builder, a, b: builder.fdiv(a, b, flags=FLAGS))
-fma = _operation(3, lambda builder, a, b, c: builder.fadd(builder.fmul(a, b, flags=FLAGS), c, flags=FLAGS))  # a b + c
+fma = _operation(3, lambda builder, a, b, c: _fused(builder, a, b, c))  # a b + c, rounded once
 maximum = _operation(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 absolute = _operation(
     1, lambda builder, a: builder.bitcast(builder.and_(builder.bitcast(a, WORDS), _words(0x7FFFFFFF)), FLOATS)
@@ -143,11 +151,11 @@ absolute = _operation(
 def _power_of_two(builder: Any, x: Any) -> Any:
     """The power 2 ** x for -126 <= x <= 0: of the nearest whole number by its bits, of the rest by a polynomial."""
     large = _floats(1.5 * 2**23)  # which, added to x, leaves the whole number in the last bits
-    shifted = builder.fadd(x, large)  # exactly so: without FLAGS
+    shifted = builder.fadd(x, large)
     rest = builder.fsub(x, builder.fsub(shifted, large))
     power = _floats(POLYNOMIAL[-1])
     for coefficient in reversed(POLYNOMIAL[:-1]):
-        power = builder.fadd(builder.fmul(power, rest, flags=FLAGS), _floats(coefficient), flags=FLAGS)
+        power = _fused(builder, power, rest, _floats(coefficient))
     exponent = builder.shl(builder.bitcast(shifted, WORDS), _words(23))
     return builder.bitcast(builder.add(builder.bitcast(power, WORDS), exponent), FLOATS)
 
