@@ -132,10 +132,12 @@ def seams(args: argparse.Namespace) -> None:
     segmenter = load(args.weights, precision="fp32", streams=STREAMS)
     for name in args.pictures:
         picture = enlarged(read_image(name), args.tile + 256)
-        for overlap in (0, args.overlap // 2, args.overlap, 2 * args.overlap):
-            one, other = (tiled(segmenter, part, args, overlap) for part in (picture, picture[32:, 32:]))
+        whole = -(-max(picture.shape[:2]) // 32) * 32  # one tile
+        ways = [(args.tile, overlap) for overlap in (0, args.overlap // 2, args.overlap, 2 * args.overlap)]
+        for tile, overlap in (*ways, (whole, 0)):
+            one, other = (tiled(segmenter, part, args, overlap, tile) for part in (picture, picture[32:, 32:]))
             differ = (one[32:, 32:] != other).mean()
-            print(f"{name} {picture.shape[1]} x {picture.shape[0]}, tile {args.tile}, overlap {overlap}: {differ:.2%}")
+            print(f"{name} {picture.shape[1]} x {picture.shape[0]}, tile {tile}, overlap {overlap}: {differ:.2%}")
 
 
 def accuracy(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segnext.checkpoint.encoders import create_encoder
     from segnext.checkpoint.module import create_model, save_pretrained
     from segnext.errors import SegNextError
     from segnext.inference.load import load
@@ -35,6 +36,7 @@ _HOMES = {
     "Segmenter": "inference.segmenter",
     "Testing": "inference.testing",
     "TrainConfig": "training.config",
+    "create_encoder": "checkpoint.encoders",
     "create_model": "checkpoint.module",
     "save_pretrained": "checkpoint.module",
     "load": "inference.load",
@@ -49,6 +51,7 @@ __all__ = [  # noqa: RUF022 - grouped as a reader would look for them
     "Result",
     "Testing",
     "create_model",
+    "create_encoder",
     "save_pretrained",
     "SegNeXt",
     "train",

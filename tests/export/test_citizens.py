@@ -184,6 +184,9 @@ def test_what_labels_cannot_do_is_said(labels_file: Path, tmp_path: Path) -> Non
     for ask in (ours.logits, ours.probabilities):
         with pytest.raises(SegNextError, match=wanted):
             ask(picture(40, 50))
+    pytest.importorskip("rasterio", reason="needs rasterio")
+    with pytest.raises(SegNextError, match=f"the tiles of a raster need.*{wanted}"):
+        ours.raster("big.tif")
 
 
 def test_no_engine_but_its_own_runs_it_and_nobody_takes_it_apart(labels_file: Path, tmp_path: Path) -> None:

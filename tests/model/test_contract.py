@@ -1,6 +1,8 @@
 """What every encoder preset with every decoder, and every ablation, must do."""
 
+import copy
 import json
+import pickle
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 from safetensors import safe_open
+from torch.utils.data import DataLoader, Dataset
 
 from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.labels import Labels
@@ -134,6 +137,53 @@ def test_saved_and_loaded(name: str, changes: dict[str, Any], tmp_path: Path) ->
     images = pictures(1, 33, 40)
     with torch.inference_mode():
         assert torch.equal(loaded.model()(images), model(images))
+
+
+@every_case
+def test_copies_and_pickles_say_the_same(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).eval()
+    images = pictures(1, 33, 40)
+    with torch.inference_mode():
+        expected = model(images)
+        for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert other.config == model.config
+            assert torch.equal(other(images), expected)
+            next(other.parameters()).zero_()
+        assert torch.equal(model(images), expected), "a copy's weights are its own"
+
+
+class Segmented(Dataset[torch.Tensor]):
+    """Logits that workers find with the network that they were given."""
+
+    def __init__(self, model: Network) -> None:
+        self.model = model
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        with torch.no_grad():
+            logits: torch.Tensor = self.model(pictures(2, 33, 40)[[index]])
+        return logits[0]
+
+
+@pytest.mark.long
+@every_case
+def test_workers_say_the_same(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).eval()
+    (found,) = DataLoader(Segmented(model), batch_size=2, num_workers=1, multiprocessing_context="spawn")
+    with torch.no_grad():
+        torch.testing.assert_close(found, model(pictures(2, 33, 40)), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.long
+@every_case
+def test_the_exported_program_says_the_same(name: str, changes: dict[str, Any]) -> None:
+    model = awake(small(name, changes)).eval()
+    images = pictures(1, 64, 96)
+    with torch.no_grad():
+        program = torch.export.export(model, (torch.zeros_like(images),))
+        torch.testing.assert_close(program.module()(images), model(images), atol=1e-4, rtol=1e-4)
 
 
 def save(config: NetworkConfig, model: Network, path: Path) -> None:

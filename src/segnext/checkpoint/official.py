@@ -121,7 +121,7 @@ def encoder_config(state: Mapping[str, Tensor], source: str) -> StagedConfig:
     if like is not None:
         return replace(staged_presets()[like], **shape)
     if family_in(state) is FAMILIES["segnext"]:
-        return ModelConfig(**shape, decoder_channels=1, rank=1)
+        return ModelConfig(**shape, decoder_channels=32, rank=1)
     raise SegNextError(
         f"{source}: its stages are those of no published SegFormer, so the heads of its attention are unknown; give "
         "weights of a published size"

@@ -5,6 +5,7 @@ Shapes: B batch, D channels, N = H * W positions, R rank.
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +58,15 @@ class Decomposition(RowRandom, ABC):
         self.one_step_gradient = one_step_gradient
         self.register_buffer("bases", fixed_bases(channels, rank, signed=self.signed))
         self.generator = torch.Generator().manual_seed(0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of the generator its state as bytes: torch cannot send one to a process that is spawned."""
+        return {**self.__dict__, "generator": self.generator.get_state().numpy().tobytes()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        generator = torch.Generator()
+        generator.set_state(torch.frombuffer(bytearray(state["generator"]), dtype=torch.uint8))
+        super().__setstate__({**state, "generator": generator})  # type: ignore[no-untyped-call]
 
     def initial_bases(self, batch: int) -> Tensor:
         """(B, D, R): new ones in training; in evaluation the fixed bases, (1, D, R) for all samples."""

@@ -21,6 +21,7 @@ from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
 from segnext.inference.rasters.run import Outputs, segment_raster
+from segnext.inference.rasters.source import RasterFile
 from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Bands, Preprocess
@@ -59,6 +60,28 @@ def test_odd_shapes_are_those_of_the_input(segmenter: Segmenter, tmp_path: Path,
     assert summary.square_metres is None
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("size", [(20_000, 200), (200, 20_000)])
+def test_long_and_narrow_rasters(segmenter: Segmenter, tmp_path: Path, size: tuple[int, int]) -> None:
+    short = picture(*(min(side, 2000) for side in size))
+    image = np.tile(short, (size[0] // short.shape[0], size[1] // short.shape[1], 1))
+    raster = write_tiff(tmp_path / "in.tif", image, **GROUND)
+    out = Outputs(tmp_path / "labels.tif")
+    summary = segment_raster(segmenter, raster, out)
+    assert summary is not None
+    assert (summary.height, summary.width, summary.measured) == (*size, 1)
+    with rasterio.open(out.labels) as labels:
+        found = labels.read(1)
+    end = 250  # pixels at the end, which the last tile alone sees
+    part = write_tiff(tmp_path / "part.tif", np.ascontiguousarray(image[-512:, -512:]), **GROUND)
+    alone = Outputs(tmp_path / "part_labels.tif")
+    segment_raster(segmenter, part, alone)
+    with rasterio.open(alone.labels) as labels:
+        expected = labels.read(1)
+    assert found.shape == size
+    assert (found[-end:, -end:] == expected[-end:, -end:]).mean() > 0.99
+
+
 def test_a_constant_raster_is_of_one_kind(segmenter: Segmenter, tmp_path: Path) -> None:
     raster = write_tiff(tmp_path / "in.tif", np.full((192, 256, 3), 120, np.uint8), **GROUND)
     out = Outputs(tmp_path / "labels.tif")
@@ -66,6 +89,16 @@ def test_a_constant_raster_is_of_one_kind(segmenter: Segmenter, tmp_path: Path) 
     with rasterio.open(out.labels) as labels:
         inner = labels.read(1)[32:-32, 32:-32]
     assert np.bincount(inner.ravel()).max() > 0.5 * inner.size
+
+
+def test_unpacked_blocks_are_kept(tmp_path: Path) -> None:
+    image = picture(128, 128)
+    raster = write_tiff(tmp_path / "in.tif", image, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
+    with RasterFile(raster, None) as file:
+        first, _ = file.read(slice(0, 128), slice(0, 128))
+        raster.write_bytes(bytes(raster.stat().st_size))  # what is read again comes from memory
+        again, _ = file.read(slice(32, 96), slice(32, 96))
+    np.testing.assert_array_equal(again, first[32:96, 32:96])
 
 
 class Ranges(SimpleHTTPRequestHandler):
