@@ -66,7 +66,8 @@ def _floats(value: float) -> ir.Constant:
 
 def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
     kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), [a, b, c])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32")  # type: ignore[no-untyped-call]
+    return builder.call(function, [a, b, c])
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
