@@ -59,7 +59,6 @@ def _transposed_product(x_BND: Tensor, coef_BNR: Tensor) -> Tensor:
     batch, positions, channels = x_BND.shape
     shares = np.zeros((batch * PARTS, channels * WIDTH), np.float32)
     launch(times_coefficients, len(shares), flat(x_BND), flat(coef_BNR.contiguous()), shares, positions, channels)
-    # Added up by torch, in whose memory it then lies: a library's products depend on where numpy's happens to begin.
     return torch.from_numpy(shares).view(batch, PARTS, channels, WIDTH).sum(1)
 
 
