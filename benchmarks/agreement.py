@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from segnext.checkpoint.find import DEFAULT
 from segnext.data.folder import Folder, read_mask
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
@@ -54,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--weights", default=DEFAULT)
+    parser.add_argument("--weights", default="segnext_t.camvid")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     folder = Folder.open(args.data)

@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from segnext.checkpoint.find import DEFAULT
 from segnext.imageio import read_image
 from segnext.inference.load import load
 from segnext.inference.predict import predict_files
@@ -28,7 +27,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--weights", default=DEFAULT)
+    parser.add_argument("--weights", default="segnext_t.camvid")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -29,7 +29,6 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 from scenes import draw_scene
 
-from segnext.checkpoint.find import DEFAULT
 from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli.options import image_size
 from segnext.data.formats.public.open import open_data
@@ -193,7 +192,7 @@ def main() -> None:
     """Parse and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "segnext_rasters")
-    parser.add_argument("--weights", default=DEFAULT)
+    parser.add_argument("--weights", default="segnext_t.camvid")
     parser.add_argument("--tile", type=int, default=512)
     parser.add_argument("--overlap", type=int, default=128)
     commands = parser.add_subparsers(required=True)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segnext.checkpoint.find import DEFAULT
 from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.inference.load import load
@@ -63,7 +62,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--format")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--weights", default=DEFAULT)
+    parser.add_argument("--weights", default="segnext_t.camvid")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--slide", type=int, nargs=2, default=(256, 192))
     parser.add_argument("--json", type=Path, help="written after every picture, so that a run can be looked into")

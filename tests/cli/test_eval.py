@@ -71,7 +71,7 @@ def test_prints_a_table_and_writes_nothing_unasked(
     assert "mIoU 25.00 %, pixel accuracy 50.00 %, mean accuracy 50.00 %" in out
     assert "s/image" in out
     assert err == ""
-    assert loaded == [("segnext_t.camvid", "auto")]
+    assert loaded == [("segnext_t.street", "auto")]
     assert list(tmp_path.iterdir()) == [data]
 
 

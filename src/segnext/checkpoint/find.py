@@ -11,7 +11,7 @@ from segnext.errors import SegNextError
 from segnext.files import beside
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")  # OWNER/NAME
-DEFAULT = "segnext_t.camvid"
+DEFAULT = "segnext_t.street"
 FOLDER = Path(str(resources.files("segnext").joinpath("weights")))
 PACKAGED = tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))  # names of what ships with us
 IN_A_FOLDER = ("model.safetensors", "best.safetensors", "last.safetensors")

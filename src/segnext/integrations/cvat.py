@@ -17,6 +17,7 @@ import PIL.Image
 from cvat_sdk import models
 from cvat_sdk.masks import encode_mask
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.inference.load import load
 from segnext.inference.result import Result
 from segnext.inference.runtime import Device, EngineName
@@ -58,6 +59,6 @@ class Function:
         ]
 
 
-def create(weights: str = "segnext_t.camvid", engine: EngineName = "auto", device: Device = "auto") -> Function:
+def create(weights: str = DEFAULT, engine: EngineName = "auto", device: Device = "auto") -> Function:
     """What `--function-module` calls; `-p weights=str:NAME` names the weights, as `segnext.load` takes them."""
     return Function(load(weights, device=device, engine=engine))

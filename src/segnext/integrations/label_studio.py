@@ -26,6 +26,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import numpy as np
 
+from segnext.checkpoint.find import DEFAULT
 from segnext.data.formats.labelstudio import brush_of
 from segnext.documents import parse_json
 from segnext.errors import SegNextError
@@ -293,7 +294,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the backend until it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m segnext.integrations.label_studio", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--weights", default="segnext_t.camvid", help="as for segnext predict (default: %(default)s)")
+    parser.add_argument("--weights", default=DEFAULT, help="as for segnext predict (default: %(default)s)")
     parser.add_argument("--host", default="http://localhost:8080", help="Label Studio's address (default: %(default)s)")
     parser.add_argument("--listen", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9090, help="default: %(default)s")
