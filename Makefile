@@ -2,13 +2,11 @@
 # make test-all: the long tests too.  make docs: the documentation, in site/.  make release: wheel and sdist, tried.
 PYTHON ?= python3
 IMAGE ?= docs/street.png
-# A photograph that a dependency carries.
-PHOTO = $(shell $(BIN)/python -c 'from matplotlib.cbook import get_sample_data as find; print(find("grace_hopper.jpg", asfileobj=False))')
 BIN := .venv/bin
 
 .PHONY: demo test test-all docs release clean
 demo: .venv/installed
-	$(BIN)/segnext predict "$(IMAGE)" "$(PHOTO)" --out demo
+	$(BIN)/segnext predict "$(IMAGE)" --out demo
 
 test: .venv/checks
 	$(BIN)/ruff check .
