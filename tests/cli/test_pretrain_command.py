@@ -74,7 +74,8 @@ def test_a_run_a_resumed_one_and_one_in_its_place(
     about, *lines = err.splitlines()
     assert about.startswith("data: 2 train and 2 val pictures, 2 classes; tiny on ")
     assert about.endswith(f"; 2 steps of 2 crops of 32 x 32; into {out}")
-    assert [line.split()[:2] for line in lines] == [["step", "1/2"], ["step", "2/2"]]
+    steps = [tuple(line.split()[:2]) for line in lines]  # one more where a machine takes a minute for a step
+    assert list(dict.fromkeys(steps)) == [("step", "1/2"), ("step", "2/2")]
     assert all("top-1" in line for line in lines)
     measured = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     best = max(line["top1"] for line in measured if line["kind"] == "val")
