@@ -1,6 +1,9 @@
 """Kernels work where what is compiled cannot be kept, and where what was kept is damaged."""
 
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -73,3 +76,23 @@ def test_processes_that_keep_at_once(caches: Path, monkeypatch: pytest.MonkeyPat
         list(pool.map(lambda save: save(), waiting))
     assert len(kept(caches, "nbc")) == 2, "one wrote its code over the other's"
     assert (kernel(caches)(4), kernel(caches)(4.5)) == (8, 9.0)
+
+
+GRADIENTS = """
+import hashlib, torch
+from segnext.model.encoders.mscan import Block
+torch.manual_seed(0)
+block = Block(32, 2, 0.0).train()
+x = torch.randn(2, 32, 9, 13).contiguous(memory_format=torch.channels_last).requires_grad_()
+block(x).sin().sum().backward()
+print(hashlib.sha256(b"".join(p.grad.numpy().tobytes() for p in block.parameters())).hexdigest())
+"""
+
+
+@pytest.mark.long
+def test_what_a_process_compiles_and_what_the_next_one_finds_have_the_same_bits(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", GRADIENTS]
+    found = {subprocess.run(command, env=environment, capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(found) == 1
+    assert kept(tmp_path, "nbc")

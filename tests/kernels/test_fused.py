@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.checkpoint.module import create_model
 from segnext.kernels import launch, threads
 from segnext.kernels.launch import fused
 from segnext.kernels.nmf import factorise
+from segnext.model.decoders import HamDecoder
 from segnext.model.encoders.mscan import MSCA, Block
 from segnext.model.hamburger import EPS, NMF, Hamburger, update_bases, update_coefficients
 from segnext.model.layers import ConvNorm, batch_normalised
@@ -80,6 +82,18 @@ class Normed(nn.Module):
         return batch_normalised(self.norm, x)
 
 
+class Squeezed(nn.Module):
+    """A head's squeeze of maps of three sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = HamDecoder(encoder_channels=[32] * 4, channels=64, context=nn.Identity(), num_classes=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head._squeezed([F.avg_pool2d(x, side, ceil_mode=True) for side in (1, 2, 4)])
+
+
 def block(channels: int, drop_path: float = 0.0, **options: Any) -> Block:
     """A block whose layer scale does not make its branches small."""
     torch.manual_seed(0)
@@ -98,6 +112,7 @@ CASES = {
     "batch norm": (Normed(32), (3, 32, 7, 11)),
     "squeeze": (ConvNorm(32, 64), (2, 32, 6, 5)),
     "a group for each channel": (ConvNorm(32, 32), (2, 32, 6, 5)),
+    "maps of several sizes": (Squeezed(), (2, 32, 9, 13)),
     "hamburger": (Hamburger(64, NMF(64, 16)), (2, 64, 6, 5)),
 }
 

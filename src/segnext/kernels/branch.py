@@ -15,24 +15,25 @@ from torch import Tensor
 from segnext.kernels.launch import empty_map, flat, over, rows
 
 
-def pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """1x1 convolution in the number format of x."""
     with torch.autocast("cpu", enabled=False):
-        return F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype))
+        return F.conv2d(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
 def input_gradient(grad: Tensor, like: Tensor, weight: Tensor) -> Tensor:
     """The gradient of a 1x1 convolution's input, a map like `like`, from that of its result."""
-    return _gradients(grad, like, weight, (True, False, False))[0]
+    return gradients(grad, like, weight, (True, False, False))[0]
 
 
 def weight_gradients(grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """The gradients of a 1x1 convolution's weight and bias, in the weight's format."""
-    _, of_weight, of_bias = _gradients(grad, x, weight, (False, True, True))
+    _, of_weight, of_bias = gradients(grad, x, weight, (False, True, True))
     return of_weight.to(weight.dtype), of_bias.to(weight.dtype)
 
 
-def _gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, ...]:
+def gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, ...]:
+    """The gradients of a 1x1 convolution's input, weight and bias, as far as they are wanted, in the format of x."""
     step, none = (1, 1), (0, 0)
     found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         grad, x, weight.to(x.dtype), [weight.shape[0]], step, none, step, False, none, 1, wanted

@@ -1,7 +1,9 @@
 """How kernels are compiled, and the compiled code kept for the next process."""
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,23 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
+@cache
+def _sources() -> bytes:
+    """What all kernels are written in."""
+    found = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(file.read_bytes())
+    return found.digest()
+
+
 class _Cache(FunctionCache):
-    """numba's cache, without which a kernel works as well: what cannot be kept or read is compiled again."""
+    """numba's cache, without which a kernel works as well: what cannot be kept or read is compiled again.
+
+    numba looks at a kernel's own file; what it has from other files is compiled into it, so here all of them count.
+    """
+
+    def _index_key(self, *arguments: Any) -> Any:
+        return (*super()._index_key(*arguments), _sources())  # type: ignore[no-untyped-call]
 
     def load_overload(self, *arguments: Any) -> Any:
         """What was kept; None where that is nothing, or was cut when a process or the machine ended."""

@@ -39,7 +39,7 @@ def forward(
         for y in range(height):
             _next_row(x, start, channels, ring, pitch, y, height, width)
             _spread(bias[channel : channel + SLICE], z, 0, padded)
-            convolve(ring, y % ROWS, ROWS, pitch, 0, k, 3, 3, z, 0, padded)
+            convolve(ring, y % ROWS, ROWS, pitch, 0, k, 3, 3, z, 0, width)
             to = start + y * width * channels
             for w in range(width):
                 for c in range(0, SLICE, WIDTH):
@@ -96,14 +96,14 @@ def backward(
             if y < height:
                 _next_row(x, start, channels, ring, pitch, y, height, width)
                 _spread(bias[channel : channel + SLICE], z, 0, padded)
-                convolve(ring, y % ROWS, ROWS, pitch, 0, k, 3, 3, z, 0, padded)
+                convolve(ring, y % ROWS, ROWS, pitch, 0, k, 3, 3, z, 0, width)
                 _slopes(z, grad, out, start + y * width * channels, channels, slopes, slot, width)
-                correlate(ring, y % ROWS, ROWS, pitch, 0, slopes, slot, 3, 3, sums[task], padded)
+                correlate(ring, y % ROWS, ROWS, pitch, 0, slopes, slot, 3, 3, sums[task], TAPS * SLICE, width)
             else:
                 slopes[slot - SLICE : slot - SLICE + pitch] = 0
             if y > 0:
                 z[:] = 0
-                convolve(slopes, (y - 1) % ROWS, ROWS, pitch, 0, back, 3, 3, z, 0, padded)
+                convolve(slopes, (y - 1) % ROWS, ROWS, pitch, 0, back, 3, 3, z, 0, width)
                 write_row(z, 0, grad_x, start + (y - 1) * width * channels, channels, width)
 
 

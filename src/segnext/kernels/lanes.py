@@ -8,21 +8,37 @@ type, so what is compiled does not depend on such proofs, and kernels compile in
 nearest even when it is written.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 from segnext.kernels import compiling
 
 WIDTH = 16
-FLAGS = ("nsz", "contract", "reassoc")  # products and sums may become one operation
+POLYNOMIAL = [math.log(2) ** n / math.factorial(n) for n in range(7)]  # of 2 ** x, within 2e-7 for |x| <= 0.5
+# Nothing that lets a compiler choose how it rounds: it would choose by what it inlines, and what a process compiles
+# would differ from what the next one finds kept.
+FLAGS = ("nsz",)
 FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 WORDS = ir.VectorType(ir.IntType(32), WIDTH)
 HALVES = ir.VectorType(ir.IntType(16), WIDTH)
+
+
+class _Brain(ir.types.Type):  # type: ignore[misc]
+    """LLVM's bfloat, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+
+BRAINS = ir.VectorType(_Brain(), WIDTH)
+ROUNDS = bool(binding.get_host_cpu_features().get("avx512bf16"))  # whether the processor rounds to bfloat16
 
 compiled = compiling.compiled(error_model="numpy")
 
@@ -42,6 +58,16 @@ class _LanesModel(models.PrimitiveModel):
 
 def _words(value: int) -> ir.Constant:
     return ir.Constant(WORDS, [ir.Constant(ir.IntType(32), value)] * WIDTH)
+
+
+def _floats(value: float) -> ir.Constant:
+    return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), float(np.float32(value)))] * WIDTH)
+
+
+def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32")  # type: ignore[no-untyped-call]
+    return builder.call(function, [a, b, c])
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
@@ -70,10 +96,13 @@ def _store(_: Any, array: Any, index: Any, value: Any) -> Any:
         if kind.dtype == types.float32:
             builder.store(value, _place(context, builder, kind, array, index, FLOATS), align=4)
             return context.get_dummy_value()
+        place = _place(context, builder, kind, array, index, HALVES)
+        if ROUNDS:
+            builder.store(builder.bitcast(builder.fptrunc(value, BRAINS), HALVES), place, align=2)
+            return context.get_dummy_value()
         words = builder.bitcast(value, WORDS)
         odd = builder.and_(builder.lshr(words, _words(16)), _words(1))
         rounded = builder.lshr(builder.add(words, builder.add(odd, _words(0x7FFF))), _words(16))
-        place = _place(context, builder, kind, array, index, HALVES)
         builder.store(builder.trunc(rounded, HALVES), place, align=2)
         return context.get_dummy_value()
 
@@ -113,11 +142,26 @@ add = _operation(2, lambda builder, a, b: builder.fadd(a, b, flags=FLAGS))
 sub = _operation(2, lambda builder, a, b: builder.fsub(a, b, flags=FLAGS))
 mul = _operation(2, lambda builder, a, b: builder.fmul(a, b, flags=FLAGS))
 div = _operation(2, lambda builder, a, b: builder.fdiv(a, b, flags=FLAGS))
-fma = _operation(3, lambda builder, a, b, c: builder.fadd(builder.fmul(a, b, flags=FLAGS), c, flags=FLAGS))  # a b + c
+fma = _operation(3, lambda builder, a, b, c: _fused(builder, a, b, c))  # a b + c, rounded once
 maximum = _operation(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 absolute = _operation(
     1, lambda builder, a: builder.bitcast(builder.and_(builder.bitcast(a, WORDS), _words(0x7FFFFFFF)), FLOATS)
 )
+
+
+def _power_of_two(builder: Any, x: Any) -> Any:
+    """The power 2 ** x for -126 <= x <= 0: of the nearest whole number by its bits, of the rest by a polynomial."""
+    large = _floats(1.5 * 2**23)  # which, added to x, leaves the whole number in the last bits
+    shifted = builder.fadd(x, large)
+    rest = builder.fsub(x, builder.fsub(shifted, large))
+    power = _floats(POLYNOMIAL[-1])
+    for coefficient in reversed(POLYNOMIAL[:-1]):
+        power = _fused(builder, power, rest, _floats(coefficient))
+    exponent = builder.shl(builder.bitcast(shifted, WORDS), _words(23))
+    return builder.bitcast(builder.add(builder.bitcast(power, WORDS), exponent), FLOATS)
+
+
+_exp2 = _operation(1, _power_of_two)
 positive = _operation(  # b where a > 0, c elsewhere
     3, lambda builder, a, b, c: builder.select(builder.fcmp_ordered(">", a, ir.Constant(FLOATS, None)), b, c)
 )
@@ -131,16 +175,8 @@ def constant(value: float) -> Any:
 
 @compiled
 def exp(x: Any) -> Any:
-    """The exponential of x <= 0, within 2e-7 of it; below -20 that of -20."""
-    t = mul(maximum(x, constant(-20.0)), constant(1 / 64))
-    p = fma(constant(1 / 24), t, constant(1 / 6))
-    p = fma(fma(fma(p, t, constant(0.5)), t, constant(1.0)), t, constant(1.0))
-    p = mul(p, p)
-    p = mul(p, p)
-    p = mul(p, p)
-    p = mul(p, p)
-    p = mul(p, p)
-    return mul(p, p)
+    """The exponential of x <= 0, within 3e-7 of it; below -80 that of -80."""
+    return _exp2(mul(maximum(x, constant(-80.0)), constant(1.4426950408889634)))
 
 
 @compiled

@@ -69,7 +69,14 @@ def available() -> bool:
     try:
         from llvmlite import binding
 
-        from segnext.kernels import affine_numba, ffn_numba, loss_numba, msca_numba  # noqa: F401
+        from segnext.kernels import (  # noqa: F401
+            affine_numba,
+            ffn_numba,
+            loss_numba,
+            msca_numba,
+            nmf_numba,
+            squeeze_numba,
+        )
 
         features = binding.get_host_cpu_features()
     except (ImportError, RuntimeError, OSError):  # no place for what is compiled, or a platform without numba

@@ -11,7 +11,7 @@ weights are (taps, C): those of the 5x5, of all 1 x k, of all k x 1. biases are 
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, normal, store
-from segnext.kernels.taps import SLICE, blocks, convolve, correlate, read_row, write_row, zeros
+from segnext.kernels.taps import SLICE, blocks, convolve, correlate, read_row, rows_inside, write_row, zeros
 
 SIDE = 5  # of the square kernel
 TAPS = SIDE * SIDE
@@ -49,30 +49,25 @@ def _rings(strips: Any) -> Any:
 
 @compiled
 def _strip_rows(
-    t: int, height: int, shape: Any, x: Any, x_ring: int, local: Any, local_ring: int, across: Any, strips: Any,
+    y: int, height: int, shape: Any, x: Any, x_ring: int, local: Any, local_ring: int, across: Any, strips: Any,
     weight: Any, bias: Any,
 ) -> None:  # fmt: skip
-    """Make row t of local and of the 1 x k strips, from u's rows t - 2 to t + 2; zeros below the map."""
+    """Make row y of local and of the 1 x k strips, from u's rows y - 2 to y + 2."""
     width, padded, margin, pitch = shape
     rings = _rings(strips)
-    row = t % local_ring * pitch + margin * SLICE
-    if t < height:
-        _fill(bias, 0, local, row, padded)
-        first = (t - SIDE // 2 + x_ring) % x_ring
-        convolve(x, first, x_ring, pitch, (margin - SIDE // 2) * SLICE, weight, SIDE, SIDE, local, row, padded)
-        local[row + width * SLICE : row + padded * SLICE] = 0
+    row = y % local_ring * pitch + margin * SLICE
+    _fill(bias, 0, local, row, padded)
+    first, count = rows_inside(y, SIDE, height)
+    top, taps = (y - SIDE // 2 + first) % x_ring, weight[first * SIDE * SLICE :]
+    convolve(x, top, x_ring, pitch, (margin - SIDE // 2) * SLICE, taps, count, SIDE, local, row, width)
+    local[row + width * SLICE : row + padded * SLICE] = 0
     start, tap = 0, TAPS
     for n in range(len(strips)):
         k = strips[n]
-        to = start + t % rings[n] * pitch + margin * SLICE
-        if t < height:
-            _fill(bias, 1 + n, across, to, padded)
-            taps = weight[tap * SLICE : (tap + k) * SLICE]
-            convolve(
-                local, t % local_ring, local_ring, pitch, (margin - k // 2) * SLICE, taps, 1, k, across, to, padded
-            )
-        else:
-            across[to : to + padded * SLICE] = 0
+        to = start + y % rings[n] * pitch + margin * SLICE
+        _fill(bias, 1 + n, across, to, padded)
+        taps = weight[tap * SLICE : (tap + k) * SLICE]
+        convolve(local, y % local_ring, local_ring, pitch, (margin - k // 2) * SLICE, taps, 1, k, across, to, width)
         start += rings[n] * pitch
         tap += k
 
@@ -95,19 +90,15 @@ def forward(
         channel = task % (channels // SLICE) * SLICE
         start = task // (channels // SLICE) * height * width * channels + channel
         weight, bias = _slice(weights, channel), _slice(biases, channel)
-        rows[:] = 0
-        local[:] = 0
-        across[:] = 0
         for t in range(height + SIDE // 2 + reach):
-            slot = t % SIDE * pitch + middle
             if t < height:
+                slot = t % SIDE * pitch + middle
                 _read_gelu(x, start + t * width * channels, channels, rows, slot, width)
                 write_row(rows, slot, u, start + t * width * channels, channels, width)
-            else:
-                rows[slot : slot + padded * SLICE] = 0
-            if t >= SIDE // 2:
-                _strip_rows(t - SIDE // 2, height, shape, rows, SIDE, local, local_ring, across, strips, weight, bias)
-            y = t - SIDE // 2 - reach
+            y = t - SIDE // 2
+            if 0 <= y < height:
+                _strip_rows(y, height, shape, rows, SIDE, local, local_ring, across, strips, weight, bias)
+            y -= reach
             if y < 0:
                 continue
             row = y % local_ring * pitch + middle
@@ -115,10 +106,10 @@ def forward(
             begin, tap = 0, TAPS + strips.sum()
             for n in range(len(strips)):
                 k = strips[n]
-                top = (y - k // 2 + rings[n]) % rings[n]
-                taps = weight[tap * SLICE : (tap + k) * SLICE]
+                above, count = rows_inside(y, k, height)
+                top, taps = (y - k // 2 + above) % rings[n], weight[(tap + above) * SLICE :]
                 part = across[begin : begin + rings[n] * pitch]
-                convolve(part, top, rings[n], pitch, middle, taps, k, 1, total, 0, padded)
+                convolve(part, top, rings[n], pitch, middle, taps, count, 1, total, 0, width)
                 begin += rings[n] * pitch
                 tap += k
             for n in range(len(strips)):
@@ -154,73 +145,63 @@ def backward(
     rows, local = zeros(x_ring * pitch), zeros(local_ring * pitch)
     across, total = zeros(rings.sum() * pitch), zeros(padded * SLICE)
     grads, slopes = zeros(grad_ring * pitch), zeros(SIDE * pitch)
-    down = zeros(pitch)
+    down, side = zeros(pitch), (margin - SIDE // 2) * SLICE
     for task in range(first, last):
         channel = task % (channels // SLICE) * SLICE
         start = task // (channels // SLICE) * height * width * channels + channel
         weight, back, bias = _slice(weights, channel), _slice(turned, channel), _slice(biases, channel)
-        rows[:] = 0
-        local[:] = 0
-        across[:] = 0
-        grads[:] = 0
-        slopes[:] = 0
         for t in range(height + SIDE - 1 + reach):
-            slot = t % x_ring * pitch + middle
             if t < height:
+                slot = t % x_ring * pitch + middle
                 _read_gelu(x, start + t * width * channels, channels, rows, slot, width)
-            else:
-                rows[slot : slot + padded * SLICE] = 0
             y = t - SIDE // 2
-            if y >= 0:
+            if 0 <= y < height:
                 _strip_rows(y, height, shape, rows, x_ring, local, local_ring, across, strips, weight, bias)
                 slot = y % grad_ring * pitch + middle
-                if y < height:
-                    read_row(grad, start + y * width * channels, channels, grads, slot, width)
-                else:
-                    grads[slot : slot + padded * SLICE] = 0
+                read_row(grad, start + y * width * channels, channels, grads, slot, width)
             y -= reach
             if 0 <= y < height:
-                _local_slopes(y, shape, local, local_ring, across, grads, slopes, down, strips, back, sums[task])
-                at = (margin - SIDE // 2) * SLICE
-                slot = y % SIDE * pitch + middle
-                top = (y - SIDE // 2 + x_ring) % x_ring
-                correlate(rows, top, x_ring, pitch, at, slopes, slot, SIDE, SIDE, sums[task], padded)
-            elif y >= height:
-                slot = y % SIDE * pitch + middle
-                slopes[slot : slot + padded * SLICE] = 0
+                _local_slopes(
+                    y, height, shape, local, local_ring, across, grads, slopes, down, strips, back, sums[task]
+                )
+                above, count = rows_inside(y, SIDE, height)
+                top, of_taps = (y - SIDE // 2 + above) % x_ring, sums[task, above * SIDE * SLICE :]
+                bias_at, slot = (TAPS - above * SIDE) * SLICE, y % SIDE * pitch + middle
+                correlate(rows, top, x_ring, pitch, side, slopes, slot, count, SIDE, of_taps, bias_at, width)
             y -= SIDE // 2
             if y >= 0:
                 total[:] = 0
-                at = (margin - SIDE // 2) * SLICE
-                convolve(slopes, (y + SIDE - SIDE // 2) % SIDE, SIDE, pitch, at, back, SIDE, SIDE, total, 0, padded)
+                above, count = rows_inside(y, SIDE, height)
+                top, taps = (y - SIDE // 2 + above) % SIDE, back[above * SIDE * SLICE :]
+                convolve(slopes, top, SIDE, pitch, side, taps, count, SIDE, total, 0, width)
                 _through_gelu(x, grad_u, total, grad_x, start + y * width * channels, channels, width)
 
 
 @compiled
 def _local_slopes(
-    y: int, shape: Any, local: Any, local_ring: int, across: Any, grads: Any, slopes: Any, down: Any, strips: Any,
-    back: Any, sums: Any,
+    y: int, height: int, shape: Any, local: Any, local_ring: int, across: Any, grads: Any, slopes: Any, down: Any,
+    strips: Any, back: Any, sums: Any,
 ) -> None:  # fmt: skip
     """Row y of the gradient of local, and its share in those of the strips' weights."""
     width, padded, margin, pitch = shape
     rings, middle, grad_ring = _rings(strips), margin * SLICE, 2 * (strips.max() // 2) + 1
     row, to = y % grad_ring * pitch + middle, y % SIDE * pitch + middle
     slopes[to : to + padded * SLICE] = grads[row : row + padded * SLICE]
-    begin, tap, count = 0, TAPS, strips.sum()
+    begin, tap, all_taps = 0, TAPS, strips.sum()
     first_across = (TAPS + 1) * SLICE
-    first_down = first_across + (count + len(strips)) * SLICE
+    first_down = first_across + (all_taps + len(strips)) * SLICE
     for n in range(len(strips)):
         k = strips[n]
+        above, count = rows_inside(y, k, height)
         part = across[begin : begin + rings[n] * pitch]
-        top = (y - k // 2 + rings[n]) % rings[n]
-        correlate(part, top, rings[n], pitch, middle, grads, row, k, 1, sums[first_down:], padded)
+        top, of_taps = (y - k // 2 + above) % rings[n], sums[first_down + above * SLICE :]
+        correlate(part, top, rings[n], pitch, middle, grads, row, count, 1, of_taps, (k - above) * SLICE, width)
         down[middle : middle + padded * SLICE] = 0
-        taps = back[(tap + count) * SLICE : (tap + count + k) * SLICE]
-        top = (y - k // 2 + grad_ring) % grad_ring
-        convolve(grads, top, grad_ring, pitch, middle, taps, k, 1, down, middle, padded)
-        at = (margin - k // 2) * SLICE
-        correlate(local, y % local_ring, local_ring, pitch, at, down, middle, 1, k, sums[first_across:], padded)
-        convolve(down, 0, 1, pitch, at, back[tap * SLICE : (tap + k) * SLICE], 1, k, slopes, to, padded)
+        top, taps = (y - k // 2 + above) % grad_ring, back[(tap + all_taps + above) * SLICE :]
+        convolve(grads, top, grad_ring, pitch, middle, taps, count, 1, down, middle, width)
+        at, of_taps = (margin - k // 2) * SLICE, sums[first_across:]
+        correlate(local, y % local_ring, local_ring, pitch, at, down, middle, 1, k, of_taps, k * SLICE, width)
+        convolve(down, 0, 1, pitch, at, back[tap * SLICE : (tap + k) * SLICE], 1, k, slopes, to, width)
         begin += rings[n] * pitch
         tap += k
         first_across += (k + 1) * SLICE

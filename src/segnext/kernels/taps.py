@@ -12,6 +12,7 @@ import numpy as np
 from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, store
 
 SLICE = 32
+SHORT = 5  # taps of a row that are never left out
 BLOCK = 6  # positions done together: so many sums are kept in registers, while each weight is read once
 
 
@@ -46,6 +47,24 @@ def write_row(buffer: Any, start: int, target: Any, to: int, channels: int, widt
 
 
 @compiled
+def _inside(w: int, taps: int, width: int) -> tuple[int, int]:
+    """Taps of a kernel's row that meet the map's columns at any of the BLOCK positions from w on: first, and end.
+
+    All of a short row's: a compiler that knows how many unrolls them.
+    """
+    if taps <= SHORT:
+        return 0, taps
+    return max(0, taps // 2 - w - BLOCK + 1), min(taps, width + taps // 2 - w)
+
+
+@compiled
+def rows_inside(y: int, taps: int, height: int) -> tuple[int, int]:
+    """Taps of a kernel's column that meet the map's rows at row y: first, and how many."""
+    first = max(0, taps // 2 - y)
+    return first, min(taps, height + taps // 2 - y) - first
+
+
+@compiled
 def convolve(
     x: Any, first: int, ring: int, pitch: int, at: int, weight: Any, kh: int, kw: int, out: Any, to: int, width: int
 ) -> None:
@@ -62,18 +81,19 @@ def convolve(
         kw: width of the kernel.
         out: flat buffer.
         to: its first number that is written.
-        width: positions, a multiple of BLOCK.
+        width: of the map; up to BLOCK - 1 positions more are written.
     """
     for w in range(0, width, BLOCK):
+        left, right = _inside(w, kw, width)
         for c in range(0, SLICE, WIDTH):
             o = to + w * SLICE + c
             s0, s1, s2 = load(out, o), load(out, o + SLICE), load(out, o + 2 * SLICE)
             s3, s4, s5 = load(out, o + 3 * SLICE), load(out, o + 4 * SLICE), load(out, o + 5 * SLICE)
             for i in range(kh):
                 row = first + i if first + i < ring else first + i - ring
-                p = row * pitch + at + w * SLICE + c
-                q = i * kw * SLICE + c
-                for _ in range(kw):
+                p = row * pitch + at + (w + left) * SLICE + c
+                q = (i * kw + left) * SLICE + c
+                for _ in range(left, right):
                     k = load(weight, q)
                     s0 = fma(load(x, p), k, s0)
                     s1 = fma(load(x, p + SLICE), k, s1)
@@ -93,8 +113,9 @@ def convolve(
 
 @compiled
 def correlate(
-    x: Any, first: int, ring: int, pitch: int, at: int, grad: Any, start: int, kh: int, kw: int, sums: Any, width: int
-) -> None:
+    x: Any, first: int, ring: int, pitch: int, at: int, grad: Any, start: int, kh: int, kw: int, sums: Any, bias: int,
+    width: int,
+) -> None:  # fmt: skip
     """Add to `sums` the gradients of a convolution's weights and bias, of one row of its result.
 
     Args:
@@ -103,23 +124,25 @@ def correlate(
         ring: see there.
         pitch: see there.
         at: see there.
-        grad: flat buffer with the gradient of the row; zeros up to `width`.
+        grad: flat buffer with the gradient of the row; zeros from `width` up to a multiple of BLOCK.
         start: its first number.
         kh: height of the kernel.
         kw: width of the kernel.
-        sums: ((kh * kw + 1) * SLICE,), tap after tap, and last the bias.
-        width: positions, a multiple of BLOCK.
+        sums: flat, tap after tap.
+        bias: where in `sums` that of the bias lies.
+        width: of the map.
     """
     for w in range(0, width, BLOCK):
+        left, right = _inside(w, kw, width)
         for c in range(0, SLICE, WIDTH):
             o = start + w * SLICE + c
             g0, g1, g2 = load(grad, o), load(grad, o + SLICE), load(grad, o + 2 * SLICE)
             g3, g4, g5 = load(grad, o + 3 * SLICE), load(grad, o + 4 * SLICE), load(grad, o + 5 * SLICE)
-            q = c
             for i in range(kh):
                 row = first + i if first + i < ring else first + i - ring
-                p = row * pitch + at + w * SLICE + c
-                for _ in range(kw):
+                p = row * pitch + at + (w + left) * SLICE + c
+                q = (i * kw + left) * SLICE + c
+                for _ in range(left, right):
                     even = fma(g0, load(x, p), load(sums, q))
                     odd = mul(g1, load(x, p + SLICE))
                     even = fma(g2, load(x, p + 2 * SLICE), even)
@@ -130,4 +153,4 @@ def correlate(
                     p += SLICE
                     q += SLICE
             whole = add(add(add(g0, g1), add(g2, g3)), add(g4, g5))
-            store(sums, q, add(load(sums, q), whole))
+            store(sums, bias + c, add(load(sums, bias + c), whole))

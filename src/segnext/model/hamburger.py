@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segnext.kernels.launch import fused
-from segnext.kernels.nmf import factorise
+from segnext.kernels.nmf import factorise, quick
 from segnext.model.layers import ConvNorm, RowRandom, without_autocast
 
 EPS = 1e-6
@@ -126,7 +126,9 @@ class NMF(Decomposition):
             return super().forward(x_BDHW)
         batch, channels, height, width = x_BDHW.shape
         with without_autocast(x_BDHW):
-            x_BND = x_BDHW.permute(0, 2, 3, 1).flatten(1, 2).float()
+            x_BND = x_BDHW.permute(0, 2, 3, 1).flatten(1, 2)
+            if not quick(self.bases.shape[2], channels):
+                x_BND = x_BND.float()
             reconstruction = factorise(x_BND, self.initial_bases(batch), TRAIN_STEPS, EPS)
         return reconstruction.view(batch, height, width, channels).permute(0, 3, 1, 2).to(x_BDHW.dtype)
 

@@ -111,7 +111,10 @@ class ConvNorm(nn.Module):
         self.norm = nn.GroupNorm(32, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
+        return self.normalised(self.conv(x))
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The norm of the convolution's result."""
         return group_norm(x, self.norm) if fused(self.norm, x) else self.norm(x)
 
 

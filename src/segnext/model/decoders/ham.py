@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from segnext.kernels.launch import fused
+from segnext.kernels.squeeze import squeezed
 from segnext.model.decoders.parts import Head, resize
 from segnext.model.layers import ConvNorm
 
@@ -46,9 +48,16 @@ class HamDecoder(Head):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         used = [maps[stage - 1] for stage in self.stages]
-        resized = [resize(x, used[0].shape[2:]) for x in used]
-        x = F.relu(self.squeeze(torch.cat(resized, dim=1)))
+        x = F.relu(self._squeezed(used))
         x = self.hamburger(x)
         x = F.relu(self.align(x))
         logits: Tensor = self.classified(x)
         return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])
+
+    def _squeezed(self, used: Sequence[Tensor]) -> Tensor:
+        """All stages at the first one's size, squeezed."""
+        if all(fused(self, x) for x in used):
+            return self.squeeze.normalised(squeezed(used, self.squeeze.conv.weight))
+        size = used[0].shape[2:]
+        squeezed_maps: Tensor = self.squeeze(torch.cat([resize(x, size) for x in used], dim=1))
+        return squeezed_maps
