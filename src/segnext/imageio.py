@@ -23,6 +23,8 @@ from segnext.errors import SegNextError
 from segnext.files import beside
 from segnext.preprocess import Image
 
+IN_MEMORY = "the image in memory"  # what sentences call bytes
+
 
 class SupportsArray(Protocol):
     """What numpy makes an array of."""
@@ -93,7 +95,7 @@ def read_image(source: Source) -> Image:
         with decoding("the PIL image"):
             return _to_rgb(source, "the PIL image")
     if isinstance(source, bytes):
-        return _from_file(io.BytesIO(source), len(source), "the image in memory")
+        return _from_file(io.BytesIO(source), len(source), IN_MEMORY)
     return _from_path(source)
 
 

@@ -256,7 +256,7 @@ def test_from_stdin_to_stdout(
     assert piped(b"nothing") == 2
     out, error = capsysbinary.readouterr()
     assert out == b""
-    assert b"the image in memory" in error
+    assert b"predict: -: " in error
 
 
 def test_stdin_into_a_folder(
