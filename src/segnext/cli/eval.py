@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,22 +14,25 @@ from segnext.progress import progress
 
 if TYPE_CHECKING:
     from segnext.data.folder import DataSet
+    from segnext.data.masks import Mask
     from segnext.evaluation.chart import Chart
     from segnext.evaluation.examine import Score
     from segnext.evaluation.metrics import Metrics
-    from segnext.evaluation.own_classes import Translation
     from segnext.inference.segmenter import Segmenter
 
 
 class Measured(NamedTuple):
-    """Metrics of weights on data, and the seconds they took, reading the pictures included, loading the weights not."""
+    """Metrics of weights on data, and the seconds they took, reading the pictures included, loading the weights not.
+
+    `translate` leads from predicted labels to the data's.
+    """
 
     segmenter: "Segmenter"
     data: "DataSet"
     metrics: "Metrics"
     scores: "list[Score]"
     seconds: float
-    translation: "Translation | None"
+    translate: "Callable[[Mask], Mask]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,13 +111,14 @@ def _measure(args: argparse.Namespace) -> Measured:
     data = open_data(args.data, args.format)
     pairs = data.pairs(args.split)
     segmenter = load_segmenter(args)
-    predict, translated = predictor(segmenter), None
+    predict = predictor(segmenter)
     names = {"weights_name": args.weights, "data_name": str(args.data)}
     require_same_bands(segmenter.preprocess.bands, data.bands, **names)
     if args.label_map is None:
         require_same_classes(segmenter.labels, data.labels, **names)
+        translate: Callable[[Mask], Mask] = lambda mask: mask  # noqa: E731
     else:
-        translated = translation(args.label_map, data, segmenter.labels, weights_name=args.weights)
+        translate = translated = translation(args.label_map, data, segmenter.labels, weights_name=args.weights)
         predict, pairs = translated.predictor(predict), translated.pairs(pairs)
     with progress("images") as watch:
         start = time.perf_counter()
@@ -124,7 +129,7 @@ def _measure(args: argparse.Namespace) -> Measured:
             lambda done: watch(f"eval {args.split}", done, len(pairs)),
         )
         seconds = time.perf_counter() - start
-    return Measured(segmenter, data, metrics, scores, seconds, translated)
+    return Measured(segmenter, data, metrics, scores, seconds, translate)
 
 
 def _report(args: argparse.Namespace, found: Measured) -> None:
@@ -134,8 +139,7 @@ def _report(args: argparse.Namespace, found: Measured) -> None:
 
     title = f"{args.weights} on {found.data.labels.name}"
     measured = found.metrics, found.scores
-    translate = {} if found.translation is None else {"translate": found.translation}
-    page = gather(found.segmenter, found.data, args.split, title, measured, _charts(args.weights), **translate)
+    page = gather(found.segmenter, found.data, args.split, title, measured, _charts(args.weights), found.translate)
     write_page(page, args.report)
 
 
