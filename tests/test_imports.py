@@ -14,6 +14,7 @@ import segnext
 ROOT = Path(segnext.__file__).parent
 BASE = {
     *(
+        "silence",
         "errors",
         "choices",
         "files",
@@ -39,7 +40,8 @@ ALLOWED: dict[str, set[str]] = {
     "bfloat16": set(),
     "words": set(),
     "progress": set(),
-    "figures": {"files"},
+    "silence": set(),
+    "figures": {"files", "silence"},
     "tables": set(),
     "painting": {"labels", "preprocess"},
     "pages": {"files"},
@@ -47,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "interrupt": set(),
     "preprocess": set(),
     "labels": {"errors", "documents"},
-    "imageio": {"errors", "files", "preprocess"},
+    "imageio": {"errors", "files", "preprocess", "silence"},
     "bands": {"errors", "documents", "words", "preprocess", "imageio"},
     "cache": {"progress"},
     "kernels": {"cache"},

@@ -1,6 +1,5 @@
 """Pictures of matplotlib's as PNG files, in which names are shown as they are, in any script."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from segnext.files import replacing
+from segnext.silence import silenced
 
 DPI = 120
 Layout = Literal["constrained"] | None
@@ -53,6 +53,5 @@ def plain_text() -> Iterator[None]:
     """
     there = set(font_manager.get_font_names())
     fonts = ["DejaVu Sans", *(font for font in OTHER_FONTS if font in there)]
-    with rc_context({"text.parse_math": False, "font.family": fonts}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    with rc_context({"text.parse_math": False, "font.family": fonts}), silenced:
         yield

@@ -5,8 +5,6 @@ import logging
 import math
 import os
 import stat
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from segnext.errors import SegNextError
 from segnext.files import beside
 from segnext.preprocess import Image
+from segnext.silence import Shared, silenced
 
 IN_MEMORY = "the image in memory"  # what sentences call bytes
 
@@ -287,40 +286,13 @@ def pages(source: Path | str) -> int:
         return int(getattr(picture, "n_frames", 1))
 
 
-class _Unbound:
-    """Pillow's warnings silenced and its limit on pixels replaced by ours, while any thread is inside.
-
-    Both are global: the first thread sets them and the last one restores them, so that threads decode side by side.
-    """
-
-    def __init__(self) -> None:
-        self.undo = ExitStack()
-        self.begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.begin)  # the threads that are inside are not in a child
-
-    def begin(self) -> None:
-        self.lock = threading.Lock()
-        self.inside = 0
-        self.undo.close()
-
-    def __enter__(self) -> None:
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                self.undo.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore")
-                self.undo.callback(setattr, PIL.Image, "MAX_IMAGE_PIXELS", PIL.Image.MAX_IMAGE_PIXELS)
-                PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-    def __exit__(self, *error: object) -> None:
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                self.undo.close()
+def _unbind(undo: ExitStack) -> None:
+    undo.enter_context(silenced)
+    undo.callback(setattr, PIL.Image, "MAX_IMAGE_PIXELS", PIL.Image.MAX_IMAGE_PIXELS)
+    PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-unbound_pillow = _Unbound()
+unbound_pillow = Shared(_unbind)  # its warnings silenced and its limit on pixels replaced by ours
 
 
 @contextmanager

@@ -4,7 +4,6 @@ It runs as the package has it (eager, float32), and through OpenVINO with the se
 size, which can only help it.
 """
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from segnext.bench.ours import network_input, our_labels
 from segnext.bench.stages import Covered, Mask, Pipeline, Size
 from segnext.imageio import read_image
 from segnext.preprocess import Preprocess
+from segnext.silence import silenced
 
 if TYPE_CHECKING:  # the network in OpenVINO with our labels needs neither package
     from torch import nn
@@ -111,7 +111,6 @@ def _export(model: "nn.Module", shape: tuple[int, ...], file: Path, *, last: boo
             logits: torch.Tensor = self.model(x.permute(0, 3, 1, 2)).logits
             return logits.permute(0, 2, 3, 1) if last else logits
 
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converter's own use of what is deprecated
+    with torch.no_grad(), silenced:  # the converter uses what is deprecated
         network = openvino.convert_model(ChannelsLast(), example_input=torch.zeros(shape), input=list(shape))
     openvino.save_model(network, file, compress_to_fp16=False)

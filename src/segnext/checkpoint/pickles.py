@@ -2,8 +2,8 @@
 
 import mmap
 import pickle
-import warnings
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from segnext.checkpoint.unwrap import choose, said_beside, states
 from segnext.errors import SegNextError
 from segnext.files import beside
+from segnext.silence import Shared, silenced
 
 # Training logs that OpenMMLab's tools save beside the weights; numpy arrays and a class of theirs.
 LOGS = (
@@ -50,6 +51,14 @@ def _stand_ins() -> list[Any]:
     return [type(name.rpartition(".")[2], (_Inert,), {"__module__": name.rpartition(".")[0]}) for name in LOGS]
 
 
+def _allow(undo: ExitStack) -> None:
+    undo.enter_context(silenced)  # torch remarks on how it was pickled
+    undo.enter_context(torch.serialization.safe_globals(_stand_ins()))
+
+
+stand_ins_allowed = Shared(_allow)
+
+
 def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors by name in an official .pth file, bare or under any keys, and what its "meta" says, if there is one;
     nothing in it is executed.
@@ -69,9 +78,8 @@ def read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise SegNextError(f"{path}: is no checkpoint; give an official .pth file or a weights file of ours")
     _require_size(path, _unpacked(path))
     try:
-        with torch.serialization.safe_globals(_stand_ins()), warnings.catch_warnings():
+        with stand_ins_allowed:
             _require_small_calls(path)
-            warnings.simplefilter("ignore")  # torch's remarks on how the file was pickled
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SegNextError(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,13 @@ def _categories(labels: Labels) -> list[dict[str, Any]]:
 def _segmentation(polygon: Any, height: int, width: int) -> Any:
     if not polygon.interiors:
         return [np.asarray(polygon.exterior.coords)[:-1].ravel().tolist()]
-    import rasterio.features
-    from rasterio.transform import Affine
-
-    left, top, right, bottom = map(int, polygon.bounds)
-    frame = (bottom - top + 1, right - left + 1)  # with a row and a column before: GDAL warns of windows at the corner
-    inside = rasterio.features.rasterize([polygon], frame, transform=Affine.translation(left - 1, top - 1), dtype="u1")
-    columns = np.zeros((height, right - left), np.uint8)
-    columns[top:bottom] = inside[1:, 1:]
-    runs = run_lengths(columns)
+    left, _, right, _ = map(int, polygon.bounds)
+    crossed = np.zeros((height + 1, right - left), np.bool_)  # whether an edge lies above; edges are level or upright
+    for ring in (polygon.exterior, *polygon.interiors):
+        for (x, y), (end, same) in pairwise(np.asarray(ring.coords, np.int64) - (left, 0)):
+            if y == same:
+                crossed[y, min(x, end) : max(x, end)] ^= True
+    runs = run_lengths(np.logical_xor.accumulate(crossed)[:-1].view(np.uint8))
     runs[0] += left * height
     after = (width - right) * height
     if len(runs) % 2:

@@ -5,7 +5,6 @@ lie on top; of two equally large ones the later in the file does.
 """
 
 import re
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,6 +25,7 @@ from segnext.data.masks import PairError
 from segnext.documents import read_json, shown
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
+from segnext.silence import silenced
 from segnext.words import counted, listed
 
 LISTS = ("images", "annotations", "categories")
@@ -200,8 +200,7 @@ def _stamp(decode: Callable[[], NDArray[np.bool_]], canvas: Canvas, label: int) 
 
 
 def _decoded(tools: Any, packed: Any) -> NDArray[np.bool_]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of pycocotools' own use of numpy
+    with silenced:  # pycocotools uses what numpy has deprecated
         return np.asarray(tools.decode(packed), np.bool_)
 
 

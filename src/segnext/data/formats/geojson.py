@@ -22,6 +22,7 @@ from segnext.data.names import folders_of, stem_of
 from segnext.documents import read_json
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
+from segnext.silence import silenced
 from segnext.words import share
 
 DEFAULT = "OGC:CRS84"  # degrees of longitude and latitude, which RFC 7946 demands
@@ -130,9 +131,9 @@ def _paint(polygons: list[list[Points]], canvas: Canvas, label: int) -> None:
         if left >= right or top >= bottom:
             continue
         shape = {"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]}
-        # With a row and a column before: GDAL warns of windows at the corner.
-        frame = {"out_shape": (bottom - top + 1, right - left + 1), "transform": Affine.translation(left - 1, top - 1)}
-        inside = rasterize([shape], **frame, dtype="uint8")
-        if not inside.any():
-            inside = rasterize([shape], **frame, dtype="uint8", all_touched=True)
-        canvas.stamp(inside[1:, 1:] > 0, left, top, label)
+        frame = {"out_shape": (bottom - top, right - left), "transform": Affine.translation(left, top)}
+        with silenced:
+            inside = rasterize([shape], **frame, dtype="uint8")
+            if not inside.any():
+                inside = rasterize([shape], **frame, dtype="uint8", all_touched=True)
+        canvas.stamp(inside > 0, left, top, label)

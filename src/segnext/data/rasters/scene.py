@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from segnext.errors import SegNextError
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
+from segnext.silence import silenced
 
 DRIVERS = (*GDAL_DRIVERS, "PNG", "JPEG")
 NEAR = 1e-3  # pixels by which two grids may differ
@@ -290,8 +290,7 @@ def opened(file: Path) -> Iterator[Any]:
         raise SegNextError(f"{file}: rasters need rasterio; install it with pip install 'segnext[raster]'") from error
     files: dict[Any, Any] = _open.__dict__
     try:
-        with rasterio.Env(GDAL_CACHEMAX=128 << 20), warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.Env(GDAL_CACHEMAX=128 << 20), silenced:
             if file not in files:
                 if len(files) > 64:
                     files.clear()

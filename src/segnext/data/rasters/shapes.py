@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.silence import silenced
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ def burn(out: NDArray[np.uint8], geometries: Any, values: Any, transform: Any) -
 
     pairs = [(shape, int(value)) for shape, value in zip(geometries, values, strict=True) if not shape.is_empty]
     if pairs:
-        rasterio.features.rasterize(pairs, out=out, transform=transform)
+        with silenced:
+            rasterio.features.rasterize(pairs, out=out, transform=transform)
 
 
 def inside(shapes: Shapes, area: Any, size: tuple[int, int], transform: Any) -> NDArray[np.bool_]:

@@ -1,7 +1,6 @@
 """A torch module in the formats of other runtimes, for our own engines and for exported files."""
 
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from segnext.silence import silenced
 
 OPSET = 18  # of ONNX
 INPUT = "picture"
@@ -54,8 +55,7 @@ def quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with silenced:
             yield
     finally:
         logger.setLevel(level)

@@ -1,6 +1,5 @@
 """Strips as a Cloud Optimized GeoTIFF: internal tiles, overviews, colour table, class names, where it lies on Earth."""
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from segnext.errors import SegNextError
 from segnext.inference.rasters.source import ENVIRONMENT, RasterFile
 from segnext.inference.rasters.strips import LEVELS
 from segnext.labels import Labels
+from segnext.silence import silenced
 
 BLOCK = 512  # pixels
 RUN = "SEGNEXT_RUN"
@@ -52,10 +52,8 @@ def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster
 def run_of(file: Path) -> str | None:
     """What `write_labels` was told of the run; None of a file that it has not written."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(file, driver="GTiff") as raster:
-                return raster.tags().get(RUN)  # type: ignore[no-any-return]
+        with silenced, rasterio.open(file, driver="GTiff") as raster:
+            return raster.tags().get(RUN)  # type: ignore[no-any-return]
     except (RasterioError, OSError):
         return None
 
@@ -78,8 +76,7 @@ def _write(
         shape["transform"] = raster.transform
     blocks = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1}
     try:
-        with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.Env(**ENVIRONMENT), silenced:
             with rasterio.open(flat, "w", driver="GTiff", nodata=nodata, bigtiff="if_safer", **shape, **blocks) as out:
                 if raster.gcps[0]:
                     out.gcps = raster.gcps

@@ -1,6 +1,5 @@
 """Labels as polygons, strip by strip; what strips cut is joined again."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
 from segnext.labels import Labels
+from segnext.silence import silenced
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 WGS84 = "EPSG:4326"
@@ -52,10 +52,9 @@ def areas(strips: Iterable[NDArray[np.uint8]], ignore: int) -> Iterator[tuple[in
     top = 0
     for strip in strips:
         bottom = top + len(strip)
-        pieces = [
-            Piece(int(label), shapely.geometry.shape(shape))
-            for shape, label in rasterio.features.shapes(strip, strip != ignore, 4, Affine.translation(0, top))
-        ]
+        with silenced:
+            shapes = [*rasterio.features.shapes(strip, strip != ignore, 4, Affine.translation(0, top))]
+        pieces = [Piece(int(label), shapely.geometry.shape(shape)) for shape, label in shapes]
         for piece in pieces:
             piece.parts.append(piece.shape)
         _join(open_pieces, pieces, top)
@@ -135,8 +134,7 @@ def write_polygons(
     label_numbers = np.array(numbers, np.int32)
     names = np.array([labels.classes[label] for label in numbers], object)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "'crs' was not provided")
+        with silenced:  # pyogrio remarks that there is no crs
             pyogrio.raw.write(
                 file,
                 geometry=np.array(shapely.to_wkb(geometries), object),

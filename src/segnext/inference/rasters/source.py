@@ -1,7 +1,6 @@
 """A raster file or address, read window by window."""
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from segnext.bands import require_bands
@@ -20,6 +19,7 @@ from segnext.errors import SegNextError
 from segnext.files import beside
 from segnext.inference.kinds import ADDRESS
 from segnext.preprocess import Bands
+from segnext.silence import silenced
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
@@ -166,8 +166,7 @@ def open_raster(name: str) -> Iterator[rasterio.DatasetReader]:
 def _reading(name: str) -> Iterator[None]:
     """Turn GDAL's errors into a sentence."""
     try:
-        with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.Env(**ENVIRONMENT), silenced:
             yield
     except (RasterioError, OSError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
