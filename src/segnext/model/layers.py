@@ -85,9 +85,9 @@ class ChannelDropout(_Drop):
     per_channel = True
 
 
-def batch_normalised(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """`norm` of x, in training on a CPU by a kernel."""
-    return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x) else norm(x)
+def batch_normalised(norm: nn.BatchNorm2d, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`norm` of x, in training on a CPU by a kernel; and x, for a shortcut around what the norm begins."""
+    return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x) else (norm(x), x)
 
 
 class ChannelNorm(nn.LayerNorm):
