@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # what li
 @pytest.fixture
 def ray() -> Iterator[Any]:
     pytest.importorskip("ray.data", reason="the package ray[data] is not installed")
-    import ray
-
+    ray = import_module("ray")
     ray.init(num_cpus=3, object_store_memory=100 << 20, include_dashboard=False, log_to_driver=False)
     yield ray
     ray.shutdown()
