@@ -211,3 +211,12 @@ def test_the_composite_is_for_people() -> None:
     eight = np.full((2, 2, 1), 77, np.float32)
     assert np.all(composite(eight, named("grey", dtype="uint8")) == 77)
     assert composite(np.full((2, 2, 2), np.nan, np.float32), named("a", "b", dtype="float32")).max() == 0
+
+
+def test_what_has_no_path_is_called_as_the_caller_says() -> None:
+    with pytest.raises(SegNextError, match=r"^-: not an image"):
+        read_picture(b"no picture", named("grey"), "-")
+    with pytest.raises(SegNextError, match=r"^-: .*bands"):
+        read_picture(png(noise(4, 4, 1)), named("a", "b"), "-")
+    with pytest.raises(SegNextError, match=r"^-: not an image"):
+        read_picture(b"no picture", None, "-")

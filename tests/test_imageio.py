@@ -22,7 +22,7 @@ from PIL import ImageOps, features
 from raster_files import write_tiff
 
 import segnext
-from segnext import imageio
+from segnext import imageio, pillow
 from segnext.bands import read_values
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
@@ -367,7 +367,7 @@ def test_limit_is_ours_and_pillows_is_put_back(monkeypatch: pytest.MonkeyPatch) 
     data = encoded(PIL.Image.new("RGB", (8, 8)), "PNG")
     assert read_image(data).shape == (8, 8, 3)
     assert PIL.Image.MAX_IMAGE_PIXELS == 10
-    monkeypatch.setattr(imageio, "MAX_PIXELS", 63)
+    monkeypatch.setattr(pillow, "MAX_PIXELS", 63)
     with pytest.raises(SegNextError, match="8 x 8 pixels are more than"):
         read_image(data)
     assert PIL.Image.MAX_IMAGE_PIXELS == 10

@@ -13,7 +13,7 @@ import pytest
 
 import segnext
 from segnext.errors import SegNextError
-from segnext.imageio import unbound_pillow
+from segnext.pillow import unbound_pillow
 from segnext.silence import silenced
 
 
@@ -61,6 +61,17 @@ def test_what_rasterio_silences_on_its_own_is_silent_in_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert [*pool.map(work, range(400))] == [7.0 * (7 + number % 3) for number in range(400)]
+
+
+def test_opencvs_level_comes_back() -> None:
+    import cv2
+
+    from segnext.opencv import opencv_decode
+
+    before = cv2.utils.logging.getLogLevel()
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(lambda _: opencv_decode(b"II*\0 damaged", cv2.IMREAD_COLOR), range(80))] == [None] * 80
+    assert cv2.utils.logging.getLogLevel() == before
 
 
 def test_pickles_are_read_in_threads(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import PIL.Image
 
 if TYPE_CHECKING:
     from segnext.inference.runtime import EngineName
+    from segnext.progress import Watch
 
 FILES = 48
 WARM_UP = 0.2  # of the pictures
@@ -67,13 +68,14 @@ def look() -> dict[str, float]:
     }
 
 
-def soak(engine: str, pictures: int, folder: Path) -> list[dict[str, float]]:
+def soak(engine: str, pictures: int, folder: Path, watch: "Watch") -> list[dict[str, float]]:
     """Segment; what the process had after every `EVERY` pictures."""
     import segnext
 
     files = draw(folder)
     random = np.random.default_rng(1)
-    segmenter = segnext.load(engine=cast("EngineName", engine), device="cpu")
+    small = segnext.Testing(short_side=128)  # what would be kept is kept at any size
+    segmenter = segnext.load(engine=cast("EngineName", engine), device="cpu", testing=small)
     series, begun = [], time.monotonic()
     for number in range(1, pictures + 1):
         file = files[random.integers(len(files))]
@@ -91,6 +93,7 @@ def soak(engine: str, pictures: int, folder: Path) -> list[dict[str, float]]:
             pass  # the broken ones
         if number % EVERY == 0:
             series.append({"pictures": number, "seconds": time.monotonic() - begun, **look()})
+            watch(engine, number, pictures)
     return series
 
 
@@ -128,10 +131,12 @@ def main() -> int:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        if args.worker:
-            json.dump(soak(args.worker, args.pictures, Path(name)), sys.stdout)
-            return 0
+    if args.worker:
+        from segnext.progress import progress
+
+        with tempfile.TemporaryDirectory() as name, progress("pictures") as watch:
+            json.dump(soak(args.worker, args.pictures, Path(name), watch), sys.stdout)
+        return 0
     found, bad = {}, False
     for engine in args.engines:
         command = [sys.executable, __file__, "--worker", engine, "--pictures", str(args.pictures)]

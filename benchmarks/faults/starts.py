@@ -31,6 +31,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
+from segnext.progress import progress
+
 PICTURES = 6
 WAYS = ("predict", "pool", "interrupt")
 PATIENCE = 10.0  # seconds from Ctrl-C to the end
@@ -142,7 +144,7 @@ def look_after(start: Start, outcome: Outcome) -> bool:
 def storm(way: str, engine: str, starts: int, at_a_time: int, limit: float, rng: random.Random) -> Outcome:
     """So many starts, so many at the same time, after one that fills the caches."""
     outcome, going, begun = Outcome(), list[Start](), 0
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, progress("starts") as watch:
         pictures = Path(name) / "pictures"
         pictures.mkdir()
         draw(pictures)
@@ -154,6 +156,7 @@ def storm(way: str, engine: str, starts: int, at_a_time: int, limit: float, rng:
                 going.append(begin(way, engine, pictures, Path(name) / str(begun), limit, rng.uniform(0, 6)))
                 begun += 1
             going = [start for start in going if not look_after(start, outcome)]
+            watch(f"{engine}, {way}", begun - len(going), starts)
             time.sleep(0.02)
     return outcome
 

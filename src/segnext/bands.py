@@ -12,20 +12,11 @@ from numpy.typing import NDArray
 
 from segnext.documents import shown
 from segnext.errors import SegNextError
-from segnext.imageio import (
-    Source,
-    check_size,
-    decoding,
-    open_picture,
-    open_regular,
-    opencv_decode,
-    orientation_of,
-    plain_source,
-    read_image,
-    tiff_header,
-    upright,
-)
+from segnext.imageio import IN_MEMORY, Source, plain_source, read_image
+from segnext.opencv import opencv_decode
+from segnext.pillow import check_size, decoding, open_picture, open_regular, orientation_of, upright
 from segnext.preprocess import Bands, Image, Raster
+from segnext.tiff import tiff_header
 from segnext.words import counted
 
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and big, both byte orders
@@ -39,16 +30,18 @@ COLORS = (("red", "r"), ("green", "g"), ("blue", "b"))
 Values = NDArray[Any]  # H x W x all bands of the file, of any type of numbers
 
 
-def read_picture(source: Source, bands: Bands | None) -> Image | Raster:
+def read_picture(source: Source, bands: Bands | None, name: str = IN_MEMORY) -> Image | Raster:
     """A picture as `Preprocess.normalise` takes it: 8-bit RGB, or its bands where files are to be read so.
+
+    `name` is what messages call one that has no path.
 
     Raises:
         SegNextError: see `read_image` and `read_bands`.
     """
-    return read_image(source) if bands is None else read_bands(source, bands)
+    return read_image(source, name) if bands is None else read_bands(source, bands, name)
 
 
-def read_bands(source: Source, bands: Bands) -> Raster:
+def read_bands(source: Source, bands: Bands, name: str = IN_MEMORY) -> Raster:
     """The chosen bands of a picture, in the units of the data.
 
     TIFF and JPEG 2000 are read through rasterio, with any number of bands; a band's nodata value and NaN count as not
@@ -59,6 +52,7 @@ def read_bands(source: Source, bands: Bands) -> Raster:
         source: a file's path, an encoded file's bytes or the open file, a PIL image, or an array or tensor,
             H x W x bands (H x W for one band), with all bands that files have.
         bands: which bands there are, and which are wanted.
+        name: what messages call a picture that has no path.
 
     Returns:
         (H, W, chosen bands) float32, NaN where not measured.
@@ -68,8 +62,8 @@ def read_bands(source: Source, bands: Bands) -> Raster:
             where training had more, or the reverse; or when it needs rasterio, which is not installed.
     """
     source = plain_source(source)
-    values, missing = read_values(source)
-    return select(values, missing, bands, str(source) if isinstance(source, str | Path) else "the picture in memory")
+    values, missing = read_values(source, name)
+    return select(values, missing, bands, str(source) if isinstance(source, str | Path) else name)
 
 
 def picture_size(source: Source) -> tuple[int, int]:
@@ -143,7 +137,7 @@ def bands_from_dict(content: Mapping[str, Any], source: str) -> Bands | None:
     return Bands(words, words, None if nodata is None else float(nodata))
 
 
-def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:
+def read_values(source: Source, name: str = IN_MEMORY) -> tuple[Values, NDArray[np.bool_] | None]:
     """All bands of a picture as stored, (H, W, bands) of any type, and where nothing was measured, as the file says.
 
     Raises:
@@ -153,10 +147,12 @@ def read_values(source: Source) -> tuple[Values, NDArray[np.bool_] | None]:
     if isinstance(source, np.ndarray):
         return _from_array(source), None
     if isinstance(source, PIL.Image.Image):
-        with decoding("the PIL image"):
+        with decoding(name):
             return _from_picture(source), None
-    name = "the picture in memory" if isinstance(source, bytes) else str(source)
-    content = source if isinstance(source, bytes) else _content(source)
+    if isinstance(source, bytes):
+        content = source
+    else:
+        content, name = _content(source), str(source)
     if not content:
         raise SegNextError(f"{name}: the file is empty")
     if content.startswith((*TIFFS, JPEG2000)):

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 from scenes import write_scenes
 
-from segnext import imageio
+from segnext import pillow
 from segnext.data.folder import Folder, Pair, read_mask
 from segnext.errors import SegNextError
 from segnext.labels import Labels
@@ -169,7 +169,7 @@ def test_unreadable_masks_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         read_mask(tmp_path / "gone.png", LABELS)
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
     assert read_mask(whole, LABELS).shape == (64, 64)  # Pillow's limit on pixels is not ours
-    monkeypatch.setattr(imageio, "MAX_PIXELS", 100)
+    monkeypatch.setattr(pillow, "MAX_PIXELS", 100)
     with pytest.raises(SegNextError, match=r"whole\.png: cannot be read as a mask"):
         read_mask(whole, LABELS)
 

@@ -79,7 +79,8 @@ class Normed(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return batch_normalised(self.norm, x)
+        normal, x = batch_normalised(self.norm, x)
+        return normal + 0.5 * x
 
 
 class Squeezed(nn.Module):

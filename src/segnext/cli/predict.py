@@ -112,7 +112,6 @@ def _run_to_stdout(args: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):  # what libraries may print
         from segnext.inference.formats import encode, require_format
         from segnext.inference.outputs import Record
-        from segnext.inference.predict import read
         from segnext.inference.sources import expand
 
         inputs = expand(args.paths)
@@ -125,7 +124,7 @@ def _run_to_stdout(args: argparse.Namespace) -> int:
         require_format(args.format, segmenter.labels, args.mask)
         if args.format == "png" and segmenter.labels.multi_label:
             raise SegNextError("these weights are multi-label, with a mask for each class; add --format npz")
-        result = segmenter.segment(read(segmenter, entry), confidence=True)
+        result = segmenter.segment(segmenter.read(entry.source, entry.file), confidence=True)
         content = encode(result, args.format, entry, mask=args.mask)
     results.write(content)
     results.flush()

@@ -20,8 +20,8 @@ from segnext.data.planes import read_planes
 from segnext.documents import read_yaml
 from segnext.errors import SegNextError
 from segnext.files import beside, walk
-from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.pillow import SUFFIXES
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
 

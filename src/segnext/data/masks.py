@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnext.errors import SegNextError
-from segnext.imageio import open_picture, open_regular, orientation_of, upright
+from segnext.pillow import open_picture, open_regular, orientation_of, upright
 
 Mask = NDArray[np.uint8]  # H x W labels
 Codes = NDArray[np.int32]  # H x W: grey levels, palette indices or colours 0xRRGGBB

@@ -6,7 +6,7 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 
 
 class Role(Enum):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext.errors import SegNextError
-from segnext.imageio import IN_MEMORY, pages
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.coco import Picture
 from segnext.inference.formats import require_format, save
@@ -17,7 +16,7 @@ from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand, names_below
 from segnext.inference.unfinished import Share, made_by
-from segnext.preprocess import Image, Raster
+from segnext.pillow import pages
 
 
 @dataclass
@@ -96,18 +95,6 @@ def predict_files(
     return summary
 
 
-def read(segmenter: Segmenter, entry: Input) -> Image | Raster:
-    """The pixels of an input.
-
-    Raises:
-        SegNextError: naming it as the user did, stdin too.
-    """
-    try:
-        return segmenter.read(entry.source)
-    except SegNextError as error:
-        raise SegNextError(str(error).replace(f"{IN_MEMORY}: ", f"{entry.file}: ", 1)) from error
-
-
 def _predict(
     segmenter: Segmenter, summary: Summary, run: Run, mask: MaskKind
 ) -> Iterator[tuple[Record, Picture | None]]:
@@ -121,7 +108,7 @@ def _predict(
         try:
             if entry.error is not None:
                 raise SegNextError(entry.error)
-            result = segmenter.segment(read(segmenter, entry), confidence=True)
+            result = segmenter.segment(segmenter.read(entry.source, entry.file), confidence=True)
             file_name = file_names.get(entry.file, "")
             files, picture = save(result, run.form, run.folder, name, entry, file_name, mask)
         except SegNextError as error:

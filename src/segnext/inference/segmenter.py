@@ -16,7 +16,7 @@ from segnext.bands import read_picture, require_picture, view
 from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.weights import Weights, load_weights
 from segnext.errors import SegNextError
-from segnext.imageio import Source, is_source
+from segnext.imageio import IN_MEMORY, Source, is_source
 from segnext.inference.engines import start
 from segnext.inference.first_use import use_first
 from segnext.inference.look import look
@@ -214,8 +214,10 @@ class Segmenter:
             probabilities = presence if self.labels.multi_label else mean_probabilities
             return probabilities(self.looks(image), image.shape[:2])
 
-    def read(self, source: Source) -> Image | Raster:
+    def read(self, source: Source, name: str = IN_MEMORY) -> Image | Raster:
         """A picture as `segment` takes it: (H, W, 3) uint8, or (H, W, bands) float32 for weights of named bands.
+
+        `name` is what messages call one that has no path.
 
         Raises:
             SegNextError: see `read_picture`.
@@ -223,7 +225,7 @@ class Segmenter:
         bands = self.preprocess.bands
         if bands is None and isinstance(source, str | os.PathLike):
             require_picture(Path(source), PICTURES_ONLY)
-        return read_picture(source, bands)
+        return read_picture(source, bands, name)
 
     def looks(self, image: Image | Raster) -> "list[Look]":
         """What the network says at each look, at an eighth or a quarter of its resolution: less than full logits."""

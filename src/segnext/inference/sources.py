@@ -10,8 +10,8 @@ from itertools import chain, count, takewhile
 from pathlib import Path
 
 from segnext.files import beside, walk
-from segnext.imageio import SUFFIXES
 from segnext.inference.kinds import COCO, STDIN
+from segnext.pillow import SUFFIXES
 
 OUTPUTS = (".mask.png", ".mask.npz", ".overlay.png")
 PLANES = ".masks"  # how folders end that hold a multi-label result's masks

@@ -52,6 +52,18 @@ def apply(x: Any, factor: Any, shift: Any, out: Any, positions: int, channels: i
 
 
 @compiled
+def total(x: Any, totals: Any, positions: int, channels: int, first: int, last: int) -> None:
+    """Each task's sum of every channel."""
+    for task in range(first, last):
+        _, begin, end = _part(task, positions)
+        for c in range(0, channels, WIDTH):
+            whole = constant(0.0)
+            for n in range(begin, end):
+                whole = add(whole, load(x, n * channels + c))
+            store(totals[task], c, whole)
+
+
+@compiled
 def sums(
     grad: Any, x: Any, centre: Any, totals: Any, products: Any, positions: int, channels: int, first: int, last: int
 ) -> None:
@@ -70,25 +82,20 @@ def sums(
 
 @compiled
 def combine(
-    grad: Any,
-    x: Any,
-    of_grad: Any,
-    of_x: Any,
-    rest: Any,
-    out: Any,
-    positions: int,
-    channels: int,
-    first: int,
-    last: int,
-) -> None:
-    """Write grad * of_grad + x * of_x + rest to `out`."""
+    grad: Any, x: Any, of_grad: Any, of_x: Any, rest: Any, other: Any, also: bool, out: Any, positions: int,
+    channels: int, first: int, last: int,
+) -> None:  # fmt: skip
+    """Write grad * of_grad + x * of_x + rest, and with `also` + other, to `out`."""
     for task in range(first, last):
         sample, begin, end = _part(task, positions)
         for n in range(begin, end):
             for c in range(0, channels, WIDTH):
                 o = n * channels + c
                 value = fma(load(x, o), load(of_x[sample], c), load(rest[sample], c))
-                store(out, o, fma(load(grad, o), load(of_grad[sample], c), value))
+                value = fma(load(grad, o), load(of_grad[sample], c), value)
+                if also:
+                    value = add(value, load(other, o))
+                store(out, o, value)
 
 
 @compiled

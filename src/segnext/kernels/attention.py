@@ -11,17 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segnext.kernels.branch import (
-    branch_gradient,
-    input_gradient,
-    kept,
-    pointwise,
-    scale_gradients,
-    scaled,
-    weight_gradients,
-)
+from segnext.kernels.branch import branch_gradient, kept, scale_gradients, scaled
 from segnext.kernels.ffn import gathered
 from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, over, table
+from segnext.kernels.pointwise import bias_gradient, input_gradient, pointwise, weight_gradient
 from segnext.kernels.threads import PARTS
 
 Layer = tuple[Tensor, Tensor]  # weight and bias
@@ -82,23 +75,24 @@ class _Attention(torch.autograd.Function):
         from segnext.kernels.msca_numba import backward, gate
 
         normal, inner, branches, attention, scale, keep, *parameters = ctx.saved_tensors
-        w_in, _, w_mix, _, w_out, b_out = parameters[:6]
+        w_in, b_in, w_mix, b_mix, w_out, b_out = parameters[:6]
         grad = channels_last(grad)
         slope = branch_gradient(grad, kept(grad, keep), normal.dtype)
-        of_u = input_gradient(slope, inner, scaled(w_out, b_out, scale)[0])
+        of_u = input_gradient(slope, scaled(w_out, b_out, scale)[0])
         gated, of_attention = empty_map(inner, inner.dtype), empty_map(inner, inner.dtype)
         launch(gate, inner.numel() // WIDTH, *map(flat, (inner, attention, of_u, gated, of_attention)))
-        of_out = scale_gradients(*weight_gradients(slope, gated, w_out), w_out, b_out, scale)
-        of_mix = weight_gradients(of_attention, branches, w_mix)
-        of_branches = input_gradient(of_attention, branches, w_mix)
+        of_w_out = weight_gradient(slope, gated, w_out)
+        of_mix = weight_gradient(of_attention, branches, w_mix), bias_gradient(of_attention, b_mix)
+        of_branches = input_gradient(of_attention, w_mix)
         weights, biases = _tables(parameters)
         turned, _ = _tables(parameters, turned=True)
         tasks, of_inner = _tasks(inner), gated
         sums = np.zeros((tasks, (len(weights) + len(biases)) * CHANNELS), np.float32)
         arguments = flat(inner), flat(of_u), flat(of_branches), weights, turned, biases, ctx.lengths, flat(of_inner)
         launch(backward, tasks, *arguments, sums, tuple(inner.shape[2:]), inner.shape[1])
-        of_in = weight_gradients(of_inner, normal, w_in)
-        of_normal, of_scale = _shortcut(input_gradient(of_inner, normal, w_in), slope, normal, scale)
+        of_in = weight_gradient(of_inner, normal, w_in), bias_gradient(of_inner, b_in)
+        of_normal, of_b_out, of_scale = _shortcut(input_gradient(of_inner, w_in), slope, normal, scale)
+        of_out = scale_gradients(of_w_out, of_b_out.to(b_out.dtype), w_out, b_out, scale)
         of_depthwise = _split(gathered(sums, inner), parameters[6:])
         return grad, of_normal, None, of_out[2] + of_scale, None, *of_in, *of_mix, *of_out[:2], *of_depthwise
 
@@ -113,14 +107,19 @@ def _tables(parameters: Sequence[Tensor], turned: bool = False) -> tuple[Any, An
     return np.concatenate(weights), np.stack([flat(bias.float()) for bias in parameters[7::2]])
 
 
-def _shortcut(of_normal: Tensor, slope: Tensor, normal: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of scale * normal, from that of the sum it is part of; normal's is added to `of_normal`."""
+def _shortcut(of_normal: Tensor, slope: Tensor, normal: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From the gradient `slope` of scale * (normal + convolution), what it gives to each of the three.
+
+    Returns:
+        The gradient of normal, with `of_normal` added; that which the convolution's bias would have without the scale;
+        and that of the scale, as far as it comes from normal.
+    """
     tasks, none = normal.shape[0] * PARTS, np.zeros(normal.shape[:2], np.float32)
     totals, products = np.empty((2, tasks, normal.shape[1]), np.float32)
     over(normal, "sums", flat(slope), flat(normal), none, totals, products)
     factor = none + flat(scale.float())
     over(normal, "residual", *map(flat, (of_normal, slope)), factor, flat(slope), factor, False, flat(of_normal))
-    return of_normal, torch.from_numpy(products.sum(0)).to(scale.dtype)
+    return of_normal, torch.from_numpy(totals.sum(0)), torch.from_numpy(products.sum(0)).to(scale.dtype)
 
 
 def _split(sums: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:

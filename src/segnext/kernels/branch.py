@@ -1,4 +1,4 @@
-"""What the two halves of an MSCAN block share in training: their 1x1 convolutions, layer scale, drop path, the sum.
+"""What the two halves of an MSCAN block share in training: layer scale, drop path, the sum.
 
 A half is y = x + keep * scale * f, where f ends in a 1x1 convolution. Its weights take the scale in, so f is never
 held; the scale's gradient follows from those of the weights. `keep` is what drop path draws for each sample.
@@ -8,37 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from segnext.kernels.launch import empty_map, flat, over, rows
-
-
-def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """1x1 convolution in the number format of x."""
-    with torch.autocast("cpu", enabled=False):
-        return F.conv2d(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
-
-
-def input_gradient(grad: Tensor, like: Tensor, weight: Tensor) -> Tensor:
-    """The gradient of a 1x1 convolution's input, a map like `like`, from that of its result."""
-    return gradients(grad, like, weight, (True, False, False))[0]
-
-
-def weight_gradients(grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of a 1x1 convolution's weight and bias, in the weight's format."""
-    _, of_weight, of_bias = gradients(grad, x, weight, (False, True, True))
-    return of_weight.to(weight.dtype), of_bias.to(weight.dtype)
-
-
-def gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, ...]:
-    """The gradients of a 1x1 convolution's input, weight and bias, as far as they are wanted, in the format of x."""
-    step, none = (1, 1), (0, 0)
-    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-        grad, x, weight.to(x.dtype), [weight.shape[0]], step, none, step, False, none, 1, wanted
-    )
-    return found
 
 
 def scaled(weight: Tensor, bias: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ weights are (taps, C): those of the 5x5, of all 1 x k, of all k x 1. biases are 
 
 from typing import Any
 
-from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, normal, store
+from segnext.kernels.lanes import WIDTH, add, compiled, gelu, gelu_slope, load, mul, store
 from segnext.kernels.taps import SLICE, blocks, convolve, correlate, read_row, rows_inside, write_row, zeros
 
 SIDE = 5  # of the square kernel
@@ -30,9 +30,7 @@ def _read_gelu(source: Any, start: int, channels: int, buffer: Any, to: int, wid
     """`read_row` with GELU."""
     for w in range(width):
         for c in range(0, SLICE, WIDTH):
-            value = load(source, start + w * channels + c)
-            share, _ = normal(value)
-            store(buffer, to + w * SLICE + c, mul(value, share))
+            store(buffer, to + w * SLICE + c, gelu(load(source, start + w * channels + c)))
 
 
 @compiled
@@ -215,10 +213,8 @@ def _through_gelu(x: Any, grad_u: Any, total: Any, grad_x: Any, at: int, channel
     for w in range(width):
         for c in range(0, SLICE, WIDTH):
             o = at + w * channels + c
-            value = load(x, o)
-            share, density = normal(value)
             whole = add(load(total, w * SLICE + c), load(grad_u, o))
-            store(grad_x, o, mul(fma(value, density, share), whole))
+            store(grad_x, o, mul(gelu_slope(load(x, o)), whole))
 
 
 @compiled
@@ -228,9 +224,7 @@ def gate(x: Any, attention: Any, grad: Any, out: Any, grad_attention: Any, first
     A task is WIDTH numbers.
     """
     for o in range(first * WIDTH, last * WIDTH, WIDTH):
-        value, factor, slope = load(x, o), load(attention, o), load(grad, o)
-        share, _ = normal(value)
-        u = mul(value, share)
+        u, factor, slope = gelu(load(x, o)), load(attention, o), load(grad, o)
         store(out, o, mul(u, factor))
         store(grad_attention, o, mul(slope, u))
         store(grad, o, mul(slope, factor))

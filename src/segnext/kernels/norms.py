@@ -17,10 +17,13 @@ from segnext.kernels.threads import PARTS
 Table = NDArray[Any]
 
 
-def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> Tensor:
-    """`norm` of x (B, C, H, W) in training, its running statistics taken along; in autocast's number format."""
+def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """`norm` of x (B, C, H, W) in training, in autocast's number format, its running statistics taken along; and x.
+
+    What takes this x gives its gradient to the norm, which adds its own to it in the pass that makes it.
+    """
     count = x.numel() // x.shape[1]
-    y, mean, variance = _Norm.apply(x, norm.weight, norm.bias, norm.eps, None, working_type(x))  # type: ignore[no-untyped-call]
+    y, x, mean, variance = _Norm.apply(x, norm.weight, norm.bias, norm.eps, None, working_type(x))  # type: ignore[no-untyped-call]
     with torch.no_grad():
         assert norm.running_mean is not None
         assert norm.running_var is not None
@@ -29,22 +32,22 @@ def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> Tensor:
         momentum = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
         norm.running_mean.lerp_(mean[0], momentum)
         norm.running_var.lerp_(variance[0] * (count / max(count - 1, 1)), momentum)
-    return y  # type: ignore[no-any-return]
+    return y, x
 
 
 def group_norm(x: Tensor, norm: torch.nn.GroupNorm) -> Tensor:
     """`norm` of x (B, C, H, W), in the number format of x."""
-    y, _, _ = _Norm.apply(x, norm.weight, norm.bias, norm.eps, norm.num_groups, x.dtype)  # type: ignore[no-untyped-call]
+    y, *_ = _Norm.apply(x, norm.weight, norm.bias, norm.eps, norm.num_groups, x.dtype)  # type: ignore[no-untyped-call]
     return y  # type: ignore[no-any-return]
 
 
 class _Norm(torch.autograd.Function):
-    """Result, and mean and variance (rows, C): one row for all samples, or one for each with `groups`."""
+    """Result, x, and mean and variance (rows, C): one row for all samples, or one for each with `groups`."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, groups: int | None, dtype: torch.dtype
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         mean, variance = _statistics(x, groups)
         inverse = 1 / np.sqrt(variance + eps)
         factor = inverse * weight.detach().float().numpy()
@@ -55,11 +58,14 @@ class _Norm(torch.autograd.Function):
         ctx.tables, ctx.groups = (mean, inverse, factor), groups
         statistics = torch.from_numpy(mean).float(), torch.from_numpy(variance).float()
         ctx.mark_non_differentiable(*statistics)
-        return y, *statistics
+        ctx.set_materialize_grads(False)
+        return y, x, *statistics
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor | None, of_x: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+        if grad is None:  # nothing took the norm's result
+            return of_x, *[None] * 5
         x, weight = ctx.saved_tensors
         mean, inverse, factor = ctx.tables
         grad = channels_last(grad)
@@ -72,10 +78,11 @@ class _Norm(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             scale = weight.detach().float().numpy()
             level, slope = _means(total * scale, x, ctx.groups), _means(product * scale * inverse, x, ctx.groups)
-            of_x = -(inverse**2) * slope
-            rest = -inverse * level - of_x * mean
+            share = -(inverse**2) * slope
+            tables = rows(x, factor, share, -inverse * level - share * mean)
+            other = x if of_x is None else channels_last(of_x)
             grad_x = empty_map(x, x.dtype)
-            over(x, "combine", flat(grad), flat(x), *rows(x, factor, of_x, rest), flat(grad_x))
+            over(x, "combine", flat(grad), flat(x), *tables, flat(other), of_x is not None, flat(grad_x))
         of_weight, of_bias = (torch.from_numpy(g).to(weight.dtype) for g in (grad_weight, grad_bias))
         return grad_x, of_weight, of_bias, None, None, None
 

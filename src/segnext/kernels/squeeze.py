@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.kernels.branch import gradients, pointwise
 from segnext.kernels.enlarge import places
 from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, working_type
+from segnext.kernels.pointwise import input_gradient, pointwise, weight_gradient
 
 
 def squeezed(maps: Sequence[Tensor], weight: Tensor) -> Tensor:
@@ -56,9 +56,8 @@ class _Squeeze(torch.autograd.Function):
             if x.shape[2:] != grad.shape[2:]:
                 slope = empty_map(grad[..., : x.shape[2], : x.shape[3]], grad.dtype)
                 _over(gather, grad, slope, slope, grad)
-            of_x, of_part, _ = gradients(slope, x, part, (True, True, False))
-            of_maps.append(of_x.to(dtype))
-            of_weight.append(of_part.to(weight.dtype))
+            of_maps.append(input_gradient(slope, part).to(dtype))
+            of_weight.append(weight_gradient(slope, x, part))
         return torch.cat(of_weight, 1), None, *of_maps
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import walk
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 
 ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's: a picture's name, a tab, its class, and more
 

@@ -21,7 +21,8 @@ from segnext.data.formats.pairs import find_pairs
 from segnext.data.formats.run import import_dataset
 from segnext.data.formats.splits import assign_splits
 from segnext.errors import SegNextError
-from segnext.imageio import read_image, upright
+from segnext.imageio import read_image
+from segnext.pillow import upright
 
 Array = NDArray[np.uint8]
 

@@ -18,6 +18,7 @@ from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.labelstudio import brush
 from segnext.data.formats.options import Options
 from segnext.data.formats.run import import_dataset
+from segnext.data.formats.via import main_attribute
 from segnext.errors import SegNextError
 
 HEIGHT, WIDTH = 20, 30
@@ -288,6 +289,21 @@ def test_geojson_over_rasters(tmp_path: Path) -> None:
     assert folder.labels.classes == ("background", "field")
     np.testing.assert_array_equal(labels_of(folder, "train/a"), boxed(1))
     assert [(record.source, record.kind) for record in summary.records if not record.target] == [("b.tif", "no mask")]
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ([{"fid": 1, "kind": "field"}, {"fid": 2, "kind": "house"}], ("kind", 0)),  # rows' numbers say no class
+        ([{"label": 0, "owner": "x", "class": "field"}, {"label": 1, "owner": "y", "class": "house"}], ("class", 0)),
+        ([{"label": 0, "note": "wet"}, {"label": 1}, {"label": 1}], ("label", 0)),
+        ([{"fid": 1, "kind": "field"}, {"fid": 2, "kind": None}], ("kind", 1)),
+        ([{"a": "x"}, {"a": "x", "b": "y"}, None], ("a", 1)),
+        ([{}, None], (None, 2)),
+    ],
+)
+def test_the_attribute_that_says_the_class(given: list[Any], chosen: tuple[str | None, int]) -> None:
+    assert main_attribute(given) == chosen
 
 
 @pytest.mark.parametrize("names", ["{x: a}", "{-1: a}", "{1000000000: a}", "{.inf: a}", "[no, 1]"])

@@ -19,7 +19,7 @@ import shapely
 from raster_files import write_tiff
 from rasterio.crs import CRS
 from rasterio.transform import Affine
-from rasterio.warp import transform_geom
+from rasterio.warp import transform, transform_geom
 
 from segnext.cli import main
 from segnext.data.crops import Crops
@@ -125,6 +125,53 @@ def test_splits_by_region_share_no_pixel(tmp_path: Path, truth: NDArray[np.uint8
     assert (learnt[:, 80:] == truth[:, 80:]).all()
     assert set(np.unique(measured[:, 80:])) <= {255, 77}
     assert set(np.unique(learnt[:, :80])) <= {255, 77}
+    assert judge_rasters(data, data.splits()) == []
+
+
+@pytest.mark.parametrize(
+    ("shift", "measured_in", "learnt", "measured", "leaks"),
+    [
+        (0, UTM, {}, {}, True),
+        (199, UTM, {}, {}, True),  # by a column
+        (200, UTM, {}, {}, False),  # neighbours
+        (0, CRS.from_epsg(32632), {}, {}, True),
+        (400, CRS.from_epsg(32632), {}, {}, False),
+        (0, UTM, {"outside": "r.geojson"}, {"inside": "r.geojson"}, False),
+        (33, CRS.from_epsg(32632), {"outside": "r.geojson"}, {"inside": "r.geojson"}, False),
+        (33, CRS.from_epsg(32632), {"outside": "r.geojson"}, {}, True),
+    ],
+)
+def test_ground_of_two_rasters_that_is_trained_and_measured_on_is_found(
+    tmp_path: Path, shift: int, measured_in: CRS, learnt: dict[str, str], measured: dict[str, str], leaks: bool
+) -> None:
+    """Pictures of the same place at two times, say; the second begins `shift` columns later."""
+    place = GRID @ Affine.translation(shift, 0)
+    if measured_in != UTM:
+        (left,), (top,) = transform(UTM, measured_in, [place.c], [place.f])
+        place = Affine(0.5, 0, left, 0, -0.5, top)
+    for name, crs, grid in (("a", UTM, GRID), ("b", measured_in, place)):
+        write_tiff(tmp_path / f"{name}.tif", picture(150, 200), crs=crs, transform=grid)
+        write_tiff(tmp_path / f"{name}_l.tif", picture(150, 200)[..., :1] % 3, crs=crs, transform=grid)
+    write_polygons(tmp_path / "r.geojson", [shapely.box(-50, -50, 80, 250)], ["x"], "EPSG:4326")
+    sources = {
+        "train": [{"image": "a.tif", "labels": "a_l.tif", **learnt}],
+        "val": [{"image": "b.tif", "labels": "b_l.tif", **measured}],
+    }
+    data = write_set(tmp_path, sources)
+    assert [finding.code for finding in judge_rasters(data, data.splits())] == ["raster-leakage"] * leaks
+
+
+def test_ground_without_data_is_no_leak(tmp_path: Path) -> None:
+    sources = {}
+    for split, columns, left in (("train", slice(150, 200), 0), ("val", slice(0, 50), 150)):
+        image = picture(150, 200) | 1
+        image[:, columns] = 0
+        place = GRID @ Affine.translation(left, 0)
+        write_tiff(tmp_path / f"{split}.tif", image, crs=UTM, transform=place, nodata=0)
+        labels = np.where(image.any(2, keepdims=True), 1, 255).astype(np.uint8)
+        write_tiff(tmp_path / f"{split}_l.tif", labels, crs=UTM, transform=place)
+        sources[split] = [{"image": f"{split}.tif", "labels": f"{split}_l.tif"}]
+    data = write_set(tmp_path, sources)
     assert judge_rasters(data, data.splits()) == []
 
 

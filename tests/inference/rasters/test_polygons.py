@@ -5,13 +5,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import rasterio.features
 import shapely
 from numpy.typing import NDArray
+from raster_files import write_tiff
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from segnext.cli import main
+from segnext.data.folder import Folder
 from segnext.errors import SegNextError
 from segnext.inference.rasters.ground import pixel_areas
 from segnext.inference.rasters.polygons import areas, write_polygons
@@ -74,6 +78,16 @@ def test_files_hold_the_areas_on_the_ground(tmp_path: Path, suffix: str) -> None
     again.parent.mkdir()
     write_polygons(again, areas(cut(labels, 20), IGNORE), transform, CRS.from_epsg(32631), LABELS)
     assert again.read_bytes() == file.read_bytes()
+
+
+def test_areas_are_imported_again_by_their_names(tmp_path: Path) -> None:
+    labels, transform, crs = blobs(3), Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000), CRS.from_epsg(32631)
+    write_tiff(tmp_path / "in/a.tif", np.dstack([labels] * 3), crs=crs, transform=transform)
+    write_polygons(tmp_path / "in/a.geojson", areas(cut(labels, 20), IGNORE), transform, crs, LABELS)
+    flags = ["--from", "geojson", "--background", "ignore"]
+    assert main(["data", "import", str(tmp_path / "in"), str(tmp_path / "out"), *flags]) == 0
+    assert Folder.open(tmp_path / "out").labels.classes == LABELS.classes
+    np.testing.assert_array_equal(np.asarray(PIL.Image.open(tmp_path / "out/masks/train/a.png")), labels)
 
 
 def test_simplified_areas_still_share_their_edges(tmp_path: Path) -> None:

@@ -221,7 +221,11 @@ def test_a_raster_and_its_turned_copy_agree_in_all_views(segmenter: Segmenter, t
 
 @pytest.mark.parametrize(
     ("bands", "dtype", "words"),
-    [(5, "uint8", "has 5 bands of type uint8, but these weights take pictures"), (3, "uint16", "of type uint16")],
+    [
+        (5, "uint8", "has 5 bands of type uint8, but these weights take pictures"),
+        (3, "uint16", "of type uint16"),
+        (2, "uint8", "gdal_translate -b 1 -ot Byte"),
+    ],
 )
 def test_other_bands_are_refused(segmenter: Segmenter, tmp_path: Path, bands: int, dtype: str, words: str) -> None:
     raster = write_tiff(tmp_path / "in.tif", np.zeros((40, 40, bands), dtype))
@@ -246,6 +250,22 @@ def test_the_raster_is_not_written_over(segmenter: Segmenter, tmp_path: Path) ->
         segment_raster(segmenter, raster, Outputs(raster))
     assert raster.read_bytes() == before
     assert os.listdir(tmp_path) == ["in.tif"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"confidence": Path("c.png")}, r"c\.png: confidence is written as a GeoTIFF"),
+        ({"probabilities": Path("p.npz")}, r"p\.npz: probabilities is written as a GeoTIFF"),
+        ({"polygons": Path("a.shp")}, r"a\.shp: polygons are written as \.gpkg"),
+        ({"polygons": Path("a.gpkg"), "simplify": -1.0}, "simplify is -1"),
+        ({"polygons": Path("a.gpkg"), "simplify": float("nan")}, "simplify is nan"),
+        ({"simplify": 2.0}, "needs a file for these"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SegNextError, match=words):
+        Outputs(Path("labels.tif"), **given)
 
 
 def test_result_is_a_valid_cog(segmenter: Segmenter, tmp_path: Path) -> None:

@@ -89,6 +89,19 @@ def test_a_file_that_breaks_off_says_so(tmp_path: Path) -> None:
         assert "breaks off after" in video.broken
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libx264"), ("webm", "libvpx"), ("flv", "libx264")])
+def test_a_file_that_is_shorter_than_it_says_breaks_off(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = write_video(tmp_path / f"a.{suffix}", 90, codec=codec)
+    for kept in (1, 0.5):
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * kept)])
+        with Video(path) as video:
+            count = len(list(video.frames()))
+            assert (count == 90) == (kept == 1)
+            assert (video.broken is None) == (kept == 1)
+    assert f"breaks off after {count} frames, which were done" in str(video.broken)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -19,8 +19,8 @@ from segnext.data.doctor.survey import Item, Survey
 from segnext.data.doctor.turned import Turned, measure_turned
 from segnext.data.formats.journal import imported_names, name_in
 from segnext.data.formats.rotation import is_alike
-from segnext.imageio import unbound_pillow
 from segnext.labels import Labels
+from segnext.pillow import unbound_pillow
 
 MAX_THREADS = 16
 MEASURED = 24  # pictures on which it is measured how masks lie

@@ -12,16 +12,8 @@ import PIL.Image
 from segnext.data.coding import Coding
 from segnext.data.doctor.values import Values, measure
 from segnext.errors import SegNextError
-from segnext.imageio import (
-    MAX_PIXELS,
-    SUFFIXES,
-    MissingReaderError,
-    identify,
-    open_regular,
-    require_transparency,
-    tiff_header,
-    upright,
-)
+from segnext.pillow import MAX_PIXELS, SUFFIXES, MissingReaderError, identify, open_regular, upright
+from segnext.tiff import require_transparency, tiff_header
 
 THUMB = 32  # side of the grey thumbnail that near copies are told by
 ORIENTATION = 0x0112

@@ -12,7 +12,7 @@ from segnext.data.curate.split import Grouping, by_folder, by_prefix
 from segnext.data.doctor.duplicates import Copy
 from segnext.data.doctor.records import PairRecord
 from segnext.errors import SegNextError
-from segnext.imageio import open_picture
+from segnext.pillow import open_picture
 
 PAUSE = 60  # seconds between pictures of one shot
 CLOSER = 0.15  # by which pictures of one scene must be more alike, as a correlation, than those of two

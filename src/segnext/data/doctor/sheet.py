@@ -24,9 +24,10 @@ from segnext.data.known import labels_for_count
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.figures import drawing
-from segnext.imageio import open_picture, read_image
+from segnext.imageio import read_image
 from segnext.pages import data_uri, jpeg, write_page
 from segnext.painting import mix, palette, shrink_mask
+from segnext.pillow import open_picture
 from segnext.words import printable
 
 FLAGGED, SPREAD = 12, 18  # pairs shown because of a finding, and evenly over the splits

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segnext import files
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 
 PICTURES = SUFFIXES | {".jng", ".ras", ".sr", ".exr", ".hdr"}
 ARRAYS = frozenset((".npy", ".npz", ".mat", ".h5", ".hdf5", ".nii", ".gz", ".dcm", ".nc", ".tfrecord"))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from segnext.data.masks import open_mask
 from segnext.errors import SegNextError
-from segnext.imageio import read_image, upright
+from segnext.imageio import read_image
+from segnext.pillow import upright
 
 MARGIN = 1.1  # how much more of a picture's edges the borders of its mask must meet one way than the other
 AGREED = 0.75  # share of the pictures that must say the same

@@ -1,6 +1,7 @@
 """Polygons in GeoJSON over georeferenced rasters (RFC 7946): NAME.geojson beside NAME.tif, or one file over all.
 
-The class is the property that most features have; features without it are ignored.
+The class is the property `class`, or the one that most features have, words before numbers; features without it are
+ignored.
 """
 
 from collections import Counter

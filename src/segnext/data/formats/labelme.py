@@ -18,7 +18,7 @@ from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import PairError
 from segnext.documents import read_json, shown
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES, open_picture
+from segnext.pillow import SUFFIXES, open_picture
 from segnext.progress import Watch, quiet
 
 NO_CLASS = "_background_"  # a label that has a meaning in labelme, as IGNORED has

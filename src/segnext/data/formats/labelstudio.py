@@ -16,7 +16,7 @@ from segnext.data.formats.shapes import Drawing, Found, Json, Shape, shapes_sour
 from segnext.data.formats.source import Problem, Source
 from segnext.documents import read_json
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 from segnext.progress import Watch, quiet
 
 WIDTHS = (3, 4, 8, 16)  # of lengths in the brushes that we write

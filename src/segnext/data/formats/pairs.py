@@ -9,7 +9,7 @@ from segnext.data.names import bare_stem, folders_of, stem_of
 from segnext.data.pairing import Pairing, mask_likeness, pair, require_some
 from segnext.errors import SegNextError
 from segnext.files import beside, walk
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 from segnext.words import listed
 
 

@@ -10,7 +10,7 @@ from segnext.data.formats.options import Options
 from segnext.data.formats.pairs import files_of
 from segnext.data.formats.source import Item, Problem
 from segnext.data.formats.splits import split_name
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 from segnext.words import listed
 
 

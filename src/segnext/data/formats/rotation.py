@@ -8,7 +8,7 @@ import numpy as np
 from segnext.bands import picture_size
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
-from segnext.imageio import open_picture, orientation_of, upright
+from segnext.pillow import open_picture, orientation_of, upright
 
 TURNED = "masks turned as the EXIF data turn their pictures"
 RESIZED = "masks resized to their pictures by nearest neighbour"

@@ -33,9 +33,9 @@ from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
-from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
 from segnext.painting import WHITE, indexed, palette
+from segnext.pillow import SUFFIXES
 from segnext.progress import Watch, quiet
 
 WORKERS = 2

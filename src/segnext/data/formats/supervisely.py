@@ -14,7 +14,7 @@ from segnext.data.formats.shapes import Drawing, Found, Json, Shape, shapes_sour
 from segnext.data.formats.source import Item, Problem, Source
 from segnext.documents import read_json, shown
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 from segnext.progress import Watch, quiet
 
 FOLDERS = ("ann", "img")

@@ -1,6 +1,6 @@
 """VGG Image Annotator's JSON, of projects or annotations: polygons, rectangles, circles and ellipses.
 
-The class is the attribute that most regions have; regions without it are ignored.
+The class is the attribute that most regions have, words before numbers; regions without it are ignored.
 """
 
 from collections import Counter
@@ -66,17 +66,24 @@ def regions_of(entry: Json) -> list[Json]:
 
 
 def main_attribute(given: Iterable[Any]) -> tuple[str | None, int]:
-    """The attribute that most have a value of, None when none has; and how many lack it."""
+    """The attribute that says the class, None when there is none; and how many lack it.
+
+    One with words for at least half comes before numbers, which may be rows' or the classes' own; of these `class`
+    before others, then the one that most have a value of.
+    """
     counts: Counter[str] = Counter()
+    words: Counter[str] = Counter()
     total = 0
     for attributes in given:
         total += 1
         if isinstance(attributes, dict):
-            counts.update(key for key in attributes if value_of(attributes, key))
+            values = {key: value_of(attributes, key) for key in attributes}
+            counts.update(key for key, value in values.items() if value)
+            words.update(key for key, value in values.items() if value and not value.lstrip("-").isdecimal())
     if not counts:
         return None, total
-    attribute, count = counts.most_common(1)[0]
-    return attribute, total - count
+    attribute = max(counts, key=lambda key: (2 * words[key] >= total, str(key).lower() == "class", counts[key]))
+    return attribute, total - counts[attribute]
 
 
 def value_of(attributes: Any, key: str | None) -> str:

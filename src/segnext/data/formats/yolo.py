@@ -18,7 +18,7 @@ from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.names import folders_of, stem_of
 from segnext.documents import read_text, read_yaml, shown
 from segnext.errors import SegNextError
-from segnext.imageio import SUFFIXES
+from segnext.pillow import SUFFIXES
 from segnext.progress import Watch, quiet
 
 LARGEST = 50_000_000  # bytes of a picture's labels

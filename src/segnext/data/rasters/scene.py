@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -170,11 +171,32 @@ class Scene:
         """Whether pixels that count in both lie on the same ground, as far as a coarse look tells."""
         if self.source.image.resolve() == other.source.image.resolve():
             return bool((self._coarse() & other._coarse()).any())
-        regions = (self.source.inside, self.source.outside, other.source.inside, other.source.outside)
-        if self.crs is None or self.crs != other.crs or any(regions):
+        if self.crs is None or other.crs is None:
             return False
-        areas = [scene.area(Window(0, 0, scene.height, scene.width)) for scene in (self, other)]
-        return bool(areas[0].intersection(areas[1]).area > 0)
+        across, down = np.meshgrid(np.linspace(0, self.width, 9), np.linspace(0, self.height, 9))
+        outline = self._places_in(other, np.column_stack((across.ravel(), down.ravel())))
+        if (outline.max(0) <= 0).any() or (outline.min(0) >= (other.width, other.height)).any():
+            return False
+        return self._counts_in(other) or other._counts_in(self)
+
+    def _counts_in(self, other: "Scene") -> bool:
+        """Whether the middle of a pixel of the coarse look counts here and, with all around it, in the other raster."""
+        mine, theirs = self._coarse(), cv2.erode(other._coarse().astype(np.uint8), np.ones((3, 3), np.uint8))
+        rows, columns = np.nonzero(mine)
+        middles = (np.column_stack((columns, rows)) + 0.5) * (self.width, self.height) / mine.shape[::-1]
+        places = np.floor(self._places_in(other, middles) * theirs.shape[::-1] / (other.width, other.height))
+        x, y = places[((places >= 0) & (places < theirs.shape[::-1])).all(1)].astype(int).T
+        return bool(theirs[y, x].any())
+
+    def _places_in(self, other: "Scene", xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where places in pixels of this raster lie in pixels of another one; infinite where that cannot be said."""
+        ground = to_ground(self.transform, xy)
+        if self.crs != other.crs:
+            from rasterio.warp import transform
+
+            with silenced:
+                ground = np.column_stack(transform(self.crs, other.crs, ground[:, 0], ground[:, 1]))
+        return to_pixels(other.transform, ground)
 
     def _grid(self, window: Window) -> Any:
         """From a window's pixels to the ground."""

@@ -72,7 +72,7 @@ class Parts:
         except OSError as error:
             raise SegNextError(
                 f"{self.folder}: cannot write strip {strip.number} of {self.count} ({error.strerror or error}); "
-                "make room and run the command again: it goes on from there"
+                "make room, or bring the folder back, and run the command again: it goes on from there"
             ) from error
 
     def read(self, number: int) -> dict[str, NDArray[np.uint8]] | None:

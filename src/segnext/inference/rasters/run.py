@@ -1,5 +1,6 @@
 """A raster from its file to labels, polygons and probabilities."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from segnext.inference.tiling import OVERLAP, TILE, Grid
 from segnext.inference.unfinished import Share, alone, digest, identity, joining
 from segnext.model.config import aligns_corners
 
+GEOTIFF = (".tif", ".tiff")
 Progress = Callable[[int, int], None]
 
 
@@ -38,6 +40,9 @@ class Outputs:
         confidence: a GeoTIFF with the probability of each label.
         probabilities: a GeoTIFF with the probabilities of all classes, a band for each.
         simplify: pixels by which the polygons' edges may move.
+
+    Raises:
+        SegNextError: for suffixes of other kinds of files, a negative number of pixels, or one without polygons.
     """
 
     labels: Path
@@ -45,6 +50,19 @@ class Outputs:
     confidence: Path | None = None
     probabilities: Path | None = None
     simplify: float = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done, before anything is."""
+        for kind, file in self.files().items():
+            if kind == "polygons":
+                driver_of(file)
+            elif file.suffix.lower() not in GEOTIFF:
+                raise SegNextError(f"{file}: {kind} is written as a GeoTIFF; give the file the suffix .tif")
+        if not 0 <= self.simplify < math.inf or (self.simplify and not self.polygons):
+            raise SegNextError(
+                f"simplify is {self.simplify:g}; it is the pixels, 0 or more, by which edges of polygons may move, and "
+                "needs a file for these"
+            )
 
     def files(self) -> dict[str, Path]:
         """What is to be written, by kind."""
@@ -115,8 +133,6 @@ def segment_raster(
         raise SegNextError("the logits of these weights are enlarged from corner to corner; tiles of them do not fit")
     if segmenter.labels.multi_label:
         raise SegNextError("these weights are multi-label; a raster of labels has one class per pixel")
-    if outputs.polygons:
-        driver_of(outputs.polygons)
     asked = outputs.confidence is not None, outputs.probabilities is not None
     wanted = Wanted.of(segmenter.testing, segmenter.config, *asked, d4=d4)
     with RasterFile(name, segmenter.preprocess.bands) as raster:

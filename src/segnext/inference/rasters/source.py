@@ -143,7 +143,7 @@ class RasterFile:
             raise SegNextError(
                 f"{self.name}: has {self.file.count} bands of type {dtype}, but these weights take pictures, RGB of 8 "
                 "bits; use weights trained on such bands (bands: in dataset.yaml), or convert it with gdal_translate "
-                "-b 1 -b 2 -b 3 -ot Byte -scale"
+                f"{'-b 1 -b 2 -b 3' if self.file.count >= 3 else '-b 1'} -ot Byte -scale"
             )
         if count == 1 and colors[0] == ColorInterp.palette:
             table = self.file.colormap(1)

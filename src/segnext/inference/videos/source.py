@@ -20,6 +20,8 @@ from segnext.words import counted
 
 WAIT = (30.0, 10.0)  # seconds for a stream to open, and for its next frame
 RATE = Fraction(25)  # frames per second where nothing says otherwise
+TIMED = ("matroska,webm", "flv", "asf")  # formats that say at the beginning how long they are, not how many frames
+MISSING = 1.0  # seconds by which a whole file may be shorter than it says
 LOCAL = {"protocol_whitelist": "file"}  # a file that names others, such as a playlist, leads to none on the network
 
 av.logging.set_level(None)  # else the library writes to the terminal
@@ -119,12 +121,15 @@ class Video:
         clock = Clock(max(round(1 / (self.rate * self.tick)), 1))
         start = round(self.origin / self.tick)
         number = packets = 0
+        end = Fraction(0)
         streams = [self.stream, *self.container.streams.audio]
         demuxed = self.container.demux(streams)
         while True:
             packet = self._next(demuxed, number)
             if packet is None:
                 break
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet.stream is not self.stream:
                 sound(packet)
                 continue
@@ -138,6 +143,18 @@ class Video:
             raise SegNextError(f"{self.name}: {self.broken or 'holds no frames; name another file'}")
         if packets < self.stream.frames and not self.broken:
             self.broken = f"breaks off after {number} of {self.stream.frames} frames, which were done; copy it again"
+        missing = self._length() - float(end - self.origin)
+        if missing > MISSING and not self.broken:
+            self.broken = (
+                f"breaks off after {counted(number, 'frame')}, which were done; {missing:.1f} of {self._length():.1f} "
+                "seconds are missing; copy it again"
+            )
+
+    def _length(self) -> float:
+        """Seconds that a file says at its beginning that it lasts; 0 where it does not, or a stream has no end."""
+        if self.live or self.container.format.name not in TIMED:
+            return 0.0
+        return float(self.container.duration or 0) / av.time_base
 
     def _next(self, packets: Iterator[Any], frames: int) -> Any:
         """The next packet, None where there are no more; one that follows `frames` frames may be missing."""

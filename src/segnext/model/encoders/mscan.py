@@ -131,7 +131,7 @@ class Block(nn.Module):
 
     def _attend(self, x: Tensor) -> Tensor:
         """The first half."""
-        normal, msca = batch_normalised(self.norm1, x), self.attention.msca
+        (normal, x), msca = batch_normalised(self.norm1, x), self.attention.msca
         if not (isinstance(msca, MSCA) and msca.published and fused(self, x)):
             return x + self.drop_path(self.scale1(self.attention(normal)))  # type: ignore[no-any-return]
         layers = [parameters(x) for x in (self.attention.proj_in, msca.mix, self.attention.proj_out, msca.local)]
@@ -140,12 +140,11 @@ class Block(nn.Module):
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         """The second half."""
-        normal = batch_normalised(self.norm2, x)
+        normal, x = batch_normalised(self.norm2, x)
         if not fused(self, x):
             return x + self.drop_path(self.scale2(self.ffn(normal)))  # type: ignore[no-any-return]
-        expanded = self.ffn.expand(normal)
-        layers = parameters(self.ffn.depthwise), parameters(self.ffn.project)
-        return ffn_residual(x, expanded, *layers, self.scale2.factor, self.drop_path.mask(x))
+        expand, depthwise, project = map(parameters, (self.ffn.expand, self.ffn.depthwise, self.ffn.project))
+        return ffn_residual(x, normal, expand, depthwise, project, self.scale2.factor, self.drop_path.mask(x))
 
 
 def stem(in_channels: int, channels: int) -> nn.Sequential:

@@ -9,8 +9,8 @@ from segnext.data.folder import Pair
 from segnext.data.formats.public.tiles import tiles
 from segnext.errors import SegNextError
 from segnext.files import beside, walk
-from segnext.imageio import SUFFIXES
 from segnext.labels import Labels
+from segnext.pillow import SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import product
 
 from segnext.data.coding import Window
 from segnext.data.folder import Pair
-from segnext.imageio import open_picture
+from segnext.pillow import open_picture
 
 
 def tiles(pairs: Sequence[Pair], side: int, stride: int) -> list[Pair]:
