@@ -36,8 +36,8 @@ def test_many_threads_use_a_new_segmenter(engine: EngineName, starts: int, weigh
     load(weights_file, "cpu", engine=engine)  # fills the cache
     command = [sys.executable, "-c", CODE, str(weights_file), engine, str(pictures)]
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(starts)]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe) for _ in range(starts)]
     try:
         for process in processes:
             output, errors = process.communicate(timeout=120)
