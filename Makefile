@@ -4,14 +4,19 @@ PYTHON ?= python3
 IMAGE ?= docs/street.png
 BIN := .venv/bin
 
-.PHONY: demo test test-all docs release clean
+.PHONY: demo test types tests test-all docs release clean
 demo: .venv/installed
 	$(BIN)/segnext predict "$(IMAGE)" --out demo
 
 test: .venv/checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs=2 types tests
+
+types:  # one process, so beside the tests
 	$(BIN)/mypy
+
+tests:
 	$(BIN)/pytest -n auto
 
 test-all: .venv/checks

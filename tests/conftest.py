@@ -1,5 +1,6 @@
 """For all tests: a cache of their own, a tiny network with random weights, pictures, and trainings of it."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, for children too: tests run side by side
+
 import torch
 from scenes import write_scenes
 
@@ -59,6 +63,21 @@ def weights_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
+def onnx_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As it is exported, with what lies beside it: takes pictures as they are, gives labels and confidence."""
+    from segnext.export.deployed import Interface
+    from segnext.export.gate import EACH, SIZES
+    from segnext.export.run import export
+
+    file = tmp_path_factory.mktemp("onnx") / "toy.onnx"
+    report = export(tiny_weights, "onnx", file, interface=Interface("uint8", "confidence"))
+    assert report.passed
+    assert len(report.rows) == 2 * len(SIZES)
+    assert sum(row.pictures for row in report.rows if row.batch == 1) == EACH * len(SIZES) >= 20
+    return file
+
+
+@pytest.fixture(scope="session")
 def segmenter(tiny_weights: Weights) -> Segmenter:
     return Segmenter(tiny_weights, Runtime("torch", "cpu", "fp32"))
 
@@ -88,10 +107,15 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_train(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end without pictures, which take longer than they do."""
+    monkeypatch.setattr(Segmentation, "draw", lambda self: None)
+
+
+@pytest.fixture
+def tiny_train(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Callable[..., int]:
     """`segnext train` with a network called tiny for four steps, without pictures at the end; changes by flag."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    monkeypatch.setattr(Segmentation, "draw", lambda self: None)
     flags = {
         "data": street,
         "out": tmp_path / "run",

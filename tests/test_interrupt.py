@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from segnext.interrupt import PATIENCE
-
+PATIENCE = 1.0  # seconds, in place of the usual ones
 if sys.platform == "win32":
     pytest.skip("Ctrl-C goes to all processes of a console there", allow_module_level=True)
 
-HEAD = """
+HEAD = f"""
 import ctypes, signal, threading, time
+from segnext import interrupt
 from segnext.interrupt import end_when_interrupted, graceful
+interrupt.PATIENCE = {PATIENCE}
 end_when_interrupted()
 """
 IN_C = f"""{HEAD}

@@ -68,7 +68,7 @@ def test_catalogue_is_the_published_one() -> None:
 def test_loads_by_name_and_asks_the_network_once(
     published: Any, server: Any, ours: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segmenter = segnext.load(CITY, "cpu")
+    segmenter = segnext.load(CITY, "cpu", engine="torch")
     assert segmenter.labels == known_labels("cityscapes")
     assert all(torch.equal(x, ours[name]) for name, x in segmenter.model.state_dict().items())
     entry = published[CITY]
@@ -79,7 +79,7 @@ def test_loads_by_name_and_asks_the_network_once(
     printed = capsys.readouterr().err
     assert printed.count(LICENCE_NOTE) == 1
     assert f"its publisher states no SHA-256; {sha256[:8]}... of this first download is recorded" in printed
-    segnext.load(CITY, "cpu")
+    segnext.load(CITY, "cpu", engine="torch")
     assert len(server.requests) == 1
     assert list((tmp_path / "cache" / "downloads").iterdir()) == []
 

@@ -14,6 +14,7 @@ from segnext.checkpoint.weights import save_encoder
 from segnext.errors import SegNextError
 from segnext.model.composed import ENCODERS
 from segnext.model.config import SEGFORMER, SEGNEXT
+from segnext.model.unfilled import unfilled
 
 QUICK = ("mscan_t", "mit_b0", "segnext_t")  # to build
 
@@ -24,7 +25,7 @@ def slow(name: str) -> object:
 
 @pytest.mark.parametrize("name", [slow(name) for name in (*ENCODERS, *SEGNEXT, *SEGFORMER)])
 def test_maps_are_as_the_attributes_say(name: str) -> None:
-    with torch.device("meta"):  # shapes alone: the largest has 300 million parameters
+    with unfilled():  # shapes alone: the largest has 300 million parameters
         encoder = create_encoder(name, 4).eval()
         maps = encoder(torch.zeros(1, 4, 96, 160))
     sizes = [(1, width, 96 // s, 160 // s) for width, s in zip(encoder.channels, encoder.strides, strict=True)]
@@ -58,3 +59,12 @@ def test_of_an_encoder_alone(tmp_path: Path) -> None:
 def test_of_nothing() -> None:
     with pytest.raises(SegNextError, match=r"mscan_x.*encoders are resnet18, "):
         create_encoder("mscan_x")
+
+
+def test_the_packaged_one() -> None:
+    name = "mscan_t.imagenet_small"
+    trained, random = (create_encoder(each) for each in (name, "mscan_t"))
+    assert (trained.channels, trained.strides) == (random.channels, random.strides)
+    assert all(bool(torch.isfinite(map).all()) for map in trained(torch.rand(1, 3, 64, 64)))
+    with pytest.raises(SegNextError, match=r"an encoder alone.*--encoder_weights"):
+        segnext.load(name)

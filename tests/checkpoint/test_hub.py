@@ -60,14 +60,14 @@ def same(segmenter: Segmenter, weights: Weights) -> bool:
 
 
 def test_a_folder_there_and_back(weights: Weights, tmp_path: Path) -> None:
-    Segmenter(weights, Runtime(device="cpu")).save_pretrained(tmp_path / "new" / "folder")
+    Segmenter(weights, Runtime("torch", "cpu")).save_pretrained(tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
     assert sorted(path.name for path in folder.iterdir()) == FILES
     config = json.loads((folder / "config.json").read_text())
     assert config["model"]["depths"] == [1, 1, 1, 1]
     assert config["id2label"] == {"0": "sky", "1": "road"}
     (folder / "config.json").unlink()  # the header of model.safetensors is enough
-    for loaded in (segnext.load(folder, "cpu"), Segmenter.from_pretrained(folder, device="cpu")):
+    for loaded in (segnext.load(folder, "cpu", engine="torch"), Segmenter.from_pretrained(folder, device="cpu")):
         assert same(loaded, weights)
         assert (loaded.labels, loaded.preprocess) == (LABELS, Preprocess(short_side=64))
         assert loaded.provenance.metrics == METRICS
@@ -125,7 +125,7 @@ def test_without_the_client(weights: Weights, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SegNextError, match=r"no file or folder 'someone/streets'; .* pip install 'segnext\[hub\]'"):
         segnext.load(REPOSITORY)
     with pytest.raises(SegNextError, match=r"to upload .* pip install 'segnext\[hub\]'"):
-        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY)
+        Segmenter(weights, Runtime("torch", "cpu")).push_to_hub(REPOSITORY)
 
 
 @dataclass
@@ -250,7 +250,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the client, about its own HTTP library
 def test_upload_and_download(hub: Hub, weights: Weights) -> None:
-    address = Segmenter(weights, Runtime(device="cpu")).push_to_hub(
+    address = Segmenter(weights, Runtime("torch", "cpu")).push_to_hub(
         REPOSITORY, commit_message="first", private=True, token="mine", licence="mit"
     )
     assert address == f"{hub.address}/{REPOSITORY}"
@@ -261,8 +261,8 @@ def test_upload_and_download(hub: Hub, weights: Weights) -> None:
     assert front_matter(hub.files["README.md"].decode())["license"] == "mit"
     assert len(hub.large) == 1
 
-    assert same(segnext.load(REPOSITORY, "cpu"), weights)
-    assert same(Segmenter.from_pretrained(REPOSITORY, revision=COMMIT, device="cpu"), weights)
+    assert same(segnext.load(REPOSITORY, "cpu", engine="torch"), weights)
+    assert same(Segmenter.from_pretrained(REPOSITORY, revision=COMMIT, device="cpu", engine="torch"), weights)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # see above
@@ -287,12 +287,12 @@ def test_offline_takes_what_was_downloaded(hub: Hub, weights: Weights, monkeypat
         segnext.load(REPOSITORY)
     assert hub.requests == 0
     monkeypatch.delenv("SEGNEXT_OFFLINE")
-    Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="mine")
-    segnext.load(REPOSITORY, "cpu")
+    Segmenter(weights, Runtime("torch", "cpu")).push_to_hub(REPOSITORY, token="mine")
+    segnext.load(REPOSITORY, "cpu", engine="torch")
     before = hub.requests
-    assert same(Segmenter.from_pretrained(REPOSITORY, local_files_only=True, device="cpu"), weights)
+    assert same(Segmenter.from_pretrained(REPOSITORY, local_files_only=True, device="cpu", engine="torch"), weights)
     monkeypatch.setenv("SEGNEXT_OFFLINE", "1")
-    assert same(segnext.load(REPOSITORY, "cpu"), weights)
+    assert same(segnext.load(REPOSITORY, "cpu", engine="torch"), weights)
     assert hub.requests == before
 
 
@@ -314,7 +314,7 @@ def test_foreign_weights(hub: Hub) -> None:
 
 def test_refused_upload(hub: Hub, weights: Weights) -> None:
     with pytest.raises(SegNextError, match=r"'someone/streets': could not be written \(.*401.*give a token") as error:
-        Segmenter(weights, Runtime(device="cpu")).push_to_hub(REPOSITORY, token="wrong")
+        Segmenter(weights, Runtime("torch", "cpu")).push_to_hub(REPOSITORY, token="wrong")
     assert "\n" not in str(error.value)
 
 

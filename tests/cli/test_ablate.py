@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> list[str]:
     monkeypatch.setitem(PRESETS, "tiny", TINY)
     write_scenes(tmp_path / "data", {"train": 2, "val": 1}, height=32, width=48)
     flags = ["--data", str(tmp_path / "data"), "--model", "tiny", "--out", str(tmp_path / "out"), "--batch_size", "2"]

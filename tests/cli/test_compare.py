@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> Path:
     """Two entries; runs stay in this process, where there is the tiny preset."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
     monkeypatch.setattr(module, "train_apart", train)

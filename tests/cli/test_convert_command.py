@@ -68,7 +68,7 @@ def test_there_and_back_with_equal_outputs(official: Path, tmp_path: Path, capsy
     with torch.inference_mode():
         expected = direct(image)
         for path in (ours, again):
-            model = segnext.load(path, device="cpu").model
+            model = segnext.load(path, "cpu", engine="torch").model
             torch.testing.assert_close(model(image), expected, rtol=0, atol=1e-5)
             maps = model.encoder(image)
             assert [x.shape[1] for x in maps] == [32, 64, 160, 256]
@@ -77,7 +77,7 @@ def test_there_and_back_with_equal_outputs(official: Path, tmp_path: Path, capsy
 
 def test_any_name_can_be_converted_to(official: Path, tmp_path: Path) -> None:
     assert main(["convert", str(official), str(tmp_path / "plain")]) == 0
-    assert segnext.load(tmp_path / "plain", device="cpu").labels == known_labels("cityscapes")
+    assert segnext.load(tmp_path / "plain", "cpu", engine="torch").labels == known_labels("cityscapes")
 
 
 def test_an_official_state_dict_in_a_safetensors_file(tiny: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -59,14 +59,14 @@ def test_help_is_a_command_too(capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("usage: segnext info")
 
 
-def test_paths_that_are_not_there_get_a_suggestion(tmp_path: Path, capsys: Capture) -> None:
+def test_paths_that_are_not_there_get_a_suggestion(weights_file: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "runs" / "street").mkdir(parents=True)
     for arguments, near in (
         (["predict", "x.png", "--weights", str(tmp_path / "runs" / "streat")], "runs/street"),
         (["info", str(tmp_path / "runs" / "streat")], "runs/street"),
         (["train", "--data", str(tmp_path / "rnus"), "--out", str(tmp_path / "out")], "runs"),
         (["data", "check", str(tmp_path / "run" / "street")], "runs"),
-        (["predict", str(tmp_path / "run")], "runs"),
+        (["predict", str(tmp_path / "run"), "--weights", str(weights_file), "--engine", "torch"], "runs"),
     ):
         assert main(arguments) == 2
         assert f"(did you mean {tmp_path / near}?)" in one_line(capsys)

@@ -19,23 +19,13 @@ from segnext.errors import SegNextError
 from segnext.export import formats
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
-from segnext.export.gate import EACH, SIZES, photograph
+from segnext.export.gate import SIZES, photograph
 from segnext.export.run import export
 from segnext.export.stac import item
 from segnext.inference.runtime import Runtime
 from segnext.inference.segmenter import Segmenter
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def onnx_file(tiny_weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("onnx") / "toy.onnx"
-    report = export(tiny_weights, "onnx", file)
-    assert report.passed
-    assert len(report.rows) == 2 * len(SIZES)
-    assert sum(row.pictures for row in report.rows if row.batch == 1) == EACH * len(SIZES) >= 20
-    return file
 
 
 def test_onnx_says_what_it_is(onnx_file: Path, tiny_weights: Weights) -> None:

@@ -68,8 +68,9 @@ def test_forked_processes_give_the_same(engine: EngineName, weights_file: Path, 
     load(weights_file, "cpu", engine=engine, precision="fp32")  # fills the cache
     files = map(str, sorted(pictures.iterdir()))
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, str(weights_file), engine, *files]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}  # threads that a fork loses
     with tempfile.TemporaryFile() as output:  # no pipe, which children that hang would keep open
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
         try:
             assert process.wait(120) == 0
         finally:

@@ -29,7 +29,7 @@ def test_listing_matches_the_folder() -> None:
 
 def test_packaged_name(packaged: Path, tiny_weights: Weights) -> None:
     assert weights_path("segnext_t.toy") == packaged / "segnext_t.toy.safetensors"
-    state = load("segnext_t.toy", "cpu").model.state_dict()
+    state = load("segnext_t.toy", "cpu", engine="torch").model.state_dict()
     assert state.keys() == tiny_weights.state.keys()
     assert all(torch.equal(state[name], tiny_weights.state[name]) for name in state)
 
@@ -41,7 +41,7 @@ def test_file_and_folder(weights_file: Path, tmp_path: Path) -> None:
     for name in ("last", "best", "model"):  # each goes before those already there
         shutil.copy(weights_file, run / f"{name}.safetensors")
         assert weights_path(run) == run / f"{name}.safetensors"
-    assert load(run, "cpu").labels.name == "toy"
+    assert load(run, "cpu", engine="torch").labels.name == "toy"
 
 
 def test_unknown_names(packaged: Path, tmp_path: Path) -> None:

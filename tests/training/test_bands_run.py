@@ -63,6 +63,7 @@ def run(data: Path, **changes: Any) -> TrainConfig:
     return TrainConfig(**{**settings, **changes})
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_bands_are_stored_with_the_weights(data: Path) -> None:
     weights = load_weights(train(run(data)) / "last.safetensors")
     assert weights.config.in_channels == 4
@@ -75,6 +76,7 @@ def test_the_bands_are_stored_with_the_weights(data: Path) -> None:
     assert (bands.names, bands.dtype) == (("red", "green", "blue", "nir"), "uint16")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_some_bands_of_the_files(data: Path) -> None:
     weights = load_weights(train(run(data, bands=("nir", "red"))) / "last.safetensors")
     assert weights.config.in_channels == 2
@@ -86,6 +88,7 @@ def test_some_bands_of_the_files(data: Path) -> None:
     assert not (data.parent / "other").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_resumed_run_keeps_its_statistics(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = load_weights(train(run(data, iterations=2)) / "last.safetensors")
     part = run(data, out=str(data.parent / "part"), iterations=2)

@@ -16,7 +16,6 @@ from segnext.labels import Labels
 from segnext.model.config import preset
 from segnext.model.families import build
 from segnext.training.config import TrainConfig
-from segnext.training.segmentation import Segmentation
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
 
@@ -43,9 +42,8 @@ def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(data: Path, tmp_path: Path, undrawn: None) -> Run:
     """`segnext train` for two steps with a learning rate of zero, without the pictures at the end."""
-    monkeypatch.setattr(Segmentation, "draw", lambda self: None)
     flags = {
         "data": data,
         "out": tmp_path / "run",

@@ -87,6 +87,7 @@ def test_what_it_leaves_behind(run: Path) -> None:
     assert (examples == disc).all(2).sum() > 100
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_stopped_run_goes_on_to_the_same_bits(data: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     whole = TrainLoss.__call__

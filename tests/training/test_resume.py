@@ -14,11 +14,16 @@ from safetensors.torch import load_file
 from scenes import write_scenes
 
 TIMEOUT = 300.0  # seconds; the machine may be busy
+ROOT = Path(__file__).parents[2]
 # Commands, each with its arguments on one line, without the pictures at the end, which take longer than the training.
 SEGNEXT = """
 import json, sys
+sys.path[:0] = ["tests", "benchmarks"]
+from conftest import TINY
 from segnext.cli import main
+from segnext.model.config import PRESETS
 from segnext.training.segmentation import Segmentation
+PRESETS["tiny"] = TINY
 Segmentation.draw = lambda self: None
 sys.exit(max(main(json.loads(command)) for command in sys.argv[1:]))
 """
@@ -51,7 +56,8 @@ def start(*commands: list[str]) -> "subprocess.Popen[bytes]":
     """Run `segnext train` with each of the argument lists, one after the other, in one process."""
     arguments = [json.dumps(["train", *command]) for command in commands]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", SEGNEXT, *arguments], env=environment, stdout=subprocess.DEVNULL)
+    process = [sys.executable, "-c", SEGNEXT, *arguments]
+    return subprocess.Popen(process, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
 def finish(*commands: list[str]) -> None:
@@ -100,31 +106,32 @@ def require_same(found: Any, expected: Any, where: str) -> None:
         assert found == expected, where
 
 
-def test_killed_and_resumed_runs_end_with_the_same_bits(data: Path, tmp_path: Path) -> None:
-    def command(out: Path, precision: str) -> list[str]:
-        flags = {"--data": str(data), "--out": str(out), "--precision": precision, **NEW_RUN}
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [
+        ("tiny", "fp32"),
+        pytest.param("segnext_t", "fp32", marks=pytest.mark.long),
+        pytest.param("segnext_t", "bf16", marks=pytest.mark.long),
+    ],
+)
+def test_killed_and_resumed_runs_end_with_the_same_bits(model: str, precision: str, data: Path, tmp_path: Path) -> None:
+    def command(out: Path) -> list[str]:
+        flags = {"--data": str(data), "--out": str(out), "--model": model, "--precision": precision, **NEW_RUN}
         return [part for flag in flags.items() for part in flag]
 
-    def resume(out: Path) -> list[str]:
-        return ["--resume", str(out)]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    resume = ["--resume", str(killed)]
+    kill_after(2, killed, command(killed))
+    assert not (killed / "state.pt").exists()  # so that the run begins anew
+    kill_after(4, killed, resume)
+    (killed / f".segnext-{'0' * 16}.pt").write_bytes(b"half")  # as a kill in the middle of writing leaves it
+    finish(command(whole), resume)
 
-    whole = {precision: tmp_path / f"{precision}.whole" for precision in ("fp32", "bf16")}
-    killed = {precision: tmp_path / f"{precision}.killed" for precision in ("fp32", "bf16")}
-    kill_after(2, killed["fp32"], command(killed["fp32"], "fp32"))
-    assert not (killed["fp32"] / "state.pt").exists()  # so that the run begins anew
-    kill_after(4, killed["fp32"], resume(killed["fp32"]))
-    kill_after(4, killed["bf16"], command(killed["bf16"], "bf16"))
-    (killed["bf16"] / f".segnext-{'0' * 16}.pt").write_bytes(b"half")  # as a kill in the middle of writing leaves it
-    finish(*(command(out, precision) for precision, out in whole.items()))
-    finish(*(resume(out) for out in killed.values()))
-
-    for precision in whole:
-        expected, found = whole[precision], killed[precision]
-        steps = [(record["kind"], record["step"]) for record in records(expected)]
-        assert steps == [(kind, step) for step in (2, 4, 6) for kind in ("train", "val")]
-        assert records(found) == records(expected)
-        for name in ("last.safetensors", "best.safetensors"):
-            require_same(load_file(found / name), load_file(expected / name), f"{precision} {name}")
-        found_state, state = (torch.load(out / "state.pt", weights_only=True) for out in (found, expected))
-        require_same(found_state, state, f"{precision} state.pt")
-        assert sorted(path.name for path in found.iterdir()) == sorted(path.name for path in expected.iterdir())
+    steps = [(record["kind"], record["step"]) for record in records(whole)]
+    assert steps == [(kind, step) for step in (2, 4, 6) for kind in ("train", "val")]
+    assert records(killed) == records(whole)
+    for name in ("last.safetensors", "best.safetensors"):
+        require_same(load_file(killed / name), load_file(whole / name), name)
+    found, expected = (torch.load(out / "state.pt", weights_only=True) for out in (killed, whole))
+    require_same(found, expected, "state.pt")
+    assert sorted(path.name for path in killed.iterdir()) == sorted(path.name for path in whole.iterdir())

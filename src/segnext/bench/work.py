@@ -13,6 +13,7 @@ from segnext.bench.limits import DTYPES, Limits
 from segnext.model.config import NetworkConfig
 from segnext.model.families import build
 from segnext.model.fold import fold
+from segnext.model.unfilled import unfilled
 
 KINDS = {
     "convolution": "",  # told apart by groups and kernel
@@ -64,7 +65,7 @@ def operations(config: NetworkConfig, height: int, width: int, precision: str) -
         width: of the input, in pixels, a multiple of 32.
         precision: fp32 or bf16.
     """
-    with torch.device("meta"):
+    with unfilled():
         network = fold(build(config)).to("meta", DTYPES[precision])
         image = torch.empty(1, height, width, config.in_channels, dtype=DTYPES[precision])
     found: list[Operation] = []

@@ -32,6 +32,7 @@ from segnext.files import replacing
 from segnext.labels import Labels
 from segnext.model.config import ModelConfig, NetworkConfig, ablations
 from segnext.model.families import build
+from segnext.model.unfilled import unfilled
 from segnext.preprocess import Preprocess
 
 # The sizes at which models of these label sets are tested on whole pictures, as in their recipes; others keep the size.
@@ -115,7 +116,7 @@ def _our_header(checkpoint: Checkpoint) -> Weights | None:
 
 def _fits(config: NetworkConfig, state: Mapping[str, Tensor]) -> bool:
     """Whether the tensors are those of a network of this configuration."""
-    with torch.device("meta"):
+    with unfilled():
         wanted = build(config).state_dict()
     return wanted.keys() == state.keys() and all(wanted[name].shape == state[name].shape for name in wanted)
 

@@ -13,6 +13,7 @@ from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig, StagedConfig, staged_presets
 from segnext.model.families import FAMILIES, Family, build
 from segnext.model.hamburger import fixed_bases
+from segnext.model.unfilled import unfilled
 
 OPENMMLAB_RANK = 16  # of all sizes, as configurations inherit it from T's
 
@@ -37,7 +38,7 @@ def from_official(
         _require_one_rank(ours, source)
     config = _config(ours, source, rank)
     try:
-        with torch.device("meta"):
+        with unfilled():
             wanted = build(config).state_dict()
     except (ValueError, RuntimeError) as error:
         raise SegNextError(f"{source}: its shapes are not those of a SegNeXt ({error})") from error
@@ -137,9 +138,10 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Stage
     except (LookupError, TypeError, ValueError) as error:
         encoder = any(name.startswith("encoder.stages.0.embed.") for name in state)
         what = f"only the encoder of a {family.title}" if encoder else "no SegNeXt"
+        start = ", or start a training from it by --encoder_weights" if encoder else ""
         raise SegNextError(
             f"{source}: holds {what} ({error} is missing); "
-            "give the checkpoint of a whole SegNeXt with the Hamburger head"
+            f"give the checkpoint of a whole SegNeXt with the Hamburger head{start}"
         ) from error
     if family is FAMILIES["segformer"]:
         known = encoder_config(state, source)

@@ -15,6 +15,7 @@ from segnext.model.config import ModelConfig
 from segnext.model.encoders import Staged
 from segnext.model.families import family_of
 from segnext.model.network import Network
+from segnext.model.unfilled import unfilled
 
 STEM = "encoder.stages.0.embed.0.weight"
 
@@ -45,7 +46,7 @@ def published_encoder_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """
     state = encoder_state(checkpoint)
     config = encoder_config(state, str(checkpoint.path))
-    with torch.device("meta"):
+    with unfilled():
         wanted = {f"encoder.{name}": x for name, x in family_of(config).encoder(config).state_dict().items()}
     fill_counters(state, wanted)
     hint = "it is damaged, or of another network than the published one, the only one that these layouts can hold"

@@ -59,10 +59,10 @@ class Weights:
         Raises:
             SegNextError: when the tensors of the file are not those of the network.
         """
-        import torch
+        from segnext.model.unfilled import unfilled
 
         state = {name: tensor.clone() for name, tensor in self.state.items()}  # of a file, first of all checked
-        with torch.device("meta"):  # no random start, which would take time and disturb the caller's random numbers
+        with unfilled():
             model = build(self.config)
         model.load_state_dict(state, assign=True)
         model.kept_as = dataclasses.replace(self, state={})
@@ -103,13 +103,12 @@ class _Stored(Mapping[str, "Tensor"]):
 
     @cached_property
     def _tensors(self) -> "dict[str, Tensor]":
-        import torch
-
         from segnext.checkpoint.coverage import compare
+        from segnext.model.unfilled import unfilled
 
         found = read_tensors(self.path)
         try:
-            with torch.device("meta"):
+            with unfilled():
                 wanted = build(self.config).state_dict()
         except (TypeError, ValueError, RuntimeError, SegNextError) as error:
             raise _misfit(self.path, error) from error

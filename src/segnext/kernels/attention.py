@@ -11,18 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segnext.kernels.branch import (
-    bias_gradient,
-    branch_gradient,
-    input_gradient,
-    kept,
-    pointwise,
-    scale_gradients,
-    scaled,
-    weight_gradient,
-)
+from segnext.kernels.branch import branch_gradient, kept, scale_gradients, scaled
 from segnext.kernels.ffn import gathered
 from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, over, table
+from segnext.kernels.pointwise import bias_gradient, input_gradient, pointwise, weight_gradient
 from segnext.kernels.threads import PARTS
 
 Layer = tuple[Tensor, Tensor]  # weight and bias

@@ -10,18 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segnext.kernels.branch import (
-    add_branch,
-    bias_gradient,
-    branch_gradient,
-    input_gradient,
-    kept,
-    pointwise,
-    scale_gradients,
-    scaled,
-    weight_gradient,
-)
+from segnext.kernels.branch import add_branch, branch_gradient, kept, scale_gradients, scaled
 from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, table
+from segnext.kernels.pointwise import bias_gradient, input_gradient, pointwise, weight_gradient
 
 Layer = tuple[Tensor, Tensor]  # weight and bias
 

@@ -109,8 +109,8 @@ def rows(x: Tensor, *tables: NDArray[Any]) -> list[NDArray[Any]]:
 def flat(x: Tensor) -> Any:
     """(B, C, H, W) channels_last, or any other tensor as it lies in memory, as a flat array; bfloat16 as its words."""
     x = x.detach()
-    x = x.permute(0, 2, 3, 1).reshape(-1) if x.ndim == 4 else x.reshape(-1)
-    return x.view(torch.uint16).numpy() if x.dtype == torch.bfloat16 else x.numpy()
+    words = (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
+    return (words.transpose(0, 2, 3, 1) if x.ndim == 4 else words).reshape(-1)
 
 
 def empty_map(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnext.kernels.branch import input_gradient, pointwise, weight_gradient
 from segnext.kernels.enlarge import places
 from segnext.kernels.launch import CHANNELS, channels_last, empty_map, flat, launch, working_type
+from segnext.kernels.pointwise import input_gradient, pointwise, weight_gradient
 
 
 def squeezed(maps: Sequence[Tensor], weight: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from segnext.model.ablations import GROUPS
 from segnext.model.config import NetworkConfig, preset
 from segnext.model.families import build
 from segnext.model.network import Network
+from segnext.model.unfilled import unfilled
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def count(config: NetworkConfig, height: int, width: int) -> list[Part]:
         height: of the image, in pixels.
         width: of the image, in pixels.
     """
-    with torch.device("meta"):
+    with unfilled():
         model = build(config).eval()
     model.to("meta")  # the fixed bases, which numpy drew
     counter = FlopCounterMode(display=False)

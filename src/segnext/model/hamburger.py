@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from segnext.kernels.launch import fused
 from segnext.kernels.nmf import factorise, quick
-from segnext.model.layers import ConvNorm, RowRandom, without_autocast
+from segnext.model.layers import ConvNorm, RowRandom, convolved, without_autocast
 
 EPS = 1e-6
 TRAIN_STEPS = 6
@@ -204,6 +204,6 @@ class Hamburger(nn.Module):
         self.lower = ConvNorm(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.upper(x)
+        features = convolved(self.upper, x)
         context = self.lower(self.ham(features if self.ham.signed else F.relu(features)))
         return F.relu(x + context)

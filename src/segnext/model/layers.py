@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from segnext.kernels.launch import fused
+from segnext.kernels.launch import CHANNELS, fused
 from segnext.kernels.norms import batch_norm, group_norm
+from segnext.kernels.pointwise import pointwise_conv2d
 
 
 class LayerScale(nn.Module):
@@ -90,6 +91,14 @@ def batch_normalised(norm: nn.BatchNorm2d, x: Tensor) -> tuple[Tensor, Tensor]:
     return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x) else (norm(x), x)
 
 
+def convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """`conv`, of stride 1, of x; if it is a 1x1, in training on a CPU with gradients of ours."""
+    if fused(conv, x) and conv.kernel_size == (1, 1) and conv.out_channels % CHANNELS == 0:
+        return pointwise_conv2d(x, conv.weight, conv.bias)
+    found: Tensor = conv(x)
+    return found
+
+
 class ChannelNorm(nn.LayerNorm):
     """LayerNorm over the channels of a map (B, C, H, W), each position on its own."""
 
@@ -111,7 +120,7 @@ class ConvNorm(nn.Module):
         self.norm = nn.GroupNorm(32, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.normalised(self.conv(x))
+        return self.normalised(convolved(self.conv, x))
 
     def normalised(self, x: Tensor) -> Tensor:
         """The norm of the convolution's result."""

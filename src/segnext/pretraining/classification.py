@@ -14,6 +14,7 @@ from segnext.checkpoint.weights import save_encoder
 from segnext.data.crops import batches
 from segnext.errors import SegNextError
 from segnext.model.classifier import create_classifier
+from segnext.model.unfilled import unfilled
 from segnext.preprocess import Preprocess
 from segnext.pretraining.augment import augment_batch, mix, require_kornia, soft_labels
 from segnext.pretraining.config import CosineSchedule, PretrainConfig
@@ -77,7 +78,7 @@ class Classification(Task[PretrainConfig]):
     def count(self, weights: dict[str, Tensor], watch: Watch) -> Tensor:
         """Hits, loss and pictures."""
         config = self.config
-        with torch.device("meta"):  # no random start, which would disturb the run's random numbers
+        with unfilled():
             model = create_classifier(config.model, len(self.folder.classes))
         model.load_state_dict(weights, assign=True)
         val = ValSamples(self.folder.val, config.size, config.eval_crop)

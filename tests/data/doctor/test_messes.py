@@ -62,4 +62,4 @@ def test_a_mess_is_led_to_a_training(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_train: Callable[..., int]
 ) -> None:
     data = led(kind, tmp_path, capsys)
-    assert tiny_train(data=data, iterations=20, eval_every=20, crop="[32,32]", log_every=20) == 0
+    assert tiny_train(data=data, iterations=4, eval_every=4, crop="[32,32]") == 0
