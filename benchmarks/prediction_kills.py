@@ -159,6 +159,15 @@ def content(out: Path) -> dict[str, bytes]:
     return {str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
 
 
+def differing(found: dict[str, bytes], expected: dict[str, bytes]) -> bool:
+    """Whether files are others than expected; says which."""
+    names = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    for name in names[:5]:
+        kind = "missing" if name not in found else "left over" if name not in expected else "different"
+        print(f"{name}: {kind}, one of {len(names)}", flush=True)
+    return bool(names)
+
+
 def main() -> int:
     """Run, report, and say whether all was the same."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -185,7 +194,7 @@ def main() -> int:
                 out = folder / f"{kind}.{processes}"
                 while left or not rounds:  # until all kills are used up
                     codes, left = disturbed(arguments(kind, folder, out), processes, left, longest / 2, chance)
-                    same &= content(out) == expected and set(codes) == {0}
+                    same &= set(codes) == {0} and not differing(content(out), expected)
                     rounds += 1
                     shutil.rmtree(out)
                 failed |= not same

@@ -122,10 +122,10 @@ def labels_by(way: str, raster: Path, args: argparse.Namespace) -> tuple[NDArray
             return file.read(1), json.loads(said.splitlines()[-1])
 
 
-def moved(raster: Path, out: Path) -> Path:
-    """The raster without its first rows and columns."""
+def copied(raster: Path, out: Path, first: int) -> Path:
+    """The raster from a row and column on, uncompressed: geoai cannot write labels of a JPEG-compressed one."""
     with rasterio.open(raster) as file:
-        window = Window(MOVED, MOVED, file.width - MOVED, file.height - MOVED)
+        window = Window(first, first, file.width - first, file.height - first)
         profile = {key: file.profile[key] for key in ("count", "dtype", "nodata", "crs")}
         place = {"height": window.height, "width": window.width, "transform": file.window_transform(window)}
         with rasterio.open(out, "w", driver="GTiff", **profile, **place) as other:
@@ -139,11 +139,11 @@ def compare(raster: Path, args: argparse.Namespace) -> None:
         height, width = file.shape
         measured = file.read_masks().any(0)
         print(f"{raster.name}: {width} x {height}, tiles of {args.tile}, overlap {args.overlap}", flush=True)
-        later = moved(raster, Path(folder) / "moved.tif")
+        whole, later = (copied(raster, Path(folder) / f"{first}.tif", first) for first in (0, MOVED))
         spent: dict[str, list[list[float]]] = {way: [] for way in WAYS}
         for _ in range(args.rounds):
             for way in WAYS:
-                labels, cost = labels_by(way, raster, args)
+                labels, cost = labels_by(way, whole, args)
                 spent[way].append(cost)
                 if len(spent[way]) == 1:
                     _say(way, labels, labels_by(way, later, args)[0], measured)

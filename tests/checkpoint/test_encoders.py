@@ -59,3 +59,12 @@ def test_of_an_encoder_alone(tmp_path: Path) -> None:
 def test_of_nothing() -> None:
     with pytest.raises(SegNextError, match=r"mscan_x.*encoders are resnet18, "):
         create_encoder("mscan_x")
+
+
+def test_the_packaged_one() -> None:
+    name = "mscan_t.imagenet_small"
+    trained, random = (create_encoder(each) for each in (name, "mscan_t"))
+    assert (trained.channels, trained.strides) == (random.channels, random.strides)
+    assert all(bool(torch.isfinite(map).all()) for map in trained(torch.rand(1, 3, 64, 64)))
+    with pytest.raises(SegNextError, match=r"an encoder alone.*--encoder_weights"):
+        segnext.load(name)

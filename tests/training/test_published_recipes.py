@@ -77,7 +77,7 @@ def test_the_files_are_as_their_script_writes_them(writer: ModuleType) -> None:
         "segnext_t.camvid.yaml",
         "segnext_t.street.yaml",
         "label_maps/segnext_t.street.labels.yaml",
-        "pretrain/mscan_t.tiny_imagenet.yaml",
+        "pretrain/mscan_t.imagenet_small.yaml",
         "compare.yaml",
         "encoder_decoder.yaml",
     )

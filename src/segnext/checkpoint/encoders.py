@@ -21,7 +21,7 @@ def create_encoder(name: str, in_channels: int | None = None) -> Encoder:
     Args:
         name: an encoder, such as mscan_t, mit_b0 or resnet50; that of a model, such as segnext_t; of weights as
             `segnext.load` takes them, such as segnext_t.camvid or a run's folder; or weights of an encoder alone, such
-            as mscan_t.imagenet, an official file, or what `segnext pretrain` wrote.
+            as mscan_t.imagenet_small, an official file, or what `segnext pretrain` wrote.
         in_channels: bands of the image; None for 3, or the weights' own. The stem of weights for others is spread.
 
     Returns:

@@ -138,9 +138,10 @@ def _config(state: Mapping[str, Tensor], source: str, rank: int | None) -> Stage
     except (LookupError, TypeError, ValueError) as error:
         encoder = any(name.startswith("encoder.stages.0.embed.") for name in state)
         what = f"only the encoder of a {family.title}" if encoder else "no SegNeXt"
+        start = ", or start a training from it by --encoder_weights" if encoder else ""
         raise SegNextError(
             f"{source}: holds {what} ({error} is missing); "
-            "give the checkpoint of a whole SegNeXt with the Hamburger head"
+            f"give the checkpoint of a whole SegNeXt with the Hamburger head{start}"
         ) from error
     if family is FAMILIES["segformer"]:
         known = encoder_config(state, source)

@@ -97,6 +97,8 @@ def _print(summary: "RasterSummary") -> None:
             show(f"  {name}  {percent(share)}{area}")
     for kind, file in summary.files.items():
         show(f"{kind}: {file}")
+    if "polygons" in summary.files and summary.square_metres is None:
+        show("the raster has no coordinate system; polygons are in its pixels, x to the right and y down")
 
 
 def _share(text: str) -> tuple[int, int]:

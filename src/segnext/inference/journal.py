@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 import filelock
 
 from segnext.errors import SegNextError
-from segnext.files import replacing
+from segnext.files import remove_leftovers, replacing
 from segnext.inference.coco import Picture, write_coco
 from segnext.inference.formats import NAMES, write_class_list
 from segnext.inference.kinds import COCO, Format
@@ -34,7 +34,7 @@ from segnext.inference.outputs import (
     write_classes,
     writing,
 )
-from segnext.inference.sources import Input
+from segnext.inference.sources import PLANES, Input
 from segnext.inference.unfinished import SETTINGS, Share, alone, begin, digest, fits, folder_for, identity
 from segnext.labels import Labels
 
@@ -142,7 +142,17 @@ class Run:
             merge(self.folder / RESULTS, files, (_without_picture(line) for line in lines()))
         if self.share is not None:
             (self.folder / FINISHED).write_text(self.settings)
+        for folder in self._folders():
+            if folder.is_dir():
+                remove_leftovers(folder)  # of processes that were killed while they wrote a picture
         forget(self.folder)
+
+    def _folders(self) -> set[Path]:
+        """Those that outputs are written into."""
+        kinds = ["{}.overlay.png", NAMES.get(self.form, "{}.mask.png")]
+        if self.labels.multi_label:
+            kinds.append(f"{{}}{PLANES}/class.mask.png")
+        return {self.folder, *((self.folder / kind.format(name)).parent for name in self.names for kind in kinds)}
 
 
 def _without_picture(line: dict[str, Any]) -> str:

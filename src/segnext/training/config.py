@@ -188,8 +188,9 @@ class TrainConfig(Settings):
         label_map: file that says what the classes of each of several data sets stand for.
         data_weights: shares of the crops that the data sets have; null for every picture as often.
         format: public data set whose original layout `data` has, such as ade20k; null for a dataset.yaml.
-        encoder_weights: what the encoder starts from: a published name (mscan_t.imagenet, segnext_t.ade20k, ...), a
-            weights file of ours or a run's folder, or an official .pth, whole or encoder only; null for random weights.
+        encoder_weights: what the encoder starts from: a packaged name (mscan_t.imagenet_small), a published one
+            (mscan_t.imagenet, segnext_t.ade20k, ...), a weights file of ours or a run's folder, or an
+            official .pth, whole or encoder only; null for random weights.
         from_weights: what the whole network starts from, to fine-tune it (--from for short): a name, weights file or
             run's folder. The classifier starts anew when the data has other classes. null for random weights.
         freeze: first stages of the encoder that are not trained, their BatchNorm statistics neither; 4 is all of it.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,17 @@ def test_a_constant_raster_is_of_one_kind(segmenter: Segmenter, tmp_path: Path) 
     with rasterio.open(out.labels) as labels:
         inner = labels.read(1)[32:-32, 32:-32]
     assert np.bincount(inner.ravel()).max() > 0.5 * inner.size
+
+
+@pytest.mark.parametrize("ground", [GROUND, {}])
+def test_the_command_says_where_polygons_lie(
+    weights_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ground: dict[str, Any]
+) -> None:
+    raster = write_tiff(tmp_path / "in.tif", picture(64, 96), **ground)
+    files = ["--out", str(tmp_path / "labels.tif"), "--polygons", str(tmp_path / "areas.geojson")]
+    assert main(["predict", str(raster), "--weights", str(weights_file), "--engine", "torch", *files]) == 0
+    said = capsys.readouterr().out
+    assert ("m2" in said, "no coordinate system" in said) == (bool(ground), not ground)
 
 
 def test_unpacked_blocks_are_kept(tmp_path: Path) -> None:
