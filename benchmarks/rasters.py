@@ -1,6 +1,7 @@
 """Rasters: peak memory, throughput, seams and accuracy of `segnext predict big.tif --out labels.tif`.
 
     python benchmarks/rasters.py --weights segnext_t.street memory --sizes 10000x10000 50000x50000
+    python benchmarks/rasters.py --weights segnext_t.street memory --sizes 50000x50000 --strips 8     # in less time
     python benchmarks/rasters.py speed --size 2048x8192          # beside the network alone, same tile, interleaved
     python benchmarks/rasters.py seams PICTURE...                # natural pictures: two grids 32 pixels apart
     python benchmarks/rasters.py accuracy --data CAMVID          # val in tiles, beside whole pictures
@@ -10,6 +11,7 @@ Rasters are written below --work: 50,000 x 50,000 pixels take 50 MB, their label
 
 import argparse
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -34,12 +37,16 @@ from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.imageio import read_image
 from segnext.inference.load import load
+from segnext.inference.rasters.parts import Parts
 from segnext.inference.rasters.run import Outputs, segment_raster
+from segnext.inference.rasters.strips import Strip
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.tiling import Grid
+from segnext.inference.unfinished import folder_for
 from segnext.preprocess import Image
 
 STREAMS = 2  # as `segnext predict`
+STRIPS = "strip-*.npz"  # the finished ones
 TILE, PERIOD = 512, 8192  # pixels
 HEIGHT, TILE_OFFSETS, TILE_SIZES = 257, 324, 325  # entries of a TIFF's directory
 LONG, KINDS = 4, {3: "<u2", 4: "<u4"}  # what numbers they may hold
@@ -93,16 +100,45 @@ def memory(args: argparse.Namespace) -> None:
         if not raster.exists():
             write_raster(raster, height, width)
         out.unlink(missing_ok=True)
-        started = time.perf_counter()
         command = [sys.executable, "-m", "segnext", "predict", raster, "--weights", args.weights, "--out", out]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
-        print(
-            f"{width:,} x {height:,}: {usage.ru_maxrss / 1e6:.3f} GB, {seconds[0]:.0f} s, {seconds[1]:.0f} s of the "
-            f"processor, exit {status}",
-            flush=True,
-        )
+        if args.strips:
+            grid = Grid(height, width, load(args.weights).config.logits_stride)
+            print(f"{width:,} x {height:,}, {args.strips} strips of {len(grid.rows)}: ", end="", flush=True)
+            run_for_memory(command, out, args.strips)
+            copy_strips(out, grid)
+        print(f"{width:,} x {height:,}: ", end="", flush=True)
+        run_for_memory(command, out)
+
+
+def run_for_memory(command: list[Any], out: Path, strips: int | None = None) -> None:
+    """Run to the end, or until that many more strips are finished; print what it took."""
+    started, parts = time.perf_counter(), folder_for(out)
+    before = len([*parts.glob(STRIPS)])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    ended = 0
+    while not ended:
+        if strips and len([*parts.glob(STRIPS)]) >= before + strips:
+            os.kill(process.pid, signal.SIGKILL)
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        time.sleep(0.1)
+    seconds = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+    print(
+        f"{usage.ru_maxrss / 1e6:.3f} GB, {seconds[0]:.0f} s, {seconds[1]:.0f} s of the processor, status {status}",
+        flush=True,
+    )
+
+
+def copy_strips(out: Path, grid: Grid) -> None:
+    """Fill the place of missing strips with the one that was finished last, so that the labels can be written."""
+    parts = Parts(folder_for(out), len(grid.rows))
+    missing = parts.missing()
+    layers = parts.read(missing[0] - 1)
+    assert layers is not None
+    for number in missing:
+        rows = grid.strip(number)
+        height = rows.stop - rows.start
+        copied = {name: np.resize(layer, (height, grid.width)) for name, layer in layers.items()}
+        parts.write(Strip(number, rows, copied))
 
 
 def speed(args: argparse.Namespace) -> None:
@@ -224,6 +260,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("memory")
     command.add_argument("--sizes", type=image_size, nargs="+", default=[(10_000, 10_000), (50_000, 50_000)])
+    command.add_argument("--strips", type=int, help="look at so many more alone, then write labels with copies of one")
     command.set_defaults(run=memory)
     command = commands.add_parser("speed")
     command.add_argument("--size", type=image_size, default=(2048, 4096))
