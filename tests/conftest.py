@@ -10,6 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+os.environ.pop(
+    "PYTHONUNBUFFERED", None
+)  # children write as users' processes do: what cannot be written is noticed late
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, for children too: tests run side by side
 
 import torch

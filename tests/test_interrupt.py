@@ -12,7 +12,7 @@ if sys.platform == "win32":
     pytest.skip("Ctrl-C goes to all processes of a console there", allow_module_level=True)
 
 HEAD = f"""
-import ctypes, signal, threading, time
+import ctypes, os, signal, threading, time
 from segnext import interrupt
 from segnext.interrupt import end_when_interrupted, graceful
 interrupt.PATIENCE = {PATIENCE}
@@ -33,7 +33,7 @@ print("ready", flush=True)
 time.sleep(600)
 """
 GRACEFUL = f"""{HEAD}
-signal.signal(signal.SIGINT, lambda *_: print("noted", flush=True))
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"noted\\n"))  # print may be at work already
 with graceful():
     print("ready", flush=True)
     while True:

@@ -172,6 +172,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in a shell's background ignore it
     found = []
     cache = tempfile.TemporaryDirectory()
     os.environ["SEGNEXT_CACHE"] = cache.name

@@ -54,6 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 all done, 1 some inputs failed and the others are done, 2 wrong usage or nothing could be done,
         70 a fault of ours.
     """
+    try:
+        return _main(arguments)
+    finally:
+        _give_up_unwritten()
+
+
+def _main(arguments: list[str] | None) -> int:
     if arguments is None:  # the whole process is this command
         from segnext.interrupt import end_when_interrupted
 
@@ -79,8 +86,6 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()  # now: the process may be ended before Python would do so
         return 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
-        with suppress(OSError, ValueError):  # what Python writes at its end goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (SegNextError, OSError) as error:  # an OSError names its file: a full disk, a folder that may not be read
         if debug:
@@ -99,6 +104,19 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make room, then run it again"
     return str(error)
+
+
+def _give_up_unwritten() -> None:
+    """Drop what cannot be written, as to a full disk or a pipe without a reader.
+
+    Else Python tries again at its end, and makes 120 of the exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _mend_streams() -> None:
