@@ -103,11 +103,8 @@ class Way:
         """Take one step and keep its time."""
         images, masks = batch
         images = images.contiguous(memory_format=self.format)
-        clock = time.thread_time if torch.get_num_threads() == 1 else time.process_time
+        clock = time.thread_time if torch.get_num_threads() == 1 else time.process_time  # without data, if it can be
         with self.within():
-            clock = (
-                time.thread_time if torch.get_num_threads() == 1 else time.process_time
-            )  # without data, if it can be
             started, busy = time.perf_counter(), clock()
             self.step([(images, masks)], number)
             self.seconds.append(time.perf_counter() - started)

@@ -1,5 +1,6 @@
 """For all tests: a cache of their own, a tiny network with random weights, pictures, and trainings of it."""
 
+import io
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -93,6 +94,13 @@ def pictures(tmp_path: Path) -> Path:
     for seed, name in enumerate(("a", "b", "c")):
         PIL.Image.fromarray(picture(40 + 8 * seed, 61 + seed, seed)).save(folder / f"{name}.png")
     return folder
+
+
+def encoded(picture: PIL.Image.Image, format: str, **options: Any) -> bytes:
+    """The bytes of a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image:

@@ -1,15 +1,16 @@
 """A storm of cold starts: does every new process end, and end when it is told to?
 
-    python benchmarks/faults/starts.py [--engines openvino onnxruntime torch] [--ways predict pool interrupt]
+    python benchmarks/faults/starts.py [--engines openvino onnxruntime torch] [--ways predict pool interrupt cold]
                                        [--starts 300] [--at-a-time 4] [--limit 120] [--json F]
 
-Each start is a new process that segments a folder of six small pictures, with filled caches, as all starts but the very
-first are: what a thread does for the first time meets the others, not the network's work. Several run at the same time,
-on fewer cores, so that their threads meet in ever new orders. The ways:
+Each start is a new process that segments a folder of six small pictures, with filled caches but for the last way, as
+all starts but the very first are: what a thread does for the first time meets the others, not the network's work.
+Several run at the same time, on fewer cores, so that their threads meet in ever new orders. The ways:
 
     predict    `segnext predict FOLDER`
     pool       `segnext.load(streams=2)`, and at once six threads that use it
     interrupt  `segnext predict FOLDER`, to which Ctrl-C is sent at a random moment; ten seconds later it must be gone
+    cold       `segnext predict FOLDER`, with caches that as many starts as run at the same time share, and find empty
 
 A start that is not over after the limit counts as hung, and the stacks of its threads are printed. The exit code is 1
 when one hung or failed.
@@ -34,7 +35,7 @@ import PIL.Image
 from segnext.progress import progress
 
 PICTURES = 6
-WAYS = ("predict", "pool", "interrupt")
+WAYS = ("predict", "pool", "interrupt", "cold")
 PATIENCE = 10.0  # seconds from Ctrl-C to the end
 POOL = """
 import sys
@@ -95,8 +96,8 @@ def draw(folder: Path) -> None:
         PIL.Image.fromarray(blocks.repeat(16, axis=0).repeat(16, axis=1)).save(folder / f"{index}.png")
 
 
-def begin(way: str, engine: str, pictures: Path, work: Path, limit: float, stop: float) -> Start:
-    """One more process; `stop` is the time from now to its Ctrl-C, if the way has one."""
+def begin(way: str, engine: str, pictures: Path, work: Path, limit: float, stop: float, cache: Path) -> Start:
+    """One more process; `stop` is the time from now to its Ctrl-C, `cache` what is empty, if the way has one."""
     if way == "pool":
         command = [sys.executable, "-c", POOL, engine, str(pictures)]
     else:
@@ -104,10 +105,11 @@ def begin(way: str, engine: str, pictures: Path, work: Path, limit: float, stop:
         command = [sys.executable, "-m", "segnext", "predict", str(pictures), *options]
     work.mkdir()
     errors = work / "errors"
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    if way == "cold":
+        environment |= {"SEGNEXT_CACHE": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba")}
     with errors.open("wb") as file:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=file, env={**os.environ, "PYTHONFAULTHANDLER": "1"}
-        )
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file, env=environment)
     now = time.monotonic()
     if way == "interrupt":
         return Start(process, errors, now, now + limit, now + stop, (0, 130, -signal.SIGINT))
@@ -148,12 +150,13 @@ def storm(way: str, engine: str, starts: int, at_a_time: int, limit: float, rng:
         pictures = Path(name) / "pictures"
         pictures.mkdir()
         draw(pictures)
-        first = begin("predict", engine, pictures, Path(name) / "first", limit, 0)
+        first = begin("predict", engine, pictures, Path(name) / "first", limit, 0, Path())
         if first.process.wait() != 0:
             raise SystemExit(f"the first start failed: {first.errors.read_text(errors='replace')}")
         while begun < starts or going:
             while begun < starts and len(going) < at_a_time:
-                going.append(begin(way, engine, pictures, Path(name) / str(begun), limit, rng.uniform(0, 6)))
+                work, cache = Path(name) / str(begun), Path(name) / f"cache{begun // at_a_time}"
+                going.append(begin(way, engine, pictures, work, limit, rng.uniform(0, 6), cache))
                 begun += 1
             going = [start for start in going if not look_after(start, outcome)]
             watch(f"{engine}, {way}", begun - len(going), starts)

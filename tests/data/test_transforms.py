@@ -49,6 +49,7 @@ def run(
     options: Augment, crop: tuple[int, int], size: tuple[int, int] = (40, 60), **changes: Any
 ) -> tuple[Array, Array]:
     image, mask = scene(*size)
+    mask = changes.pop("mask", mask)
     arguments = {
         "base_size": size,
         "crop": crop,
@@ -72,7 +73,7 @@ def test_with_nothing_to_do_the_sample_is_a_window() -> None:
 
 
 def test_the_defaults_are_the_papers() -> None:
-    assert dataclasses.astuple(Augment()) == ((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18)
+    assert dataclasses.astuple(Augment()) == ((0.5, 2.0), 0.75, 0.5, 32.0, (0.5, 1.5), (0.5, 1.5), 18, 0.0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -121,6 +122,35 @@ def test_flip_turns_picture_and_mask_together() -> None:
     straight_image, straight_mask = scene(40, 60)
     assert np.array_equal(image, straight_image[:, ::-1])
     assert np.array_equal(mask, straight_mask[:, ::-1])
+
+
+def test_turned_crops_keep_their_size_and_their_mask() -> None:
+    found = set()
+    for seed in range(40):
+        options = dataclasses.replace(NOTHING, flip=0.5, turn=0.75)
+        image, mask = run(options, (60, 40), size=(60, 40), random=generator(seed))
+        assert image.shape == (60, 40, 3)
+        assert np.array_equal(image[..., 0][mask != 255], mask[mask != 255])
+        image, mask = run(options, (40, 40), size=(40, 40), random=generator(seed))
+        found.add(image.tobytes())
+    square, _ = scene(40, 40)
+    ways = [np.rot90(way, quarters) for way in (square, square[:, ::-1]) for quarters in range(4)]
+    assert found == {np.ascontiguousarray(way).tobytes() for way in ways}
+
+
+def test_a_turned_crop_is_cut_as_it_will_lie() -> None:
+    options = dataclasses.replace(NOTHING, turn=1.0)
+    seen = [run(options, (20, 60), size=(60, 20), random=generator(seed))[1] for seed in range(20)]
+    whole = [mask for mask in seen if (mask != 255).all()]
+    assert {np.rot90(mask, quarters).tobytes() for mask in whole for quarters in (1, 3)} >= {scene(60, 20)[1].tobytes()}
+    assert 0 < len(whole) < 20  # by half a turn, 20 rows of 60 are filled up
+
+
+def test_multi_label_masks_are_turned_in_their_plane() -> None:
+    planes = np.stack([(scene(40, 40)[1] == label).astype(np.uint8) for label in (3, 60)])
+    image, mask = run(dataclasses.replace(NOTHING, turn=1.0), (40, 40), size=(40, 40), mask=planes)
+    assert np.array_equal(mask[0] == 1, image[..., 0] == 3)
+    assert np.array_equal(mask[1] == 1, image[..., 0] == 60)
 
 
 def test_tiny_pictures() -> None:

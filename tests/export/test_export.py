@@ -16,7 +16,7 @@ from segnext.checkpoint.weights import Weights, save_weights
 from segnext.cli import main
 from segnext.data.folder import Pair
 from segnext.errors import SegNextError
-from segnext.export import formats
+from segnext.export import formats, gate
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import SIZES, photograph
@@ -125,6 +125,7 @@ def test_a_file_with_a_wrong_weight_is_refused(
         assert stored.count(right.tobytes()) == 1
         file.with_suffix(".bin").write_bytes(stored.replace(right.tobytes(), wrong.tobytes()))
 
+    monkeypatch.setattr(gate, "SIZES", ((64, 96),))  # each size is compiled for
     monkeypatch.setitem(formats.KINDS, "openvino", kind._replace(write=spoil))
     out = tmp_path / "toy.xml"
     assert main(["export", str(weights_file), "--to", "openvino", "--out", str(out)]) == 2

@@ -16,7 +16,7 @@ from segnext.checkpoint.weights import Weights
 from segnext.cli import main
 from segnext.data.folder import Folder, Pair
 from segnext.errors import SegNextError
-from segnext.export import formats, quantise, run
+from segnext.export import formats, gate, quantise, run
 from segnext.export.deployed import Deployed, Interface, metadata
 from segnext.export.formats import KINDS
 from segnext.export.gate import DROP, Accuracy, Labelled
@@ -100,6 +100,7 @@ def test_kept_or_refused(
         assert x.shape == (1, 200, 330, 3)
         return [Pace(name, quick.get(name, 2.0)) for name in entrants]
 
+    monkeypatch.setattr(gate, "SIZES", ((64, 96),))  # each size is compiled for
     monkeypatch.setattr(run, "quantise", copied)
     monkeypatch.setattr(run, "race", raced)
     monkeypatch.setattr(formats, "find_spec", lambda name: name)

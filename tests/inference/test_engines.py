@@ -3,6 +3,9 @@
 import dataclasses
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +184,25 @@ def test_what_is_not_as_it_was_written_is_made_anew() -> None:
     assert artefact("1" * 64, "numpy", make) == folder
     assert not added.exists()
     assert len(made) == 6
+
+
+def test_what_another_process_is_adding_is_left_alone() -> None:
+    folder = artefact("2" * 64, "numpy", lambda folder: (folder / "network").touch())
+    added, writing = folder / "compiled", threading.Event()
+
+    def add() -> None:
+        with artefacts.adding(folder):
+            added.write_bytes(b"comp")
+            writing.set()
+            time.sleep(0.3)
+            added.write_bytes(b"compiled")
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(add)
+        assert writing.wait(30)
+        assert artefact("2" * 64, "numpy", lambda folder: pytest.fail("it is there")) == folder
+        done.result()
+    assert added.read_bytes() == b"compiled"
 
 
 @pytest.mark.parametrize("engine", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.long)])

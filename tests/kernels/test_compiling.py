@@ -4,7 +4,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -28,10 +28,9 @@ def kernel(folder: Path) -> Any:
 
 
 @pytest.fixture
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    yield tmp_path
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return tmp_path
 
 
 def kept(folder: Path, ending: str) -> list[Path]:
@@ -41,8 +40,12 @@ def kept(folder: Path, ending: str) -> list[Path]:
 @pytest.mark.parametrize("largest", [10, 1000])  # with room for nothing, and for the index alone
 def test_without_room(caches: Path, largest: int) -> None:
     function = kernel(caches)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
-    assert function(4) == 8
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, unlimited[1]))
+    try:
+        assert function(4) == 8
+    finally:  # before pytest writes its report, perhaps to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert not kept(caches, "nbi"), "an index without its data would name those of an older source"
 
 

@@ -1,14 +1,15 @@
-"""Published weights on this machine: downloaded and converted once, then taken from a folder.
+"""Weights that are downloaded by name, on this machine: downloaded and converted once, then taken from a folder.
 
 FOLDER/NAME.safetensors     converted, with provenance in the header
 FOLDER/NAME.json            address, SHA-256 and size of what it was made from
 FOLDER/downloads/FILE       on the way, or put there by hand
-FOLDER/licence-note.txt     there once the note was shown
+FOLDER/licence-note.txt     the notes that were shown
 """
 
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from segnext.cache import cache_folder
-from segnext.checkpoint.catalogue import LICENCE, LICENCE_NOTE, PUBLISHED, Published
+from segnext.checkpoint.catalogue import PUBLISHED, Published
 from segnext.checkpoint.download import Downloaded, UnavailableError, digest, download
 from segnext.checkpoint.provenance import Provenance
 from segnext.errors import SegNextError
@@ -68,18 +69,17 @@ def _lock(path: Path, name: str) -> FileLock:
     return lock
 
 
-def _show_licence(folder: Path) -> None:
+def _show_licence(note: str, folder: Path) -> None:
     """Say the licence on stderr, once per cache folder."""
-    try:
-        with (folder / "licence-note.txt").open("x", encoding="utf-8") as file:
-            file.write(LICENCE_NOTE + "\n")
-    except FileExistsError:
-        return
-    print(LICENCE_NOTE, file=sys.stderr)
+    with (folder / "licence-note.txt").open("a+", encoding="utf-8") as shown:
+        shown.seek(0)
+        if note not in shown.read():
+            shown.write(f"{note}\n")
+            print(note, file=sys.stderr)
 
 
 def _convert(entry: Published, target: Path, forbidden: str) -> None:
-    """Download the official file unless it lies there, check it, and write `target`; then it is deleted.
+    """Download the publisher's file unless it lies there, check it, and write `target`; then it is deleted.
 
     It is kept when something else than the file is at fault, such as a full disk. `forbidden` is what keeps it from
     using the network, if anything.
@@ -96,7 +96,7 @@ def _convert(entry: Published, target: Path, forbidden: str) -> None:
         )
     else:
         origin = _download(entry, official)
-    _show_licence(target.parent)
+    _show_licence(entry.licence_note, target.parent)
     try:
         if not origin.sha256.startswith(known):
             raise SegNextError(
@@ -138,8 +138,9 @@ def _expected(entry: Published, record: Path) -> tuple[str, str]:
 
 
 def _write(entry: Published, origin: Downloaded, official: Path, target: Path) -> None:
-    """The official file as ours, with where it comes from."""
+    """The publisher's file as ours, with where it comes from."""
     from segnext.checkpoint.convert import convert_from_official
+    from segnext.checkpoint.weights import load_weights, save_weights
 
     score: dict[str, Any] | None = None
     if entry.miou is not None:
@@ -147,13 +148,17 @@ def _write(entry: Published, origin: Downloaded, official: Path, target: Path) -
     if entry.top1 is not None:
         score = {"data": "ImageNet-1K val", "top1": entry.top1}
     provenance = Provenance(
-        converted_from=entry.file,
+        converted_from=None if entry.ours else entry.file,
         url=origin.url,
         sha256=origin.sha256,
-        licence=LICENCE,
-        licence_note=LICENCE_NOTE,
+        licence=entry.licence,
+        licence_note=entry.licence_note,
         published=score,
     )
+    if entry.ours:
+        weights = load_weights(official)
+        save_weights(replace(weights, provenance=weights.provenance.updated(provenance)), target, half=True)
+        return
     convert_from_official(official, target, like=entry.labels, usual_rank=entry.rank, provenance=provenance)
 
 

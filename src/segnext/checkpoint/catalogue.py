@@ -1,4 +1,8 @@
-"""The published weights: which file each name stands for. A name always stands for one and the same file."""
+"""Weights that are downloaded by name: which file each stands for. A name always stands for one and the same file.
+
+Those of the authors and OpenMMLab, and our own beyond the few that ship with the package, which are in the repository's
+folder weights/ and among the project's releases.
+"""
 
 import os
 from collections.abc import Sequence
@@ -6,12 +10,15 @@ from dataclasses import dataclass
 
 OPENMMLAB = "https://download.openmmlab.com/mmsegmentation/v0.5/"
 AUTHORS = "https://cloud.tsinghua.edu.cn/f/{}/?dl=1"
+RELEASES = "https://github.com/segnext/segnext/releases/download/weights/"
 LIMITS = {"t": 80_000_000, "s": 250_000_000, "b": 500_000_000, "l": 900_000_000}
 LICENCE = "Apache-2.0"
 LICENCE_NOTE = (
     "These are weights of the SegNeXt authors' models (Guo et al., NeurIPS 2022), or OpenMMLab's of the same models. "
     'Their licence reads Apache-2.0 and "for commercial use, please contact the authors".'
 )
+OUR_LICENCE = "research only"
+OUR_NOTE = "These weights were trained on pictures that are for research only, and so are they."
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,8 @@ class Published:
         rank: of the matrix decomposition, where the file does not say it and its publisher's configurations say another
             one than the authors'; None for the authors'.
         top1: published ImageNet-1K top-1 accuracy, 0..1; None for a whole model.
+        licence: of the weights.
+        licence_note: what has to be said of it.
     """
 
     name: str
@@ -38,6 +47,13 @@ class Published:
     miou: float | None = None
     top1: float | None = None
     rank: int | None = None
+    licence: str = LICENCE
+    licence_note: str = LICENCE_NOTE
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a weights file of this package, of which nothing has to be converted."""
+        return self.file.endswith(".safetensors")
 
     @property
     def limit(self) -> int:
@@ -68,6 +84,11 @@ def _openmmlab(size: str, stamp: str, miou: float) -> Published:
 
 def _authors(name: str, share: str, labels: str, miou: float) -> Published:
     return Published(name, f"{name}.pth", AUTHORS.format(share), "", labels, miou)
+
+
+def _ours(name: str, sha256: str) -> Published:
+    file = f"{name}.safetensors"
+    return Published(name, file, f"{RELEASES}{file}", sha256, licence=OUR_LICENCE, licence_note=OUR_NOTE)
 
 
 _FILES: Sequence[Published] = (

@@ -36,6 +36,8 @@ class Augment:
         contrast: range of the factor on all channels.
         saturation: range of the factor on HSV saturation.
         hue: largest turn of the hue, in steps of two degrees.
+        turn: probability of a turn by 90, 180 or 270 degrees; 0.75 makes all four ways alike, for pictures without an
+            upright way, such as those from above.
     """
 
     scale: tuple[float, float] = (0.5, 2.0)
@@ -45,6 +47,7 @@ class Augment:
     contrast: tuple[float, float] = (0.5, 1.5)
     saturation: tuple[float, float] = (0.5, 1.5)
     hue: int = 18
+    turn: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no augmentation."""
@@ -56,7 +59,9 @@ class Augment:
             require_setting(0.0 <= low <= high < math.inf, f"augment.{name}", getattr(self, name), wanted)
         share, brightness = self.max_class_share, self.brightness
         require_setting(0.0 < share <= 1.0, "augment.max_class_share", share, "above 0 and at most 1")
-        require_setting(0.0 <= self.flip <= 1.0, "augment.flip", self.flip, "a probability, from 0 to 1")
+        for name in ("flip", "turn"):
+            probability = getattr(self, name)
+            require_setting(0.0 <= probability <= 1.0, f"augment.{name}", probability, "a probability, from 0 to 1")
         require_setting(0.0 <= brightness <= 255.0, "augment.brightness", brightness, "from 0 to 255")
         require_setting(0 <= self.hue <= 90, "augment.hue", self.hue, "from 0 to 90 steps, half a turn")
 
@@ -74,7 +79,7 @@ def augment(
     random: np.random.Generator,
     label: int | None = None,
 ) -> tuple[Picture, Array]:
-    """One training sample: resize, crop, flip, distort colours, pad.
+    """One training sample: resize, crop, flip, turn, distort colours, pad.
 
     Args:
         image: H x W x 3 uint8, or H x W x bands float32, NaN where not measured.
@@ -95,10 +100,13 @@ def augment(
     size = tuple(max(1, round(side * scale)) for side in base_size)
     image = resize(image, size, cv2.INTER_LINEAR)
     mask = _each_plane(mask, lambda plane: resize(plane, size, cv2.INTER_NEAREST))
-    rows, columns = choose_crop(mask, crop, ignore, options.max_class_share, random, label)
+    quarters = int(random.integers(1, 4)) if options.turn and random.random() < options.turn else 0
+    window = crop if quarters % 2 == 0 else crop[::-1]
+    rows, columns = choose_crop(mask, window, ignore, options.max_class_share, random, label)
     image, mask = image[rows, columns], mask[..., rows, columns]
     if random.random() < options.flip:
         image, mask = image[:, ::-1], mask[..., ::-1]
+    image, mask = np.rot90(image, quarters), np.rot90(mask, quarters, (-2, -1))
     if image.dtype == np.uint8:
         image = distort_colors(np.ascontiguousarray(image), options, random)
         image = pad(image, crop, [round(value) for value in mean])

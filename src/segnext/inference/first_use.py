@@ -10,13 +10,14 @@ import PIL.Image
 
 from segnext.kernels.average import Look, vote
 from segnext.kernels.classify import classify
+from segnext.kernels.compiling import in_turn
 from segnext.kernels.threads import loading
 
 
 def use_first() -> None:
     """Load what turns files into pictures and logits into labels."""
     logits = np.zeros((2, 1, 1), np.float32)
-    with loading:
+    with loading, in_turn():
         PIL.Image.init()
         for confidence in (False, True):
             classify(logits, (2, 1), (2, 1), confidence=confidence)

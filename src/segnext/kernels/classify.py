@@ -138,6 +138,15 @@ def _sum_exp(corners: Any, chosen: Any, weights: Any, best: Any, total: Any) -> 
 
 
 @compiled()
+def _widest(starts: Any) -> int:
+    """Pixels of the widest cell."""
+    widest = 0
+    for n in range(starts.shape[0] - 1):
+        widest = max(widest, starts[n + 1] - starts[n])
+    return widest
+
+
+@compiled()
 def _fill(
     logits: Any,
     first: int,
@@ -149,9 +158,12 @@ def _fill(
     labels: Any,
     probability: Any,
 ) -> None:
-    """Fill the pixels of the cells in rows [first, last)."""
+    """Fill the pixels of the cells in rows [first, last).
+
+    In loops: a slice that is assigned to another is compiled for seconds, with what its error message would say.
+    """
     h, w, classes = logits.shape
-    largest = np.diff(row_starts).max() * np.diff(column_starts).max()
+    largest = _widest(row_starts) * _widest(column_starts)
     weights = np.empty((4, largest), np.float32)
     best, total, label = np.empty(largest, np.float32), np.empty(largest, np.float32), np.empty(largest, np.int32)
     corners, top = np.empty((4, classes), np.float32), np.empty(classes, np.float32)
@@ -164,16 +176,21 @@ def _fill(
             if n == 0:
                 continue
             right, below = min(j + 1, w - 1), min(i + 1, h - 1)
-            corners[0], corners[1] = logits[i, j], logits[i, right]
-            corners[2], corners[3] = logits[below, j], logits[below, right]
+            for k in range(classes):
+                corners[0, k], corners[1, k] = logits[i, j, k], logits[i, right, k]
+                corners[2, k], corners[3, k] = logits[below, j, k], logits[below, right, k]
             count = _candidates(corners, np.float32(0), top, chosen)
             if count == 1 and probability.size == 0:
                 labels[y0:y1, x0:x1] = chosen[0]
                 continue
             _weigh(down[y0:y1], across[x0:x1], weights)
             _choose(corners, chosen[:count], weights, best[:n], label[:n])
-            labels[y0:y1, x0:x1] = label[:n].reshape(y1 - y0, x1 - x0)
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    labels[y, x] = label[(y - y0) * (x1 - x0) + x - x0]
             if probability.size:
                 count = _candidates(corners, np.float32(LOWEST), top, chosen)
                 _sum_exp(corners, chosen[:count], weights, best[:n], total[:n])
-                probability[y0:y1, x0:x1] = (1 / total[:n]).reshape(y1 - y0, x1 - x0)
+                for y in range(y0, y1):
+                    for x in range(x0, x1):
+                        probability[y, x] = 1 / total[(y - y0) * (x1 - x0) + x - x0]

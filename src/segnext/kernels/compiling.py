@@ -1,8 +1,8 @@
 """How kernels are compiled, and the compiled code kept for the next process."""
 
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ import filelock
 import numba
 from numba.core.caching import FunctionCache
 
+from segnext.cache import cache_folder, can_write
+
 PATIENCE = 10.0  # seconds that a process waits while another one keeps what it has compiled
+TURN = 30.0  # seconds that a process waits while another one compiles
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -30,6 +33,18 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         return dispatcher
 
     return decorate
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """One process compiles, and those that begin at the same time find it kept, instead of each compiling the same."""
+    folder = cache_folder()
+    with ExitStack() as turn:
+        if can_write(folder):
+            with suppress(filelock.Timeout, OSError):  # then all of them compile
+                folder.mkdir(parents=True, exist_ok=True)
+                turn.enter_context(filelock.FileLock(folder / "kernels.lock", timeout=TURN))
+        yield
 
 
 @cache

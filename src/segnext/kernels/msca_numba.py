@@ -11,7 +11,7 @@ weights are (taps, C): those of the 5x5, of all 1 x k, of all k x 1. biases are 
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, add, compiled, gelu, gelu_slope, load, mul, store
-from segnext.kernels.taps import SLICE, blocks, convolve, correlate, read_row, rows_inside, write_row, zeros
+from segnext.kernels.taps import SLICE, blocks, convolve, copy, correlate, read_row, rows_inside, write_row, zeros
 
 SIDE = 5  # of the square kernel
 TAPS = SIDE * SIDE
@@ -100,7 +100,7 @@ def forward(
             if y < 0:
                 continue
             row = y % local_ring * pitch + middle
-            total[:] = local[row : row + padded * SLICE]
+            copy(local, row, total, 0, padded * SLICE)
             begin, tap = 0, TAPS + strips.sum()
             for n in range(len(strips)):
                 k = strips[n]
@@ -184,7 +184,7 @@ def _local_slopes(
     width, padded, margin, pitch = shape
     rings, middle, grad_ring = _rings(strips), margin * SLICE, 2 * (strips.max() // 2) + 1
     row, to = y % grad_ring * pitch + middle, y % SIDE * pitch + middle
-    slopes[to : to + padded * SLICE] = grads[row : row + padded * SLICE]
+    copy(grads, row, slopes, to, padded * SLICE)
     begin, tap, all_taps = 0, TAPS, strips.sum()
     first_across = (TAPS + 1) * SLICE
     first_down = first_across + (all_taps + len(strips)) * SLICE

@@ -7,7 +7,7 @@ equal parts of a sample's positions, so that sums have the same bits for any num
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, compiled, constant, fma, load, splat, store
-from segnext.kernels.taps import zeros
+from segnext.kernels.taps import copy, zeros
 
 PARTS = 4
 BLOCK = 8  # positions done together: each row of bases is read once for them
@@ -52,7 +52,7 @@ def times_bases(x: Any, columns: Any, out: Any, positions: int, channels: int, f
             store(found, 5 * WIDTH, s5)
             store(found, 6 * WIDTH, s6)
             store(found, 7 * WIDTH, s7)
-            out[n * WIDTH : (n + count) * WIDTH] = found[: count * WIDTH]
+            copy(found, 0, out, n * WIDTH, count * WIDTH)
 
 
 @compiled
@@ -66,7 +66,7 @@ def times_coefficients(x: Any, columns: Any, out: Any, positions: int, channels:
         for n in range(start + positions * part // PARTS, end, BLOCK):
             count = min(BLOCK, end - n)
             _widened(x, n, count, channels, rows)
-            coefficients[: count * WIDTH] = columns[n * WIDTH : (n + count) * WIDTH]
+            copy(columns, n * WIDTH, coefficients, 0, count * WIDTH)
             c0, c1 = load(coefficients, 0), load(coefficients, WIDTH)
             c2, c3 = load(coefficients, 2 * WIDTH), load(coefficients, 3 * WIDTH)
             c4, c5 = load(coefficients, 4 * WIDTH), load(coefficients, 5 * WIDTH)

@@ -47,6 +47,16 @@ def write_row(buffer: Any, start: int, target: Any, to: int, channels: int, widt
 
 
 @compiled
+def copy(source: Any, start: int, buffer: Any, to: int, count: int) -> None:
+    """Copy `count` numbers, a multiple of WIDTH, from `start` on, to `to` on in a buffer.
+
+    Numba compiles a slice that is assigned to another for much longer: with it, what its error message would say.
+    """
+    for o in range(0, count, WIDTH):
+        store(buffer, to + o, load(source, start + o))
+
+
+@compiled
 def _inside(w: int, taps: int, width: int) -> tuple[int, int]:
     """Taps of a kernel's row that meet the map's columns at any of the BLOCK positions from w on: first, and end.
 

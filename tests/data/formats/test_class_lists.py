@@ -33,6 +33,19 @@ def test_names_with_colours(tmp_path: Path) -> None:
     assert labels.colors == ((128, 128, 128), (0, 0, 192))
 
 
+def test_supervisely(tmp_path: Path) -> None:
+    text = '{"classes": [{"title": "Land (unpaved)", "color": "#8429F6"}, {"title": "Road"}], "tags": []}'
+    labels = read_class_list(written(tmp_path, "meta.json", text))
+    assert labels.classes == ("Land (unpaved)", "Road")
+    assert labels.colors[0] == (0x84, 0x29, 0xF6)
+
+
+def test_a_dataset_yaml_in_json(tmp_path: Path) -> None:
+    text = '{"name": "toy", "classes": ["sky", "road"], "ignore": 7}'
+    labels = read_class_list(written(tmp_path, "labels.json", text))
+    assert (labels.name, labels.classes, labels.ignore) == ("toy", ("sky", "road"), 7)
+
+
 def test_names_on_lines(tmp_path: Path) -> None:
     labels = read_class_list(written(tmp_path, "labels.txt", "__ignore__\n_background_\npotted plant\n\n"))
     assert labels.classes == ("_background_", "potted plant")
@@ -46,6 +59,10 @@ def test_names_on_lines(tmp_path: Path) -> None:
         ("labels.txt", "These labels were drawn by three people in one long summer.\n"),
         ("labels.txt", ""),
         ("classes.txt", "cat\ncat\n"),
+        ("meta.json", '{"classes": [{"title": "cat", "color": "green"}]}'),
+        ("meta.json", '{"classes": [{"title": 3}]}'),
+        ("classes.json", '[{"title": "cat"}]'),
+        ("classes.json", '{"classes": '),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, name: str, text: str) -> None:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from segnext.data.known import labels_for_count
+from segnext.documents import read_yaml
 from segnext.errors import SegNextError
 from segnext.labels import Color, Labels
 
 NAMES = (
     *("_classes.csv", "class_dict.csv", "class_dict_seg.csv"),
     *("labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt", "labels.txt"),
+    *("meta.json", "classes.json"),
 )
 IGNORED = "__ignore__"  # labelme's name of what is no class
 _CVAT = re.compile(r"([^:]+):(\d+),(\d+),(\d+):[^:]*:.*")
+_HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _SPREAD = labels_for_count(256).colors
 
 
@@ -37,6 +40,8 @@ def class_list_content(file: Path) -> dict[str, Any]:
     Raises:
         SegNextError: when it cannot be read, or is no list of classes.
     """
+    if file.suffix.lower() == ".json":
+        return _titled(read_yaml(file), file)
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -50,6 +55,19 @@ def class_list_content(file: Path) -> dict[str, Any]:
             "and colours, CVAT's labelmap.txt, or a text file with a name on each line to --classes"
         )
     classes = [{"name": name, "color": color} for name, color in entries]
+    return {"name": file.resolve().parent.name or "dataset", "classes": classes}
+
+
+def _titled(content: Any, file: Path) -> dict[str, Any]:
+    """What has classes with a title, as a dataset.yaml would hold it; anything else as it is."""
+    entries = content.get("classes") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "title" in entry for entry in entries):
+        return content  # type: ignore[no-any-return]  # a dataset.yaml in JSON; Labels says what is wrong
+    classes = []
+    for entry in entries:
+        hexadecimal = _HEX.fullmatch(str(entry.get("color")))
+        color = [int(part, 16) for part in hexadecimal.groups()] if hexadecimal else entry.get("color")
+        classes.append({"name": entry["title"], "color": color})
     return {"name": file.resolve().parent.name or "dataset", "classes": classes}
 
 

@@ -71,7 +71,7 @@ def given_bands(options: Options) -> Bands | None:
 def _content(name: str) -> tuple[dict[str, Any], str]:
     """What a dataset.yaml holds, or a tool's class list would as one, and its path for error messages."""
     path = Path(name)
-    if path.suffix.lower() in (".csv", ".txt"):
+    if path.suffix.lower() in (".csv", ".txt", ".json"):
         return class_list_content(path), name
     file = path / "dataset.yaml" if path.is_dir() else path
     return read_yaml(file), str(file)

@@ -10,7 +10,8 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +46,20 @@ def artefact(digest: str, engine: str, make: Callable[[Path], None]) -> Path:
         return _found_or_made(temporary_cache() / "engines", name, engine, make)
 
 
+@contextmanager
+def adding(folder: Path) -> Iterator[None]:
+    """Within, an engine may add files to its artefact, one process at a time; then they are sealed, where they can be.
+
+    What is not sealed is removed by the next process that needs the artefact, so it has to wait for who writes it.
+    """
+    with ExitStack() as turn:
+        with suppress(OSError):  # a cache that cannot be written, to which nothing is added
+            turn.enter_context(FileLock(folder.with_suffix(".lock")))
+        yield
+        with suppress(OSError):
+            seal(folder)
+
+
 def seal(folder: Path) -> None:
     """Note the digests of what an engine has added to its artefact since."""
     known = _sealed(folder)
@@ -55,11 +70,13 @@ def seal(folder: Path) -> None:
 
 def _found_or_made(root: Path, name: str, engine: str, make: Callable[[Path], None]) -> Path:
     target = root / name / engine
-    if _is_whole(target):
+    if _is_whole(target) and not _unsealed(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
-        if _is_whole(target):  # another process was quicker
+        if _is_whole(target):  # another process was quicker, or one that added to it was killed
+            for file in _unsealed(target):
+                file.unlink(missing_ok=True)
             return target
         if is_terminal(sys.stderr):
             say(f"preparing the network for {engine}, once for these weights")
@@ -77,14 +94,16 @@ def _found_or_made(root: Path, name: str, engine: str, make: Callable[[Path], No
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether all that was made is there as it was written; what was added and is not, is removed."""
+    """Whether all that was made is there as it was written."""
+    made = _sealed(folder)["made"]
+    return bool(made) and all(_digest(folder / name) == digest for name, digest in made.items())
+
+
+def _unsealed(folder: Path) -> list[Path]:
+    """What was added to an artefact, and is not as it was written."""
     known = _sealed(folder)
-    if not known["made"] or any(_digest(folder / name) != digest for name, digest in known["made"].items()):
-        return False
-    for file in folder.iterdir():
-        if file.name != SEAL and file.name not in known["made"] and _digest(file) != known["added"].get(file.name):
-            file.unlink(missing_ok=True)
-    return True
+    added = (file for file in folder.iterdir() if file.name not in {SEAL, *known["made"]})
+    return [file for file in added if _digest(file) != known["added"].get(file.name)]
 
 
 def _sealed(folder: Path) -> dict[str, Any]:

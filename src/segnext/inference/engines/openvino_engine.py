@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -10,7 +9,7 @@ from typing import Any
 
 from segnext.checkpoint.exported import Exported
 from segnext.checkpoint.weights import Weights
-from segnext.inference.engines.artefacts import artefact, seal
+from segnext.inference.engines.artefacts import adding, artefact
 from segnext.inference.engines.engine import PerProcess
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would report every import to its maker
@@ -37,9 +36,8 @@ class OpenVINOEngine(PerProcess):
 
     def begin(self) -> "SimpleQueue[Any]":
         """The network's requests, as many as streams; each has its own memory."""
-        network = compiled(self.file, self.precision, self.streams)
-        with suppress(OSError):  # a cache that cannot be written
-            seal(self.file.parent)
+        with adding(self.file.parent):
+            network = compiled(self.file, self.precision, self.streams)
         free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.streams):
             free.put(network.create_infer_request())
