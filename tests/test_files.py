@@ -1,6 +1,7 @@
 """Files appear whole or not at all."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,30 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["result.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names there")
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe) as temporary:
+        temporary.write_text("content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]  # noqa: PTH208
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of what is open")
+def test_what_is_open_has_a_name_that_stays(tmp_path: Path) -> None:
+    link = tmp_path / "stdout"  # as /dev/stdout is
+    with (tmp_path / "file").open("wb") as file:
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        with replacing(link) as temporary:
+            temporary.write_text("content")
+    assert link.is_symlink()
+    assert (tmp_path / "file").read_text() == "content"
 
 
 def test_a_failure_before_anything_was_written(tmp_path: Path) -> None:

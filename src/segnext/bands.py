@@ -1,6 +1,5 @@
 """Reading files band by band in their own units: grey, multispectral, 8 and 16 bits, integers and floats."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from segnext.documents import shown
 from segnext.errors import SegNextError
+from segnext.gdal import type_of
 from segnext.imageio import IN_MEMORY, Source, plain_source, read_image
 from segnext.opencv import opencv_decode
 from segnext.pillow import check_size, decoding, open_picture, open_regular, orientation_of, upright
@@ -213,7 +213,6 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
             f"{name}: reading the bands of TIFF and JPEG 2000 files needs rasterio; install it with "
             "pip install 'segnext[raster]'"
         ) from error
-    logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
     with decoding(name):
         try:
             with (
@@ -221,7 +220,7 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
                 file.open(driver=list(GDAL_DRIVERS)) as raster,
             ):
                 check_size(raster.width, raster.height, name)
-                wanted = raster.width * raster.height * sum(np.dtype(kind).itemsize for kind in raster.dtypes)
+                wanted = raster.width * raster.height * raster.count * type_of(raster, name).itemsize
                 if raster.compression is None and wanted > LEFT_OUT * len(content):
                     raise ValueError(f"{len(content):,} bytes cannot hold {raster.width} x {raster.height} pixels")
                 values: Values = raster.read().transpose(1, 2, 0)
@@ -237,8 +236,6 @@ def _from_raster(content: bytes, name: str) -> tuple[Values, NDArray[np.bool_] |
             raise SegNextError(
                 f"{name}: damaged, incomplete or of an unknown kind ({reason}); save or copy it again"
             ) from error
-    if values.dtype.kind not in "uif":
-        raise SegNextError(f"{name}: holds values of type {values.dtype}; save real numbers")
     return values, missing if missing.any() else None
 
 

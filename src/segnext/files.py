@@ -1,8 +1,9 @@
-"""Writing files so that a reader never sees half of one, and listing those that are there."""
+"""Files: written so that a reader never sees half of one, listed, and what is wrong with the name of one."""
 
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -11,6 +12,7 @@ from pathlib import Path
 from segnext.choices import either, nearest
 from segnext.errors import SegNextError
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, rtsp://, ...: read by GDAL or FFmpeg
 OURS = ".segnext-"  # how names begin that are for a while only
 PATIENCE = 5.0  # seconds, in which a process that is ending gives up what it has claimed
 LOOKED_AT = 1000  # names of a folder, in the search for one that was meant
@@ -23,8 +25,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The file's content is on disk before it is renamed, so a crash leaves the old file or the new one.
     The suffix is kept, because image writers choose the format by it. The empty file is there already: nothing that
-    lay there before, such as a link to another file, is written to.
+    lay there before, such as a link to another file, is written to. A pipe or a device, such as /dev/stdout, is itself
+    what is yielded: it would be gone if a file took its place.
     """
+    if is_device(path):
+        yield path
+        return
     temporary = _new_file(path)
     try:
         yield temporary
@@ -37,6 +43,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_device(path: Path) -> bool:
+    """Whether it is a pipe or a device, or a name for what a process has open, as /dev/stdout is."""
+    if not path.exists() or path.is_dir():
+        return False
+    names = [path.parent.resolve(), path.readlink().parent if path.is_symlink() else path]
+    return not path.is_file() or any(name.parts[:2] == ("/", "proc") for name in names)
 
 
 def _new_file(path: Path) -> Path:
@@ -125,6 +139,27 @@ def walk(folder: Path, told: Callable[[str, Path], None] = lambda what, path: No
             yield Path(entry.path)
         else:
             told("broken", Path(entry.path))
+
+
+def require_regular(name: str | Path, kind: str) -> None:
+    """Refuse what is no file that can be read again and again.
+
+    Args:
+        name: the file.
+        kind: what it should be, with its article.
+
+    Raises:
+        SegNextError: when it is missing or out of reach, or a folder, pipe, socket or device.
+    """
+    try:
+        regular = stat.S_ISREG(Path(name).stat().st_mode)
+    except FileNotFoundError as error:
+        raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise SegNextError(f"{name}: cannot be opened ({reason}); check its name and permissions") from error
+    if not regular:
+        raise SegNextError(f"{name}: a folder, pipe or device, not {kind}; name a file")
 
 
 def beside(path: Path) -> str:

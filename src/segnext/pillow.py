@@ -4,7 +4,6 @@ import io
 import logging
 import math
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -16,7 +15,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.files import beside
+from segnext.files import require_regular
 from segnext.silence import Shared, silenced
 
 T = TypeVar("T", bound=np.generic)
@@ -53,16 +52,12 @@ def open_regular(name: str | Path) -> Iterator[IO[bytes]]:
     Raises:
         SegNextError: when it is missing or may not be read, and for folders, pipes, sockets and devices.
     """
+    require_regular(name, "an image file")
+    path = Path(name)
     try:
-        path = Path(name)
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SegNextError(f"{name}: a folder, pipe or device, not an image file; name the files in it")
         file = path.open("rb")
-    except FileNotFoundError as error:
-        raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise SegNextError(f"{name}: cannot be opened ({reason}); check its name and permissions") from error
+    except OSError as error:
+        raise SegNextError(f"{name}: cannot be opened ({error.strerror}); check its name and permissions") from error
     with file:
         yield file
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from segnext import plain
 from segnext.errors import SegNextError
+from segnext.files import is_device
 from segnext.progress import say
 from segnext.words import printable
 
@@ -65,7 +66,7 @@ def require_writable(path: Path, flag: str) -> None:
     Raises:
         SegNextError: when `path` cannot be written; `flag` is the option that named it.
     """
-    if path == STDOUT:
+    if path == STDOUT or (is_device(path) and os.access(path, os.W_OK)):
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

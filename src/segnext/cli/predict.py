@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """Segment, say what was found, say where the outputs are."""
     if args.json:
         require_writable(args.json, "--json")
+        _require_its_own(args)
     if args.out == STDOUT:
         return _run_to_stdout(args)
     if wants_raster(args):
@@ -97,6 +98,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_results(map(asdict, chain.from_iterable(records)), args.json)
     return codes[0] if len(set(codes)) == 1 else 1
+
+
+def _require_its_own(args: argparse.Namespace) -> None:
+    """Refuse to write the results for programs over an input or another output."""
+    others = [*args.paths, args.out, args.polygons, args.probabilities, args.confidence]
+    if args.json != STDOUT and args.json.resolve() in {Path(other).resolve() for other in others if other}:
+        raise SegNextError(f"--json {args.json}: is an input or another output; choose another file")
 
 
 def _require_png(args: argparse.Namespace, what: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+OTHERS = (".jp2", ".geotiff", ".gtiff", ".cog", ".vrt", ".img", ".gpkg", ".geojson", ".fgb")
 OPTIONS = ("polygons", "probabilities", "confidence", "simplify", "tile", "overlap", "d4")
 
 
@@ -53,6 +54,8 @@ def wants_raster(args: argparse.Namespace) -> bool:
         if Path(args.paths[0]).is_dir():
             raise SegNextError(f"{args.paths[0]}: a folder; --out {args.out} takes one raster, give a folder as --out")
         return True
+    if args.out.suffix.lower() in OTHERS and not args.out.is_dir():
+        raise SegNextError(f"--out {args.out}: a raster's labels are written as .tif; or name a folder for pictures")
     if args.out.suffix.lower() in (*PICTURES, *VIDEOS) and not args.out.is_dir():
         raise SegNextError(f"--out {args.out} is the folder of masks and overlays; name it without {args.out.suffix}")
     given = [f"--{name}" for name in OPTIONS if getattr(args, name) is not None]

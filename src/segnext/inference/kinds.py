@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from segnext.files import ADDRESS
+
 VIDEOS = frozenset(
     (
         *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts"),
         *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf", ".vob", ".y4m", ".mjpeg", ".mjpg", ".h264", ".hevc"),
     )
 )
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # https://, s3://, rtsp://, ...: read by GDAL or FFmpeg
 CAMERA = re.compile(r"/dev/video\d+")
 STDIN = "-"  # in place of a picture's path
 

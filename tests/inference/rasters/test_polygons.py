@@ -17,7 +17,7 @@ from rasterio.transform import Affine
 from segnext.cli import main
 from segnext.data.folder import Folder
 from segnext.errors import SegNextError
-from segnext.inference.rasters.ground import pixel_areas
+from segnext.inference.rasters.ground import Ground
 from segnext.inference.rasters.polygons import areas, write_polygons
 from segnext.labels import Labels
 
@@ -116,10 +116,39 @@ def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_areas_of_pixels() -> None:
-    assert pixel_areas(None, Affine.identity(), 3) is None
-    feet = pixel_areas(CRS.from_epsg(2263), Affine(1, 0, 0, 0, -1, 0), 2)  # a survey foot
-    assert feet == pytest.approx([0.3048006096**2] * 2)
-    degree = pixel_areas(CRS.from_epsg(4326), Affine(1, 0, 0, 0, -1, 90), 180)
-    assert degree is not None
-    assert degree.sum() * 360 == pytest.approx(510_065_621_724_000, rel=1e-6)  # the ellipsoid's surface
-    assert degree[90] == pytest.approx(1.2308e10, rel=1e-3)
+    feet = Ground(CRS.from_epsg(2263), Affine(1, 0, 1_000_000, 0, -1, 200_000), 2, 3)  # survey feet
+    assert feet.row(1) == pytest.approx([0.3048006096**2] * 3, rel=2e-4)
+    degree = Ground(CRS.from_epsg(4326), Affine(1, 0, 0, 0, -1, 90), 180, 360)
+    assert degree.areas.sum() == pytest.approx(510_065_621_724_000, rel=1e-6)  # the ellipsoid's surface
+    assert degree.row(90)[0] == pytest.approx(1.2308e10, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:4326", Affine(0, 1e-5, 10, 1e-5, 0, 60)),  # turned by a quarter
+        ("EPSG:4901", Affine(1e-5 / 0.9, 0, 8.5, 0, -1e-5 / 0.9, 60 / 0.9)),  # in grads, from Paris
+        ("EPSG:3857", Affine(1.11319, 0, 1_113_195, 0, -2.2306, 8_399_737)),  # twice as large there
+        ("EPSG:32632", Affine(0.5571, 0, 555_776, 0, -1.1136, 6_651_832)),
+        ("EPSG:3413", Affine(0.8, 0, 1_555_700, 0, -0.8, -1_555_700)),  # 70 degrees north, where its scale is 1
+    ],
+)
+def test_square_metres_are_the_grounds(crs: str, transform: Affine) -> None:
+    ground = Ground(CRS.from_string(crs), transform, 1000, 700)
+    assert ground.known
+    expected = 0.64 if crs == "EPSG:3413" else 0.62137  # of a hundred-thousandth of a degree, 60 degrees north
+    assert np.concatenate([ground.row(0), ground.row(999)]) == pytest.approx([expected] * 1400, rel=0.03)
+
+
+@pytest.mark.parametrize("crs", [None, 'LOCAL_CS["site",UNIT["metre",1]]', "EPSG:4978"])
+def test_what_lies_nowhere_has_no_area(crs: str | None) -> None:
+    ground = Ground(crs and CRS.from_user_input(crs), Affine(1, 0, 0, 0, -1, 0), 5, 6)
+    assert not ground.known
+    assert ground.row(4).tolist() == [0] * 6
+
+
+def test_another_planet_has_its_maps_areas() -> None:
+    body = 'GEOGCS["Mars",DATUM["D_Mars",SPHEROID["Mars_IAU",3396190,169.894]],PRIMEM["M",0],UNIT["Degree",0.01745329]]'
+    mars = f'PROJCS["Mars",{body},PROJECTION["Sinusoidal"],UNIT["Meter",1]]'
+    ground = Ground(CRS.from_wkt(mars), Affine(2, 0, 0, 0, -2, 0), 5, 6)
+    assert ground.row(4) == pytest.approx([4] * 6)

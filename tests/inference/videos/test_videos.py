@@ -119,6 +119,19 @@ def test_smoothing_is_a_mean_over_time(segmenter: Segmenter, tmp_path: Path) -> 
     assert (chosen[1].mask == expected).mean() > 0.999
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_names_that_ffmpeg_takes_for_addresses(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "a.mp4", 3, sound="aac").rename(tmp_path / "a:b.mp4")
+    monkeypatch.chdir(tmp_path)
+    summary = segment_video(segmenter, "a:b.mp4", Path("c:d"))
+    assert not summary.problems
+    with av.open(str(tmp_path / "c:d" / "a:b.overlay.mp4")) as video:
+        assert len([*video.decode(video.streams.video[0])]) == 3
+        assert len(video.streams.audio) == 1
+
+
 def test_what_is_looked_at() -> None:
     choice = Choice(5, 1, lambda number: number >= 10)
     assert [n for n in range(18) if choice.looked_at(n)] == [9, 10, 11, 14, 15, 16]

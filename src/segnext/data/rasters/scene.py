@@ -1,6 +1,5 @@
 """A raster with its labels, read window by window."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +18,17 @@ from segnext.data.masks import Mask
 from segnext.data.rasters.listing import Source
 from segnext.data.rasters.shapes import Shapes, burn, enlarged, inside, moved, read_shapes, to_ground, to_pixels
 from segnext.errors import SegNextError
+from segnext.files import require_regular
+from segnext.gdal import called, reading, type_of, warped
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
-from segnext.silence import silenced
+from segnext.words import counted
 
 DRIVERS = (*GDAL_DRIVERS, "PNG", "JPEG")
 NEAR = 1e-3  # pixels by which two grids may differ
 COARSE = 1024  # pixels along the longer side of the map of what was measured
 _open = threading.local()  # a file belongs to its thread
-
-logging.getLogger("rasterio").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Scene:
         with opened(source.image) as raster:
             self.height, self.width = raster.shape
             self.crs, self.transform = raster.crs, raster.transform
-            self.dtype, self.count = raster.dtypes[0], raster.count
+            self.dtype, self.count = str(type_of(raster, source.image)), raster.count
         if bands is not None:
             require_bands(self.count, np.dtype(self.dtype), bands, str(source.image))
         elif self.dtype != "uint8" or self.count not in (1, 3, 4):
@@ -106,9 +105,10 @@ class Scene:
                     f"{file}: its grid is shifted or scaled, its corner lies at column {x:.2f} and row {y:.2f} of its "
                     "picture; warp it to the same grid"
                 )
-            if np.dtype(other.dtypes[0]).kind not in "ui" or other.count != 1:
+            kind = type_of(other, file)
+            if kind.kind not in "ui" or other.count != 1:
                 raise SegNextError(
-                    f"{file}: has {other.count} bands of type {other.dtypes[0]}; labels are one band of whole numbers"
+                    f"{file}: has {counted(other.count, 'band')} of type {kind}; labels are one band of whole numbers"
                 )
 
     def windows(self, block: int, step: int) -> Iterator[Window]:
@@ -192,10 +192,7 @@ class Scene:
         """Where places in pixels of this raster lie in pixels of another one; infinite where that cannot be said."""
         ground = to_ground(self.transform, xy)
         if self.crs != other.crs:
-            from rasterio.warp import transform
-
-            with silenced:
-                ground = np.column_stack(transform(self.crs, other.crs, ground[:, 0], ground[:, 1]))
+            ground = warped(ground, self.crs, other.crs)
         return to_pixels(other.transform, ground)
 
     def _grid(self, window: Window) -> Any:
@@ -306,21 +303,16 @@ def opened(file: Path) -> Iterator[Any]:
     Raises:
         SegNextError: when it cannot be read, or rasterio is not installed.
     """
-    try:
-        import rasterio
-    except ImportError as error:
-        raise SegNextError(f"{file}: rasters need rasterio; install it with pip install 'segnext[raster]'") from error
     files: dict[Any, Any] = _open.__dict__
-    try:
-        with rasterio.Env(GDAL_CACHEMAX=128 << 20), silenced:
-            if file not in files:
-                if len(files) > 64:
-                    files.clear()
-                files[file] = rasterio.DatasetReader(file, driver=list(DRIVERS))
-            yield files[file]
-    except (rasterio.errors.RasterioError, OSError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise SegNextError(f"{file}: cannot be read as a raster ({reason}); copy it again or check its kind") from error
+    with reading(file, GDAL_CACHEMAX=128 << 20):
+        import rasterio
+
+        if file not in files:
+            if len(files) > 64:
+                files.clear()
+            require_regular(file, "a raster")
+            files[file] = rasterio.DatasetReader(called(file), driver=list(DRIVERS))
+        yield files[file]
 
 
 def _place(window: Window) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
+from segnext.gdal import warped
 from segnext.silence import silenced
 
 
@@ -41,7 +42,6 @@ def read_shapes(file: Path, field: str | None, crs: Any) -> Shapes:
     """
     import pyogrio
     import rasterio.crs
-    import rasterio.warp
     import shapely
 
     try:
@@ -58,11 +58,7 @@ def read_shapes(file: Path, field: str | None, crs: Any) -> Shapes:
             raise SegNextError(f"{file}: does not say which coordinate system it is in; save it with one")
         own = rasterio.crs.CRS.from_user_input(meta["crs"])
         if own != crs:
-
-            def warped(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-                return np.column_stack(rasterio.warp.transform(own, crs, xy[:, 0], xy[:, 1]))
-
-            geometries = shapely.transform(geometries, warped)
+            geometries = shapely.transform(geometries, lambda xy: warped(xy, own, crs))
     geometries = shapely.make_valid(geometries)
     return Shapes(geometries, values[0] if field is not None else None, shapely.STRtree(geometries))
 

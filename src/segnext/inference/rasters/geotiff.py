@@ -1,6 +1,8 @@
 """Strips as a Cloud Optimized GeoTIFF: internal tiles, overviews, colour table, class names, where it lies on Earth."""
 
+import zlib
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from segnext.errors import SegNextError
+from segnext.gdal import called
 from segnext.inference.rasters.source import ENVIRONMENT, RasterFile
 from segnext.inference.rasters.strips import LEVELS
 from segnext.labels import Labels
@@ -41,20 +44,22 @@ def write_labels(file: Path, strips: Iterable[NDArray[np.uint8]], raster: Raster
     _write(file, strips, raster, ["labels"], labels.ignore, "MODE", tags, table)
 
 
-def write_shares(file: Path, strips: Iterable[NDArray[np.uint8]], raster: RasterFile, names: list[str]) -> None:
+def write_shares(
+    file: Path, strips: Iterable[NDArray[np.uint8]], raster: RasterFile, names: list[str], run: str
+) -> None:
     """Probabilities, a band for each of `names`, as bytes with the scale that makes them 0..1; nodata is 255.
 
-    `strips` are (H, W) or (bands, H, W).
+    `strips` are (H, W) or (bands, H, W); see `write_labels`.
     """
-    _write(file, strips, raster, names, LEVELS + 1, "AVERAGE", {}, None)
+    _write(file, strips, raster, names, LEVELS + 1, "AVERAGE", {RUN: run}, None)
 
 
 def run_of(file: Path) -> str | None:
-    """What `write_labels` was told of the run; None of a file that it has not written."""
+    """What was said of the run when it was written; None of a file that was not written here."""
     try:
-        with silenced, rasterio.open(file, driver="GTiff") as raster:
+        with silenced, rasterio.open(called(file), driver="GTiff") as raster:
             return raster.tags().get(RUN)  # type: ignore[no-any-return]
-    except (RasterioError, OSError):
+    except (RasterioError, OSError, SegNextError):
         return None
 
 
@@ -80,6 +85,8 @@ def _write(
             with rasterio.open(flat, "w", driver="GTiff", nodata=nodata, bigtiff="if_safer", **shape, **blocks) as out:
                 if raster.gcps[0]:
                     out.gcps = raster.gcps
+                if raster.rpcs is not None:
+                    out.rpcs = raster.rpcs
                 out.update_tags(**tags)
                 if table is not None:
                     out.write_colormap(1, table)
@@ -88,11 +95,12 @@ def _write(
                     out.scales = [1 / LEVELS] * len(names)
                 for band, name in enumerate(names, 1):
                     out.set_band_description(band, name)
-                top = 0
+                edges, checksum = [0], 0
                 for strip in strips:
                     layers = strip if strip.ndim == 3 else strip[None]
-                    out.write(layers, window=Window(0, top, raster.width, layers.shape[1]))
-                    top += layers.shape[1]
+                    out.write(layers, window=Window(0, edges[-1], raster.width, layers.shape[1]))
+                    edges.append(edges[-1] + layers.shape[1])
+                    checksum = zlib.crc32(layers.tobytes(), checksum)
             options = {
                 "blocksize": BLOCK,
                 "compress": "deflate",
@@ -101,6 +109,7 @@ def _write(
                 "num_threads": "ALL_CPUS",
             }
             rasterio.shutil.copy(flat, file, driver="COG", **options)
+            _require_whole(file, edges, checksum)
     except (RasterioError, CPLE_BaseError, OSError) as error:  # some of GDAL's come as they are
         reason = " ".join(str(error.__cause__ or error).split())
         raise SegNextError(
@@ -109,3 +118,27 @@ def _write(
         ) from error
     finally:
         flat.unlink(missing_ok=True)
+
+
+def _require_whole(file: Path, edges: list[int], checksum: int) -> None:
+    """Read all of it again: what GDAL cannot write when it closes a file, as on a full disk, it tells nobody.
+
+    Args:
+        file: that was written.
+        edges: rows at which its strips begin and end.
+        checksum: of their values.
+
+    Raises:
+        OSError: when they are not in the file.
+        RasterioError: when parts of it are missing.
+    """
+    with rasterio.open(file) as made:
+        found, overviews = 0, made.overviews(1)
+        for top, bottom in pairwise(edges):
+            found = zlib.crc32(made.read(window=Window(0, top, made.width, bottom - top)).tobytes(), found)
+    if found != checksum:
+        raise OSError("not all of it could be written")
+    for level in range(len(overviews)):
+        with rasterio.open(file, overview_level=level) as smaller:
+            for _, window in smaller.block_windows(1):
+                smaller.read(window=window)

@@ -1,5 +1,6 @@
 """Labels as polygons, strip by strip; what strips cut is joined again."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,17 +8,19 @@ from typing import Any
 
 import numpy as np
 import rasterio.features
-import rasterio.warp
 import shapely
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
+from segnext.files import replacing
+from segnext.gdal import warped
 from segnext.labels import Labels
 from segnext.silence import silenced
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 WGS84 = "EPSG:4326"
+LAYER = "polygons"
 Edge = tuple[float, float]  # columns between which a polygon touches a strip's border
 
 
@@ -99,7 +102,13 @@ def _whole(piece: Piece) -> tuple[int, Any]:
 
 
 def write_polygons(
-    file: Path, found: Iterable[tuple[int, Any]], transform: Affine, crs: Any, labels: Labels, simplify: float = 0
+    file: Path,
+    found: Iterable[tuple[int, Any]],
+    transform: Affine,
+    crs: Any,
+    labels: Labels,
+    simplify: float = 0,
+    run: str = "",
 ) -> int:
     """Write a GeoPackage, GeoJSON or FlatGeobuf, by the suffix of `file`; how many areas.
 
@@ -110,6 +119,7 @@ def write_polygons(
         crs: of these, or None. GeoJSON is in WGS 84, if there is one.
         labels: what the labels mean.
         simplify: pixels by which edges may move; those that areas share stay shared.
+        run: stands for all that they depend on; see `run_of`.
 
     Raises:
         SegNextError: when the suffix is unknown or it cannot be written.
@@ -133,20 +143,38 @@ def write_polygons(
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1970-01-01T00:00:00.000Z"})  # equal content, equal bytes
     label_numbers = np.array(numbers, np.int32)
     names = np.array([labels.classes[label] for label in numbers], object)
+    content = io.BytesIO()  # not the file: what cannot be written when it is closed GDAL tells nobody
     try:
         with silenced:  # pyogrio remarks that there is no crs
             pyogrio.raw.write(
-                file,
+                content,
+                layer=LAYER,
                 geometry=np.array(shapely.to_wkb(geometries), object),
                 field_data=[label_numbers, names],
                 fields=["label", "class"],
                 geometry_type="Polygon",
                 crs=None if target is None else target if isinstance(target, str) else target.to_wkt(),
                 driver=driver,
+                layer_options={"DESCRIPTION": run},
             )
+        with replacing(file) as temporary:
+            temporary.write_bytes(content.getbuffer())
     except (pyogrio.errors.DataSourceError, OSError, RuntimeError) as error:
-        raise SegNextError(f"{file}: cannot be written ({error}); make room or choose another place") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SegNextError(f"{file}: cannot be written ({reason}); make room or choose another place") from error
     return len(numbers)
+
+
+def run_of(file: Path) -> str | None:
+    """What `write_polygons` was told of the run; None of a file that it has not written."""
+    import pyogrio
+
+    try:
+        with silenced:
+            about = pyogrio.read_info(file.absolute(), layer=LAYER)["layer_metadata"] or {}
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError, RuntimeError):
+        return None
+    return str(about.get("DESCRIPTION"))
 
 
 def to_ground(geometries: Any, transform: Affine) -> Any:
@@ -159,9 +187,7 @@ def to_ground(geometries: Any, transform: Affine) -> Any:
 
 def to_degrees(geometries: Any, crs: Any) -> Any:
     """Shapes in a raster's coordinates in WGS 84: longitude and latitude."""
-    return shapely.transform(
-        geometries, lambda xy: np.column_stack(rasterio.warp.transform(crs, WGS84, xy[:, 0], xy[:, 1]))
-    )
+    return shapely.transform(geometries, lambda xy: warped(xy, crs, WGS84))
 
 
 def driver_of(file: Path) -> str:

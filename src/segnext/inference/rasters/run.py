@@ -1,6 +1,8 @@
 """A raster from its file to labels, polygons and probabilities."""
 
+import errno
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.files import replacing
-from segnext.inference.kinds import ADDRESS
+from segnext.files import ADDRESS, replacing
+from segnext.gdal import called
+from segnext.inference.outputs import writing
 from segnext.inference.rasters.geotiff import run_of, write_labels, write_shares
-from segnext.inference.rasters.ground import pixel_areas
+from segnext.inference.rasters.ground import Ground
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
+from segnext.inference.rasters.polygons import run_of as polygons_of
 from segnext.inference.rasters.source import RasterFile
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
@@ -165,7 +169,7 @@ def _write(
 ) -> RasterSummary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
     labels = segmenter.labels
-    ground = pixel_areas(raster.crs, raster.transform, raster.height)
+    ground = Ground(raster.crs, raster.transform, raster.height, raster.width)
     counts, metres = np.zeros(256, np.int64), np.zeros(256)
 
     def counted() -> Iterator[NDArray[np.uint8]]:
@@ -174,8 +178,8 @@ def _write(
             for row, line in enumerate(strip, top):
                 found = np.bincount(line, minlength=256)
                 counts[:] += found
-                if ground is not None:
-                    metres[:] += found * ground[row]
+                if ground.known:
+                    metres[:] += np.bincount(line, ground.row(row), 256)
             top += len(strip)
             yield strip
 
@@ -183,14 +187,15 @@ def _write(
     for kind, file in outputs.files().items():
         part = parts.folder / f"{kind}{file.suffix}"
         part.unlink(missing_ok=True)
+        run = _run(kind, outputs, settings)
         if kind == "labels":
-            write_labels(part, counted(), raster, labels, digest(settings))
+            write_labels(part, counted(), raster, labels, run)
         elif kind == "polygons":
             found = areas(parts.layers("labels"), labels.ignore)
-            write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify)
+            write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify, run)
         else:
             names = list(labels.classes) if kind == "probabilities" else ["confidence"]
-            write_shares(part, parts.layers(kind), raster, names)
+            write_shares(part, parts.layers(kind), raster, names, run)
         made.append((part, file))
     for part, file in made:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +208,7 @@ def _write(
         raster.height,
         measured / (raster.height * raster.width),
         {name: int(counts[label]) / max(measured, 1) for label, name in enumerate(labels.classes)},
-        None if ground is None else {name: float(metres[label]) for label, name in enumerate(labels.classes)},
+        None if not ground.known else {name: float(metres[label]) for label, name in enumerate(labels.classes)},
         time.perf_counter() - started,
         {kind: str(file) for kind, file in outputs.files().items()},
     )
@@ -219,12 +224,21 @@ def _move(part: Path, file: Path) -> None:
 
 
 def _require_apart(raster: RasterFile, outputs: Outputs) -> None:
-    """Refuse to write over the raster itself, or two outputs into one file."""
+    """Refuse to write over the raster itself, two outputs into one file, or where nothing can be written.
+
+    Raises:
+        SegNextError: saying so, before hours of work rather than after them.
+    """
     files = [file.resolve() for file in outputs.files().values()]
     if len(set(files)) < len(files):
         raise SegNextError("two outputs have the same name; give each its own")
     if not ADDRESS.match(raster.name) and Path(raster.name).resolve() in files:
         raise SegNextError(f"{raster.name}: is the raster itself; choose another --out")
+    for file in outputs.files().values():
+        called(file)
+        with writing(file.parent):
+            if not os.access(file.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _settings(segmenter: Segmenter, raster: RasterFile, grid: Grid, wanted: Wanted) -> dict[str, Any]:
@@ -246,10 +260,17 @@ def _finished(outputs: Outputs, settings: dict[str, Any]) -> bool:
     Raises:
         SegNextError: when there is something else, which is never written over.
     """
-    there = [file for file in outputs.files().values() if file.exists()]
-    if there and run_of(outputs.labels) != digest(settings):
-        raise SegNextError(f"{there[0]}: is there already, from another run; delete it or choose another place")
+    there = {kind: file for kind, file in outputs.files().items() if file.exists()}
+    for kind, file in there.items():
+        made = polygons_of(file) if kind == "polygons" else run_of(file)
+        if made != _run(kind, outputs, settings):
+            raise SegNextError(f"{file}: is there already, from another run; delete it or choose another place")
     return len(there) == len(outputs.files())
+
+
+def _run(kind: str, outputs: Outputs, settings: dict[str, Any]) -> str:
+    """What stands for all that an output depends on."""
+    return digest({**settings, "simplify": outputs.simplify} if kind == "polygons" else settings)
 
 
 def _runs(numbers: list[int]) -> Iterator[range]:

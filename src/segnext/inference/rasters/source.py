@@ -1,8 +1,7 @@
 """A raster file or address, read window by window."""
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,18 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from segnext.bands import require_bands
 from segnext.errors import SegNextError
-from segnext.files import beside
-from segnext.inference.kinds import ADDRESS
+from segnext.files import ADDRESS, require_regular
+from segnext.gdal import called, reading, type_of
 from segnext.preprocess import Bands
-from segnext.silence import silenced
+from segnext.words import counted
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
 ENVIRONMENT = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # of a folder on the network, one file is of interest
     "GDAL_CACHEMAX": 256 << 20,  # bytes: two rows of blocks of an RGB raster 80,000 pixels wide
     "GDAL_HTTP_TIMEOUT": 60,
     "GDAL_HTTP_LOW_SPEED_TIME": 60,
@@ -33,7 +30,7 @@ ENVIRONMENT = {
     "GDAL_HTTP_RETRY_DELAY": 1,
 }
 
-logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
+ELSEWHERE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # on the network: not what may lie beside a file
 
 
 class RasterFile:
@@ -47,7 +44,7 @@ class RasterFile:
         name: as given.
         height: in pixels.
         width: in pixels.
-        crs, transform, gcps: where it lies on Earth, as rasterio tells it.
+        crs, transform, gcps, rpcs: where it lies on Earth, as rasterio tells it.
 
     Raises:
         SegNextError: when it cannot be opened or has other bands than the weights take.
@@ -55,14 +52,14 @@ class RasterFile:
 
     def __init__(self, name: str | Path, bands: Bands | None) -> None:
         self.name, self.bands = str(name), bands
-        if not ADDRESS.match(self.name) and not Path(name).is_file():
-            raise SegNextError(f"{name}: no such file{beside(Path(name))}; check the path")
+        if not ADDRESS.match(self.name):
+            require_regular(name, "a raster")
         with _reading(self.name):
-            self.file = rasterio.DatasetReader(self.name, driver=list(DRIVERS))
+            self.file = rasterio.DatasetReader(called(self.name), driver=list(DRIVERS))
         try:
             self.height, self.width = self.file.shape
             self.crs, self.transform = self.file.crs, self.file.transform
-            self.gcps = self.file.gcps
+            self.gcps, self.rpcs = self.file.gcps, self.file.rpcs
             self._chosen = self._bands_to_read()
         except BaseException:
             self.close()
@@ -99,7 +96,9 @@ class RasterFile:
             valid &= np.isfinite(values)
             values[~valid] = np.nan
         elif self._palette is not None:
-            values = self._palette[values[0]].transpose(2, 0, 1)
+            *colors, opacity = self._palette[values[0]].transpose(2, 0, 1)
+            values = np.stack(colors)
+            valid = valid & (opacity > 0)
         elif len(values) == 1:
             values = values.repeat(3, axis=0)
         anything: NDArray[np.bool_] = np.logical_or.reduce(valid, axis=0)
@@ -113,9 +112,7 @@ class RasterFile:
             valid = np.ones(values.shape, np.bool_)
         elif MaskFlags.nodata in flags:
             valid = self.file.read_masks(self._chosen, window=window) > 0
-            if (
-                self.bands is None
-            ):  # a picture's pixel of that colour; one channel of that value is a colour like others
+            if self.bands is None:  # a pixel of that colour; one channel of that value is a colour like others
                 valid = np.broadcast_to(valid.any(0), values.shape).copy()
         else:
             valid = np.broadcast_to(self.file.read_masks(self._chosen[0], window=window) > 0, values.shape).copy()
@@ -129,25 +126,28 @@ class RasterFile:
         Raises:
             SegNextError: when they are others than the weights'.
         """
-        dtype = np.dtype(self.file.dtypes[0])
+        dtype = type_of(self.file, self.name)
         colors = self.file.colorinterp
         self._palette: NDArray[np.uint8] | None = None
-        if dtype.kind not in "uif":
-            raise SegNextError(f"{self.name}: holds values of type {dtype}; save real numbers")
         if self.bands is not None:
             count = self.file.count - (colors[-1] == ColorInterp.alpha and self.file.count == len(self.bands.names) + 1)
             require_bands(count, dtype, self.bands, self.name)
             return [position + 1 for position in self.bands.positions]
         count = self.file.count - (self.file.count in (2, 4) and colors[-1] == ColorInterp.alpha)
         if dtype != np.uint8 or count not in (1, 3):
+            chosen = "-b 1 -b 2 -b 3" if self.file.count >= 3 else "-b 1"
+            bands = counted(self.file.count, "band")
             raise SegNextError(
-                f"{self.name}: has {self.file.count} bands of type {dtype}, but these weights take pictures, RGB of 8 "
-                "bits; use weights trained on such bands (bands: in dataset.yaml), or convert it with gdal_translate "
-                f"{'-b 1 -b 2 -b 3' if self.file.count >= 3 else '-b 1'} -ot Byte -scale"
+                f"{self.name}: has {bands} of type {dtype}, but these weights take pictures, RGB of 8 bits; use "
+                "weights trained on such bands (bands: in dataset.yaml), or convert it with "
+                f"gdal_translate {chosen} -ot Byte -scale"
             )
         if count == 1 and colors[0] == ColorInterp.palette:
             table = self.file.colormap(1)
-            self._palette = np.array([table.get(value, (0, 0, 0, 0))[:3] for value in range(256)], np.uint8)
+            self._palette = np.array([table.get(value, (0, 0, 0, 0)) for value in range(256)], np.uint8)
+        elif count == 1 and (bits := int(self.file.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8))) < 8:
+            grey = np.rint(np.linspace(0, 255, 1 << bits)).astype(np.uint8)  # 0 to 1 or 15 are black to white
+            self._palette = np.column_stack([grey, grey, grey, np.full_like(grey, 255)])
         return [1] if count == 1 else [1, 2, 3]
 
 
@@ -158,17 +158,9 @@ def open_raster(name: str) -> Iterator[rasterio.DatasetReader]:
     Raises:
         SegNextError: when it cannot be read.
     """
-    with _reading(name), rasterio.DatasetReader(name, driver=list(DRIVERS)) as raster:
+    with _reading(name), rasterio.DatasetReader(called(name), driver=list(DRIVERS)) as raster:
         yield raster
 
 
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Turn GDAL's errors into a sentence."""
-    try:
-        with rasterio.Env(**ENVIRONMENT), silenced:
-            yield
-    except (RasterioError, OSError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        where = "check the address and the network" if ADDRESS.match(name) else "copy it again or check its kind"
-        raise SegNextError(f"{name}: cannot be read as a raster ({reason}); {where}") from error
+def _reading(name: str) -> AbstractContextManager[None]:
+    return reading(name, **ENVIRONMENT, **(ELSEWHERE if ADDRESS.match(name) else {}))

@@ -14,7 +14,7 @@ import numpy as np
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.videos.source import Video
+from segnext.inference.videos.source import Video, called
 from segnext.preprocess import Image
 
 CODECS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"qscale": "3"}}  # the first that is there
@@ -54,7 +54,7 @@ def write_segment(file: Path, images: Iterable[tuple[int, Image]], kind: Format)
     Raises:
         SegNextError: when there is no room.
     """
-    with _writing(file) as temporary, av.open(str(temporary), "w", format="nut") as out:
+    with _writing(file) as temporary, av.open(called(temporary), "w", format="nut") as out:
         stream = _stream(out, kind)
         for pts, image in images:
             frame = av.VideoFrame.from_ndarray(_fitted(image, kind.size), format="rgb24")
@@ -101,13 +101,13 @@ def join(file: Path, segments: Iterable[Path], sound: str | Path | None, origin:
         SegNextError: when there is no room, or no segment.
     """
     with _writing(file) as temporary, ExitStack() as stack:
-        out = stack.enter_context(av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}))
+        out = stack.enter_context(av.open(called(temporary), "w", format="mp4", options={"movflags": "faststart"}))
         out.metadata["comment"] = run
         pictures = _pictures(segments, out)
         first = next(pictures, None)
         if first is None:
             raise SegNextError(f"{file}: there is no frame to write; name another video")
-        tracks = [_sound(sound, number, out, origin, stack) for number in range(_count(sound))]
+        tracks = [] if sound is None else [_sound(sound, number, out, origin, stack) for number in range(_count(sound))]
         for packet in heapq.merge([first], pictures, *tracks, key=_when):
             out.mux(packet)
 
@@ -120,7 +120,7 @@ def _pictures(segments: Iterable[Path], out: Any) -> Iterator[Any]:
     """The packets of all segments."""
     stream = None
     for segment in segments:
-        with av.open(str(segment)) as container:
+        with av.open(called(segment)) as container:
             source = container.streams.video[0]
             if stream is None:
                 stream = out.add_stream_from_template(source)
@@ -131,16 +131,14 @@ def _pictures(segments: Iterable[Path], out: Any) -> Iterator[Any]:
                     yield packet
 
 
-def _count(sound: str | Path | None) -> int:
-    if sound is None:
-        return 0
-    with av.open(str(sound)) as container:
+def _count(sound: str | Path) -> int:
+    with av.open(called(sound)) as container:
         return len(container.streams.audio)
 
 
-def _sound(file: str | Path | None, number: int, out: Any, origin: Fraction, stack: ExitStack) -> Iterator[Any]:
+def _sound(file: str | Path, number: int, out: Any, origin: Fraction, stack: ExitStack) -> Iterator[Any]:
     """The packets of one track of sound, as they are where an MP4 file takes that kind, else as AAC."""
-    container = stack.enter_context(av.open(str(file)))
+    container = stack.enter_context(av.open(called(file)))
     source = container.streams.audio[number]
     copied = source.codec_context.name in COPIED
     stream = out.add_stream_from_template(source) if copied else out.add_stream("aac", rate=source.rate)
@@ -150,7 +148,7 @@ def _sound(file: str | Path | None, number: int, out: Any, origin: Fraction, sta
 def _copied(container: Any, source: Any, stream: Any, origin: Fraction) -> Iterator[Any]:
     shift, before = round(origin / source.time_base), round(LEAD / source.time_base)
     for packet in _until_broken(container.demux(source)):
-        if packet.size and packet.dts is not None and packet.pts - shift >= -before:
+        if packet.size and None not in (packet.dts, packet.pts) and packet.pts - shift >= -before:
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             packet.stream = stream
             yield packet
@@ -189,10 +187,10 @@ class Sound:
     def __call__(self, packet: Any) -> None:
         """Keep a packet."""
         if self.out is None:
-            self.out = av.open(str(self.file), "w", format="matroska")
+            self.out = av.open(called(self.file), "w", format="matroska")
             for source in self.video.container.streams.audio:
                 self._tracks[source.index] = self.out.add_stream_from_template(source)
-        if packet.size and packet.dts is not None:
+        if packet.size and None not in (packet.dts, packet.pts):
             shift = round(self.video.origin / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             packet.stream = self._tracks[packet.stream.index]
@@ -208,7 +206,7 @@ class Sound:
 def run_of(file: Path) -> str | None:
     """What `join` was told of the run; None of a file that it has not written."""
     try:
-        with av.open(str(file), format="mp4") as container:
+        with av.open(called(file), format="mp4") as container:
             return container.metadata.get("comment")
     except (av.error.FFmpegError, OSError, ValueError):
         return None

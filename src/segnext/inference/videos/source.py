@@ -14,6 +14,7 @@ import av.logging
 import numpy as np
 
 from segnext.errors import SegNextError
+from segnext.files import require_regular
 from segnext.inference.kinds import CAMERA, is_stream
 from segnext.preprocess import Image
 from segnext.words import counted
@@ -88,8 +89,8 @@ class Video:
 
     def __init__(self, name: str | Path) -> None:
         self.name, self.live = str(name), is_stream(name)
-        if not self.live and not Path(name).is_file():
-            raise SegNextError(f"{name}: no such file; check the path")
+        if not self.live:
+            require_regular(name, "a video")
         with reading(self.name):
             self.container = _open(self.name, self.live)
         if not self.container.streams.video:
@@ -174,9 +175,14 @@ class Video:
                 return [None]
 
 
+def called(file: str | Path) -> str:
+    """What to call a file in FFmpeg: its whole path, as it takes "a:b.mp4" for an address."""
+    return str(Path(file).absolute())
+
+
 def _open(name: str, live: bool) -> Any:
     if not live:
-        return av.open(name, options=dict(LOCAL))
+        return av.open(called(name), options=dict(LOCAL))
     if CAMERA.fullmatch(name):
         if "v4l2" not in av.formats_available:
             raise SegNextError(
