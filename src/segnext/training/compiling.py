@@ -28,5 +28,5 @@ def compiling_told() -> Iterator[None]:
         def on_end(self, event: event.Event) -> None:
             """The rest follows at once."""
 
-    with event.install_listener("numba:compile", Told()):  # type: ignore[no-untyped-call]
+    with event.install_listener("numba:compile", Told()):
         yield
