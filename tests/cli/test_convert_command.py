@@ -93,6 +93,8 @@ def test_an_official_state_dict_in_a_safetensors_file(tiny: Path, tmp_path: Path
     assert all(torch.equal(x, ours[name]) for name, x in load_weights(target).state.items())
     assert main(["convert", str(encoder), str(target)]) == 0
     assert "an encoder alone" in capsys.readouterr().out
+    assert main(["info", str(target)]) == 0
+    assert "multiply-adds" not in capsys.readouterr().out  # which nothing was counted of
     safetensors.torch.save_file({"a": torch.ones(1)}, whole)
     assert main(["convert", str(whole), str(target)]) == 2
     assert "whole.safetensors: holds no SegNeXt" in failed(capsys)

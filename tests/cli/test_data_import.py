@@ -32,11 +32,13 @@ def test_an_import_tells_what_became_of_everything(tmp_path: Path, capsys: pytes
         "not imported, no mask: 1",
         "  images/2.png: there is no mask of this name",
         f"all files and reasons: {out / 'import.jsonl'}",
-        f"data set: {out}; next: segnext data check {out}",
+        f"data set: {out}, without these (other options need another folder); next: segnext data check {out}",
     ]
     (source / "images/2.png").unlink()
     assert main(words) == 0
-    assert capsys.readouterr().out.startswith("imported: 2 pairs (2 train); 2 were there already\n")
+    again = capsys.readouterr().out
+    assert again.startswith("imported: 2 pairs (2 train); 2 were there already\n")
+    assert again.endswith(f"data set: {out}; next: segnext data check {out}\n")
 
 
 def test_bands_of_the_pictures_get_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,7 @@ def test_folder_with_a_bad_one(photos: Path, weights: Path, tmp_path: Path, caps
     text, errors = capsys.readouterr()
     assert errors == f"segnext predict: {photos / 'bad.png'}: the file is empty\n"
     assert f"2 masks and overlays: {out}" in text
+    assert '1 picture could not be done, see above and "error" in the results' in text
     assert "share" not in text, "the table is for a single picture"
     records = json.loads(file.read_text())
     assert records == [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]

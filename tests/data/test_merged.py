@@ -52,6 +52,15 @@ def test_masks_hold_labels_of_the_whole_and_codes_of_sets(merged: Merged) -> Non
     assert plain == [[[200, 0, 0], [200, 200, 200]], [[3, 2, 200]]]
 
 
+def test_classes_have_the_colours_of_the_data_sets(tmp_path: Path) -> None:
+    town = data_set(tmp_path / "t", "town", "[{name: road, color: [9, 9, 9]}, {name: car, color: [8, 0, 0]}]", [[0]])
+    other = data_set(tmp_path / "o", "other", "[{name: road, color: [1, 1, 1]}, {name: tree, color: [8, 0, 0]}]", [[0]])
+    (tmp_path / "map.yaml").write_text("classes: [road, {name: sky, color: [1, 2, 3]}, car, tree, bus]\n")
+    merged = merge([town, other], tmp_path / "map.yaml")
+    assert merged.labels.colors[:3] == ((9, 9, 9), (1, 2, 3), (8, 0, 0))  # of the first that has the class
+    assert len({*merged.labels.colors}) == 5
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [

@@ -28,6 +28,7 @@ from segnext.model.families import build
 from segnext.model.network import Network
 from segnext.preprocess import Preprocess
 from segnext.training import segmentation
+from segnext.training.compiling import SENTENCE
 from segnext.training.config import Optimizer, Schedule, TrainConfig
 from segnext.training.data import class_counts
 from segnext.training.losses.total import TrainLoss, training_loss
@@ -105,11 +106,12 @@ def test_what_a_run_leaves_behind(data: Path, capsys: pytest.CaptureFixture[str]
     ]
     printed, err = capsys.readouterr()
     assert printed == ""
-    about, *lines = err.splitlines()  # while stderr is not a terminal
+    about, *lines, last = [line for line in err.splitlines() if line != SENTENCE]  # while stderr is not a terminal
     what = "scenes: 3 train and 2 val pictures, 11 classes; tiny on cpu in (bf16|fp32)"
     assert re.fullmatch(f"{what}; 4 steps of 2 crops of 32 x 32; into {re.escape(str(out))}", about)
     assert [line.split("  ")[0] for line in lines] == ["step 2/4", "step 4/4"]
     assert all(re.search(r"  loss \d\.\d{3}  mIoU \d+\.\d\d % \(best \d+\.\d\d %\)", line) for line in lines)
+    assert last == "measuring val with the best weights, 2 pictures, for report.html"
 
     report = (out / "report.html").read_text(encoding="utf-8")
     for heading in ("training loss", "IoU of each class on val", "The worst pictures", "Class histogram", "versions"):

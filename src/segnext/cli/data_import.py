@@ -131,7 +131,8 @@ def _print(summary: "ImportSummary", destination: Path) -> None:
             show(f"  ... and {len(records) - EXAMPLES} more")
     show(f"all files and reasons: {destination / 'import.jsonl'}")
     if summary.imported:
-        show(f"data set: {destination}; next: segnext data check {destination}")
+        lacks = ", without these (other options need another folder)" if summary.failed else ""
+        show(f"data set: {destination}{lacks}; next: segnext data check {destination}")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _require_known(args.model)
         found = _weights(console, args)
-    console.print(COUNTED, highlight=False)
+    if not isinstance(found, dict) or "parts" in found:
+        console.print(COUNTED, highlight=False)
     if args.json:
         write_results(found, args.json)
     return 0

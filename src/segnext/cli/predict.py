@@ -200,6 +200,8 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
                 show(f"{kind}: {out / file}")
     elif summary.done:
         show(f"{counted(summary.done, 'mask and overlay', 'masks and overlays')}: {out}")
+    if summary.failed and (summary.done or summary.before):
+        show(f'{counted(summary.failed, "picture")} could not be done, see above and "error" in the results')
     if summary.before:
         show(f"{counted(summary.before, 'picture')} had been done before this run was broken off")
     if not summary.whole:

@@ -25,7 +25,7 @@ from segnext.data.folder import DataSet, Pair, read_mask
 from segnext.data.masks import Codes
 from segnext.documents import read_yaml, shown
 from segnext.errors import SegNextError
-from segnext.labels import Labels
+from segnext.labels import Labels, distinct_color
 from segnext.preprocess import Bands
 
 Classes = tuple[int, ...]  # labels of the whole that a pixel may be of; none for a pixel that does not count
@@ -108,7 +108,7 @@ def merge(data_sets: Sequence[DataSet], file: Path) -> Merged:
     Raises:
         SegNextError: when the map is none, or does not fit the data sets.
     """
-    labels, maps = _read(file)
+    labels, maps = _read(file, data_sets)
     if labels.multi_label or any(data.labels.multi_label for data in data_sets):
         raise SegNextError(f"{file}: multi-label data cannot be merged; every class has masks of its own there already")
     if any(data.bands is not None for data in data_sets):
@@ -138,20 +138,41 @@ def read_map(file: Path, data: DataSet) -> tuple[Labels, tuple[Classes, ...]]:
     Raises:
         SegNextError: when the map is none, or does not fit the data set.
     """
-    labels, maps = _read(file)
+    labels, maps = _read(file, [data])
     return labels, _stands_for(data, maps, labels, file)
 
 
-def _read(file: Path) -> tuple[Labels, Mapping[Any, Any]]:
+def _read(file: Path, data_sets: Sequence[DataSet]) -> tuple[Labels, Mapping[Any, Any]]:
     """The classes of a label map, and what it says of each data set."""
     content = read_yaml(file)
     labels = Labels.from_dict(content, str(file))
     if not isinstance(content.get("name"), str):
         labels = replace(labels, name=file.stem)
+    labels = _colored(labels, content["classes"], data_sets)
     maps = content.get("data") or {}
     if not isinstance(maps, Mapping):
         raise SegNextError(f"{file}: 'data' is {shown(maps)}; it lists, for each data set, what its classes stand for")
     return labels, maps
+
+
+def _colored(labels: Labels, entries: Sequence[Any], data_sets: Sequence[DataSet]) -> Labels:
+    """Classes that the map gives no colour have that of their name in the data sets, or one that no other class has."""
+    theirs = {
+        name: color
+        for data in reversed(data_sets)
+        for name, color in zip(data.labels.classes, data.labels.colors, strict=True)
+    }
+    said = {
+        name: color
+        for name, color, entry in zip(labels.classes, labels.colors, entries, strict=True)
+        if isinstance(entry, Mapping) and entry.get("color") is not None
+    }
+    for name in [name for name in labels.classes if name not in said and name in theirs]:
+        if theirs[name] not in said.values():
+            said[name] = theirs[name]
+    for name in [name for name in labels.classes if name not in said]:
+        said[name] = next(color for color in map(distinct_color, range(256)) if color not in said.values())
+    return replace(labels, colors=tuple(said[name] for name in labels.classes))
 
 
 def _names(data: DataSet) -> tuple[str, str]:

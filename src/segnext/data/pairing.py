@@ -376,15 +376,15 @@ def mask_likeness(root: Path) -> Looks:
     return looks
 
 
-def require_some(root: Path, files: Iterable[Path], *given: str | None) -> None:
+def require_some(root: Path, files: Iterable[Path], images: str | None, masks: str | None) -> None:
     """Refuse what was given for pictures or masks where no file is there.
 
     Raises:
         SegNextError: saying where it was looked for.
     """
-    for where in given:
+    for flag, where in (("--images", images), ("--masks", masks)):
         if where is not None and not any(fits(file, where) for file in files):
             raise SegNextError(
-                f"{root}: no such folder with pictures: '{where}'; name a folder inside it, or a pattern such as "
-                "'*_mask.png'"
+                f"{root}: no such folder with pictures: '{where}'; name a folder inside it by {flag}, or a pattern "
+                "such as '*_mask.png'"
             )

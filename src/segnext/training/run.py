@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from segnext.allocator import keep_pages
+from segnext.training.compiling import compiling_told
 from segnext.training.config import Settings
 from segnext.training.fingerprint import fingerprints, tell_changes
 from segnext.training.folder import RunFolder, write_recipe
@@ -82,6 +83,8 @@ def _attempt(config: C, new_task: NewTask[C], processes: Processes, folder: RunF
             if main:
                 trainer.announce(resumed=resume)
             stack.enter_context(progress)
+            if main and config.device == "cpu":
+                stack.enter_context(compiling_told())
             try:
                 trainer.train()
             finally:

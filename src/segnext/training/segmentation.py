@@ -31,6 +31,7 @@ from segnext.model.families import build
 from segnext.model.network import Network
 from segnext.model.supervised import HEADS, Supervised, stage_heads
 from segnext.preprocess import Preprocess
+from segnext.progress import progress, say
 from segnext.training.config import TrainConfig
 from segnext.training.curves import draw_curves
 from segnext.training.data import check_data, class_counts, prepare
@@ -45,6 +46,7 @@ from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
 from segnext.training.task import Forward, NamedSamples, Plan, Task, Watch, provenance
+from segnext.words import counted
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -189,7 +191,12 @@ class Segmentation(Task[TrainConfig]):
             return
         segmenter = self.segmenter(load_weights(out / "best.safetensors"))
         title = f"{out.resolve().name}: {config.model} on {self.labels.name}"
-        measured = examine(predictor(segmenter), self.val_pairs, self.labels)
+        count = len(self.val_pairs)
+        say(f"measuring {config.val_split} with the best weights, {counted(count, 'picture')}, for report.html")
+        with progress("pictures") as watch:
+            measured = examine(
+                predictor(segmenter), self.val_pairs, self.labels, lambda done: watch("report", done, count)
+            )
         shown = telling(measured[1], EXAMPLES) or self._chosen(EXAMPLES)
         draw_examples([self._item(segmenter, pair) for pair in shown], self.labels, out / "examples.png")
         write_page(gather(segmenter, self.data, config.val_split, title, measured, log_charts(log)), report)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from messy_folder import Folder
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from segnext.data.doctor.check import check
 from segnext.data.doctor.findings import Severity
 from segnext.data.folder import Folder as DataSet
 from segnext.data.folder import read_mask
+from segnext.data.known import labels_for_count
 
 
 @pytest.fixture
@@ -146,6 +148,32 @@ def test_a_chart_that_leaves_classes_out_says_so(folder: Folder, monkeypatch: py
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, text: said.append(text))
     draw_classes(Figure(), check(folder.root))
     assert said == ["the first 60 of 71 classes"]
+
+
+def test_the_chart_of_classes_is_a_key_to_the_colours(folder: Folder) -> None:
+    folder.clean()
+    figure, report = Figure(), check(folder.root)
+    draw_classes(figure, report)
+    labels, axes = report.case.labels, figure.axes[0]
+    assert labels is not None
+    drawn = [to_rgb(patch.get_facecolor()) for patch in axes.patches]
+    assert drawn[-len(labels) :] == pytest.approx(np.array(labels.colors) / 255)
+    figure = Figure()
+    (folder.root / "dataset.yaml").unlink()
+    draw_classes(figure, check(folder.root))  # in the order of their shares
+    names = [int(text.get_text()) for text in figure.axes[0].get_yticklabels()]
+    drawn = [to_rgb(patch.get_facecolor()) for patch in figure.axes[0].patches]
+    assert drawn[-len(names) :] == pytest.approx(np.array(labels_for_count(256).colors)[names] / 255)
+
+
+def test_a_folder_of_masks_for_all_and_one_for_half_of_the_pictures(folder: Folder) -> None:
+    for index in range(8):
+        folder.save(f"images/{index:02}_photo.png", folder.picture(64, 64))
+        folder.save(f"1st/{index:02}_manual1.png", disc(index=index))
+        if index < 4:
+            folder.save(f"2nd/{index:02}_manual2.png", disc(index=index, radius=0.2))
+    title = folder.found()["mask-choice"].title
+    assert title == "2 mask folders fit the same pictures: 1st/*_manual1 (8), 2nd/*_manual2 (4); choose with --masks"
 
 
 def test_black_and_white_written_as_grey_and_as_palette(folder: Folder, tmp_path: Path) -> None:

@@ -116,6 +116,16 @@ def test_voc(tmp_path: Path, rgb: bool) -> None:
     assert folder.labels.classes[0] == "background"
 
 
+def test_voc_as_labelme_writes_it(tmp_path: Path) -> None:
+    truth = voc(tmp_path / "in", rgb=False)
+    (tmp_path / "in/SegmentationClass").rename(tmp_path / "in/SegmentationClassPNG")
+    (tmp_path / "in/SegmentationClass").mkdir()  # matrices, in earlier versions
+    np.save(tmp_path / "in/SegmentationClass/2007_01.npy", truth["2007_01"])
+    summary, folder = bring("voc", tmp_path / "in")
+    assert summary.splits() == {"train": 1, "val": 1, "unlisted": 1}
+    np.testing.assert_array_equal(labels_of(folder, "val/2007_02"), truth["2007_02"])
+
+
 def test_voc_colours_beyond_its_21_classes(tmp_path: Path) -> None:
     image, labels = draw_scene(1, 64, 96)
     save(image, tmp_path / "in/JPEGImages/1.jpg")

@@ -36,15 +36,20 @@ def judge_several(case: Case, encoding: Encoding) -> Iterator[Finding]:
 def _choice(case: Case, encoding: Encoding) -> Finding:
     """Folders of masks that fit the same pictures."""
     choices = case.survey.pairing.choices
-    (chosen, fits), *others = choices
+    (chosen, most), *others = choices
+    names = listed(name for name, _ in choices)
+    alike = all(count == most for _, count in others)
+    fit = (
+        f"each fit {most} of {most} pictures: {names}"
+        if alike
+        else ("fit the same pictures: " + listed(f"{name} ({count})" for name, count in choices))
+    )
     checks = (command("check", case.survey.root, "--masks", name.rstrip("/")) for name, _ in others)
     return found(
         "mask-choice",
         case.survey.pairing.many_masks,
         len(choices),
-        fits=min(count for _, count in choices),
-        total=fits,
-        folders=listed(name for name, _ in choices),
+        fit=fit,
         chosen=chosen,
         others="\n".join(checks),
         fix=full_import(case, encoding),

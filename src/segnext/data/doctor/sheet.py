@@ -13,20 +13,19 @@ from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
 from segnext.bands import view_file
-from segnext.data.doctor.charts import chart_height, draw_classes, draw_sizes
+from segnext.data.doctor.charts import chart_height, draw_classes, draw_sizes, mask_colors
 from segnext.data.doctor.check import Diagnosis
 from segnext.data.doctor.encoding import is_color
 from segnext.data.doctor.findings import Severity
 from segnext.data.doctor.records import PairRecord
 from segnext.data.doctor.survey import Item
 from segnext.data.doctor.verdict import overview, verdict
-from segnext.data.known import labels_for_count
 from segnext.data.planes import read_planes
 from segnext.errors import SegNextError
 from segnext.figures import drawing
 from segnext.imageio import read_image
 from segnext.pages import data_uri, jpeg, write_page
-from segnext.painting import mix, palette, shrink_mask
+from segnext.painting import mix, shrink_mask
 from segnext.pillow import open_picture
 from segnext.words import printable
 
@@ -39,7 +38,6 @@ WIDTH = 6.4  # inches of a chart; a sheet is two wide
 INKS = {Severity.ERROR: "#be1e1e", Severity.WARNING: "#b06a00", Severity.NOTE: "#1464aa"}
 
 Picture = NDArray[np.uint8]
-_SPREAD_COLORS = np.array(labels_for_count(256).colors, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -144,25 +142,13 @@ def _painted(report: Diagnosis, item: Item, record: PairRecord, size: tuple[int,
     path = report.case.survey.root / item.mask
     if item.coding is not None:
         labels = PIL.Image.fromarray(item.coding.decode(path)).resize(size, PIL.Image.Resampling.NEAREST)
-        return np.asarray(_palette(report)[np.asarray(labels)])
+        return np.asarray(mask_colors(report)[np.asarray(labels)])
     with open_picture(path) as mask:
         if is_color(record.mask) or (mask.mode == "P" and report.encoding.kind == "colors"):
             return np.asarray(mask.convert("RGB").resize(size, PIL.Image.Resampling.NEAREST))
         plain = mask.convert("L") if mask.mode not in ("L", "P", "1", "F") and not mask.mode.startswith("I") else mask
         values = np.asarray(plain.resize(size, PIL.Image.Resampling.NEAREST)).astype(np.int64)
-    return _palette(report)[np.clip(values, 0, 255)]
-
-
-def _palette(report: Diagnosis) -> Picture:
-    """A colour for each of 256 labels: the class list's, else well-spread ones; foreign labels are magenta."""
-    labels = report.case.labels
-    if report.encoding.kind == "binary":
-        return np.linspace((20, 20, 60), (255, 60, 60), 256).astype(np.uint8)
-    if labels is None:
-        return _SPREAD_COLORS
-    colors = palette(labels, (255, 0, 255))
-    colors[labels.ignore] = 255
-    return colors
+    return mask_colors(report)[np.clip(values, 0, 255)]
 
 
 def _page(report: Diagnosis, thumbs: list[Thumb], copies: list[Thumb], path: Path) -> None:

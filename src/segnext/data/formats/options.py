@@ -47,7 +47,9 @@ FORMATS: dict[str, Format] = {
     "supervisely": Format("Supervisely's projects: img, ann/*.json", _SHAPES),
     "geojson": Format("GeoJSON polygons over georeferenced rasters (needs segnext[raster])", ("images", *_SHAPES)),
     "via": Format("VGG Image Annotator's JSON", ("images", *_SHAPES)),
-    "voc": Format("Pascal VOC: JPEGImages, SegmentationClass, ImageSets/Segmentation", (*_FOLDERS, *_CLASSES)),
+    "voc": Format(
+        "Pascal VOC: JPEGImages, SegmentationClass (of labelme SegmentationClassPNG), ImageSets", (*_FOLDERS, *_CLASSES)
+    ),
     **{name: Format("the public data set in its original layout") for name in PUBLIC if name != "voc"},
 }
 

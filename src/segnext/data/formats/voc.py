@@ -16,6 +16,8 @@ from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
 from segnext.words import listed
 
+LABELMES = "SegmentationClassPNG"  # of labelme2voc, which may have matrices in SegmentationClass
+
 
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """Pairs with the splits of ImageSets; masks are palette pictures, or RGB in the colours of that palette.
@@ -23,7 +25,8 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     Pictures without a mask are no mistake: VOC labels a part of its pictures only.
     """
     root = _root(options.source)
-    options = replace(options, source=root, images=options.images or IMAGES, masks=options.masks or MASKS)
+    masks = options.masks or (LABELMES if (root / LABELMES).is_dir() else MASKS)
+    options = replace(options, source=root, images=options.images or IMAGES, masks=masks)
     found, problems = find_pairs(options)
     items, more, remarks = assign_splits(found, options)
     labels = given_labels(options)
