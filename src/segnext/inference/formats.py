@@ -176,7 +176,7 @@ def _path_from(file: str, folder: Path) -> str:
 
 def _geojson(result: Result, entry: Input) -> dict[str, Any]:
     """In longitude and latitude where the picture says where it lies, else in its pixels."""
-    from segnext.inference.rasters.polygons import to_degrees, to_ground
+    from segnext.inference.rasters.globe import to_degrees, to_ground
 
     crs, transform = _ground(entry, result.mask.shape[-2:])
     if crs is None:

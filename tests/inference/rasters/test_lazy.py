@@ -22,6 +22,10 @@ KEYS: list[Any] = [
     (5, slice(None)),
     (slice(None), -1),
     (63, 64),
+    ...,
+    (..., 3),
+    (),
+    (np.int64(7), np.uint8(9)),
     slice(124, 125),
     -1,
     (slice(10, 10), slice(None)),
@@ -52,7 +56,7 @@ def test_it_says_what_it_is(lazy: LazyLabels, whole: NDArray[np.uint8]) -> None:
     assert repr(lazy).endswith("in.tif: 197 x 231>")
 
 
-@pytest.mark.parametrize("key", ["a", (1, 2, 3), (slice(None), [1, 2]), None])
+@pytest.mark.parametrize("key", ["a", (1, 2, 3), (slice(None), [1, 2]), None, True, (..., ...)])
 def test_other_keys_are_refused(lazy: LazyLabels, key: Any) -> None:
     with pytest.raises(SegNextError, match="by rows and columns"):
         _ = lazy[key]

@@ -1,5 +1,6 @@
 """Areas are those of the labels, wherever strips cut."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,27 @@ def test_another_planet_has_its_maps_areas() -> None:
     mars = f'PROJCS["Mars",{body},PROJECTION["Sinusoidal"],UNIT["Meter",1]]'
     ground = Ground(CRS.from_wkt(mars), Affine(2, 0, 0, 0, -2, 0), 5, 6)
     assert ground.row(4) == pytest.approx([4] * 6)
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:32601", Affine(10_000, 0, 160_000, 0, -10_000, 600_000)),  # its west is at 180 degrees
+        ("EPSG:4326", Affine(0.1, 0, 179.5, 0, -0.1, 5)),
+        ("EPSG:4326", Affine(0.1, 0, -180.5, 0, -0.1, 5)),
+        ("EPSG:3832", Affine(10_000, 0, 3_300_000, 0, -10_000, 600_000)),  # the Pacific's
+    ],
+)
+def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path, crs: str, transform: Affine) -> None:
+    ring = shapely.box(0, 0, 10, 10).difference(shapely.box(3, 3, 6, 6))
+    west = shapely.box(15, 20, 16, 21)
+    file = tmp_path / "areas.geojson"
+    assert write_polygons(file, [(1, ring), (2, west)], transform, CRS.from_string(crs), LABELS) == 2
+    first, second = (shapely.geometry.shape(each["geometry"]) for each in json.loads(file.read_text())["features"])
+    assert first.geom_type == "MultiPolygon"
+    assert second.geom_type == "Polygon"
+    assert first.bounds[0] == -180
+    assert first.bounds[2] == 180
+    cell = abs(second.area)
+    assert first.is_valid
+    assert first.area == pytest.approx(91 * cell, rel=0.05)

@@ -65,44 +65,52 @@ class LazyLabels:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        """The labels of rows and columns, each an integer or a slice."""
+        """The labels of rows and columns, each an integer or a slice; in memory are those that are asked for."""
         rows, columns = _pair(key)
-        down, across = range(*_slice(rows, self.shape[0])), range(*_slice(columns, self.shape[1]))
-        window = self._window(_hull(down), _hull(across))
-        row = 0 if isinstance(rows, int | np.integer) else np.asarray(down, np.int64) - min(down, default=0)
-        column = 0 if isinstance(columns, int | np.integer) else np.asarray(across, np.int64) - min(across, default=0)
-        found: NDArray[np.uint8] = window[row][..., column]
-        return found
+        down = np.arange(*_slice(rows, self.shape[0]))
+        across = np.arange(*_slice(columns, self.shape[1]))
+        found = self._labels(down, across)
+        row, column = (slice(None) if isinstance(part, slice) else 0 for part in (rows, columns))
+        picked: NDArray[np.uint8] = found[row][..., column]
+        return picked
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All labels."""
         return np.asarray(self[:, :], dtype)
 
-    def _window(self, rows: slice, columns: slice) -> NDArray[np.uint8]:
-        found = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    def _labels(self, down: NDArray[np.int64], across: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Of rows and columns, in any order."""
+        found = np.empty((len(down), len(across)), np.uint8)
         if not found.size:
             return found
         grid, reach = self._grid, self._grid.step  # a pixel lies between the centres of two positions
+        rows = slice(int(down.min()), int(down.max()) + 1)
+        wide = slice(int(across.min()) - reach, int(across.max()) + 1 + reach)
         numbers = [n for n in range(len(grid.rows)) if _meet(grid.strip(n), rows)]
-        wide = slice(columns.start - reach, columns.stop + reach)
         tiles = [n for n, span in enumerate(grid.columns) if _meet(span, wide)]
         with self._open() as raster:
             needed = range(numbers[0], numbers[-1] + 1), self._wanted, range(tiles[0], tiles[-1] + 1)
             for strip in strips(self._pipeline, raster, grid, *needed):
-                top, bottom = max(strip.rows.start, rows.start), min(strip.rows.stop, rows.stop)
-                part = strip.layers["labels"][top - strip.rows.start : bottom - strip.rows.start, columns]
-                found[top - rows.start : bottom - rows.start] = part
+                here = (down >= strip.rows.start) & (down < strip.rows.stop)
+                found[here] = strip.layers["labels"][down[here] - strip.rows.start][:, across]
         return found
 
     def _open(self) -> RasterFile:
         return RasterFile(self._name, self._pipeline.preprocess.bands)
 
 
-def _pair(key: Any) -> tuple[Any, Any]:
-    pair = key if isinstance(key, tuple) else (key, slice(None))
-    if len(pair) != 2 or not all(isinstance(part, int | np.integer | slice) for part in pair):
-        raise SegNextError("labels of a raster are taken by rows and columns, such as labels[1000:2000, :500]")
-    return pair
+def _pair(key: Any) -> list[Any]:
+    parts = key if isinstance(key, tuple) else (key,)
+    given = [part for part in parts if part is not Ellipsis]
+    if len(parts) - len(given) <= 1 and len(given) <= 2 and all(map(_is_place, given)):
+        first = next((place for place, part in enumerate(parts) if part is Ellipsis), len(given))
+        whole = [slice(None)] * (2 - len(given))
+        return given[:first] + whole + given[first:]
+    raise SegNextError("labels of a raster are taken by rows and columns, such as labels[1000:2000, :500]")
+
+
+def _is_place(part: Any) -> bool:
+    return isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
 
 
 def _slice(part: Any, length: int) -> tuple[int, int, int]:
@@ -111,10 +119,6 @@ def _slice(part: Any, length: int) -> tuple[int, int, int]:
     if not -length <= part < length:
         raise IndexError(f"{part} is outside 0 to {length - 1}")
     return int(part) % length, int(part) % length + 1, 1
-
-
-def _hull(numbers: range) -> slice:
-    return slice(min(numbers), max(numbers) + 1) if numbers else slice(0, 0)
 
 
 def _meet(one: slice, other: slice) -> bool:

@@ -14,12 +14,11 @@ from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.gdal import warped
+from segnext.inference.rasters.globe import WGS84, to_degrees, to_ground
 from segnext.labels import Labels
 from segnext.silence import silenced
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
-WGS84 = "EPSG:4326"
 LAYER = "polygons"
 Edge = tuple[float, float]  # columns between which a polygon touches a strip's border
 
@@ -175,19 +174,6 @@ def run_of(file: Path) -> str | None:
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError, RuntimeError):
         return None
     return str(about.get("DESCRIPTION"))
-
-
-def to_ground(geometries: Any, transform: Affine) -> Any:
-    """Shapes in pixels, one or an array of them, in a raster's coordinates."""
-    a, b, c, d, e, f = transform[:6]
-    return shapely.transform(
-        geometries, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-    )
-
-
-def to_degrees(geometries: Any, crs: Any) -> Any:
-    """Shapes in a raster's coordinates in WGS 84: longitude and latitude."""
-    return shapely.transform(geometries, lambda xy: warped(xy, crs, WGS84))
 
 
 def driver_of(file: Path) -> str:
