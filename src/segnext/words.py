@@ -1,6 +1,7 @@
 """Numbers, lists and names in sentences for people."""
 
 import math
+import shlex
 import unicodedata
 from collections.abc import Iterable
 
@@ -23,6 +24,11 @@ def unpredicted(names: Iterable[str]) -> str:
     """What a score goes on with where classes that are in the truth were nowhere predicted; "" where there are none."""
     names = [*names]
     return f"; never predicted: {listed(names)}" if names else ""
+
+
+def quoted(path: object) -> str:
+    """A path as a shell takes it, for commands that are printed to be run."""
+    return shlex.quote(str(path))
 
 
 def percent(ratio: float, digits: int = 1, sign: str = " %") -> str:

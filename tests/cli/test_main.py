@@ -178,6 +178,11 @@ def test_faults_of_ours_have_a_code_of_their_own(
         (["eval", "--data", "x", "--format", "ade"], "--format is 'ade'; did you mean ade20k?"),
         (["export", "segnext_t.camvid", "--to", "onnx", "--data", "x", "--format", "ade"], "did you mean ade20k?"),
         (["predict", "--source", "x"], "there is no --source; give it without a flag; see"),
+        (
+            ["train", "--data", "x", "--augment.vflip", "0.5"],
+            "there is no --augment.vflip; here it is --augment.turn",
+        ),
+        (["train", "--data", "x", "--rotate", "90"], "there is no --rotate; here it is --augment.turn; see"),
         (["predict", "x", "--imgsz", "64"], "there is no --imgsz; here it is --short-side; see"),
         (["predict", "x", "--batch-size", "3"], "there is no --batch-size; pictures are worked on one by one"),
         (["eval", "--dataset", "x"], "there is no --dataset; here it is --data; see"),

@@ -119,6 +119,9 @@ def test_missing_folder_and_missing_yaml(data: Path) -> None:
         SegNextError, match=r"no dataset\.yaml; 'segnext data check .* 'segnext data init .* --like NAME'"
     ):
         Folder.open(data)
+    data = data.rename(data.with_name("my data"))
+    with pytest.raises(SegNextError, match=r"segnext data check '.*my data'' says"):
+        Folder.open(data)
     with pytest.raises(SegNextError, match="no such data set folder"):
         Folder.open(data / "nowhere")
     with pytest.raises(SegNextError, match="no such data set folder"):

@@ -69,6 +69,16 @@ def test_the_same_classes_take_everything(tiny_train: Train, source: Path, tmp_p
     assert provenance.to_dict()["recipe"]["from_weights"] == "source.safetensors"
 
 
+def test_the_licence_in_the_card_of_what_it_started_from_stays(tiny_train: Train, source: Path, tmp_path: Path) -> None:
+    weights = load_weights(source)
+    bare = replace(weights.provenance, licence=None, licence_note=None)
+    save_weights(replace(weights, provenance=bare), source)
+    source.with_suffix(".md").write_text("# Mine\n\n## Licence\n\nFor research\nonly.\n\n## More\n\nNothing.\n")
+    assert main_with_from(tiny_train, source, out=tmp_path / "run", **FROZEN) == 0
+    found = load_weights(tmp_path / "run" / "last.safetensors").provenance
+    assert (found.licence, found.licence_note) == (None, "For research only.")
+
+
 def main_with_from(tiny_train: Train, source: Path, **changes: Any) -> int:
     """As `segnext train --from SOURCE`."""
     return tiny_train(**{"from": source}, **changes)

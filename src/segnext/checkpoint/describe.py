@@ -57,13 +57,26 @@ def _describe_exported(path: Path) -> dict[str, Any]:
 def _outside(files: list[Path]) -> dict[str, Any]:
     """What is known of a file, with those that belong to it, without opening it."""
     path, stat = files[0], files[0].stat()
-    cards = (path.with_suffix(".md"), path.with_name("README.md"))
     return {
         "file": str(path),
         "bytes": sum(file.stat().st_size for file in files),
         "written": datetime.fromtimestamp(stat.st_mtime).astimezone().isoformat(timespec="seconds"),
-        "card": next((str(card) for card in cards if card.is_file()), None),
+        "card": None if (card := _card(path)) is None else str(card),
     }
+
+
+def _card(path: Path) -> Path | None:
+    """The model card beside weights."""
+    cards = (path.with_suffix(".md"), path.with_name("README.md"))
+    return next((card for card in cards if card.is_file()), None)
+
+
+def licence_in_card(path: Path) -> str | None:
+    """What the card beside the weights in `path` says of their licence, in one line; None where it says nothing."""
+    card = _card(path)
+    text = card.read_text(encoding="utf-8", errors="replace") if card else ""
+    section = re.search(r"^#+ (?:licence|license|terms)\s+(.+?)\s*(?:^#|\Z)", text, re.I | re.M | re.S)
+    return " ".join(section[1].split()) if section else None
 
 
 def _of_encoder(header: Header, path: Path) -> dict[str, Any]:
@@ -85,7 +98,7 @@ def facts(about: dict[str, Any]) -> list[tuple[str, str]]:
         ("class IoU", _ious(told)),
         ("recipe", _recipe(told)),
         ("started from", _origin(told)),
-        ("licence", _licence(told, about["card"])),
+        ("licence", _licence(told, Path(about["file"]))),
         ("made by", ", ".join(f"{name} {version}" for name, version in (told.versions or {}).items())),
     ]
     return [(name, text) for name, text in found if text]
@@ -154,10 +167,8 @@ def _origin(told: Provenance) -> str:
     return "; ".join(filter(None, (begun, told.converted_from and f"converted from {told.converted_from}", told.url)))
 
 
-def _licence(told: Provenance, card: str | None) -> str:
+def _licence(told: Provenance, path: Path) -> str:
     """What the header says, or else a card's section of that name."""
     if told.licence or told.licence_note:
         return ". ".join(filter(None, (told.licence, told.licence_note)))
-    text = Path(card).read_text(encoding="utf-8", errors="replace") if card else ""
-    section = re.search(r"^#+ (?:licence|license|terms)\s+(.+?)\s*(?:^#|\Z)", text, re.I | re.M | re.S)
-    return " ".join(section[1].split()) if section else "not stated"
+    return licence_in_card(path) or "not stated"

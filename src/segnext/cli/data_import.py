@@ -10,7 +10,7 @@ from segnext.data.formats.options import FORMATS, Options
 from segnext.data.known import KNOWN
 from segnext.errors import SegNextError
 from segnext.progress import progress
-from segnext.words import counted
+from segnext.words import counted, quoted
 
 if TYPE_CHECKING:
     from segnext.data.formats.journal import ImportRecord, ImportSummary
@@ -132,7 +132,7 @@ def _print(summary: "ImportSummary", destination: Path) -> None:
     show(f"all files and reasons: {destination / 'import.jsonl'}")
     if summary.imported:
         lacks = ", without these (other options need another folder)" if summary.failed else ""
-        show(f"data set: {destination}{lacks}; next: segnext data check {destination}")
+        show(f"data set: {destination}{lacks}; next: segnext data check {quoted(destination)}")
 
 
 def _names(text: str) -> tuple[str, ...]:

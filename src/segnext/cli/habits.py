@@ -26,6 +26,8 @@ _OF_RUNS = {
     "--eval-every": "val_interval eval_interval val_every val_freq eval_freq check_val_every_n_epoch",
     "--save-every": "checkpoint_interval save_interval save_freq",
     "--schedule": "scheduler lr_scheduler lr_policy",
+    "--augment.turn": "rotate rotation degrees random_rotate random_rotate90 rot90 vflip flipud vertical_flip",
+    "--augment.flip": "hflip fliplr horizontal_flip",
     "--patience": "early_stopping early_stop",
     "--track wandb": "wandb use_wandb",
     "--from, and the classes in dataset.yaml": "num_classes classes n_classes nc",

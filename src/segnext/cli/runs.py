@@ -179,8 +179,9 @@ class _Reader:
 
     def close(self, name: str, dashes: str = "") -> str:
         """The setting that was probably meant; also where only the name of its part is missing."""
-        if name in RUNS:
-            return f"; here it is {RUNS[name]}"
+        habit = name.removeprefix("augment.")
+        if habit in RUNS:
+            return f"; here it is {RUNS[habit]}"
         known = [*self.by_name, "config", "resume", "help"]
         last = {one.rpartition(".")[2]: one for one in reversed(known)}  # of equal names, the first
         near = nearest(name, known) or [last[one] for one in nearest(name.rpartition(".")[2], last)]

@@ -24,6 +24,7 @@ from segnext.labels import Labels
 from segnext.pillow import SUFFIXES
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture
+from segnext.words import quoted
 
 FIELDS = (
     "name",
@@ -126,9 +127,9 @@ class Folder:
             )
         if not file.is_file():
             raise SegNextError(
-                f"{path}: there is no dataset.yaml; 'segnext data check {path}' says what the folder holds and how it "
-                f"becomes a data set; where it is laid out as one, write it (name, classes, ignore), or run "
-                f"'segnext data init {path} --like NAME' for a known label set"
+                f"{path}: there is no dataset.yaml; 'segnext data check {quoted(path)}' says what the folder holds and "
+                f"how it becomes a data set; where it is laid out as one, write it (name, classes, ignore), or run "
+                f"'segnext data init {quoted(path)} --like NAME' for a known label set"
             )
         content = read_yaml(file)
         labels = Labels.from_dict(content, str(file))

@@ -70,9 +70,12 @@ def translation(file: Path, data: DataSet, weights: Labels, *, weights_name: str
         among = [number for number, classes in enumerate(stands_for) if label in classes]
         if len(among) != 1:
             found = listed(own.classes[number] for number in among) or "none"
+            advice = (
+                "leave it in one of them" if among else f"write there 'CLASS: [..., {name}]', of the class it is in"
+            )
             raise SegNextError(
                 f"{file}: under '{own.name}', '{name}' of the weights is among {found}; to measure them, it must be "
-                "among one"
+                f"among one: {advice}"
             )
         table[label] = among[0]
     return Translation(own, table, stands_for)

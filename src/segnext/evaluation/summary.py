@@ -93,7 +93,7 @@ def confusion_picture(metrics: Metrics, path: Path) -> None:
         bar.set_ticks([0, 1, 5, 10, 20, 40, 60, 80, 100])
         bar.set_label("% of the true class's pixels")
         axes.set_title(
-            f"mIoU {percent(metrics.miou, 2)}   pixel accuracy {percent(metrics.pixel_accuracy, 2)}", loc="left"
+            f"mIoU {percent(metrics.miou, 2)}\npixel accuracy {percent(metrics.pixel_accuracy, 2)}", loc="left"
         )
 
 

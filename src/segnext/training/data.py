@@ -17,7 +17,7 @@ from segnext.preprocess import Preprocess
 from segnext.progress import progress
 from segnext.training.config import TrainConfig
 from segnext.training.processes import Processes
-from segnext.words import counted
+from segnext.words import counted, quoted
 
 
 def check_data(data: DataSet, splits: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def check_data(data: DataSet, splits: Sequence[str]) -> None:
         SegNextError: when it finds what would stop or spoil the training.
     """
     findings = quick_check(data, splits)
-    command = f"segnext data check {data.path}"
+    command = f"segnext data check {quoted(data.path)}"
     if isinstance(data, Layout):
         command += f" --format {data.labels.name}"
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]

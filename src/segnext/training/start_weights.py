@@ -1,9 +1,11 @@
 """What a segmentation network starts from: published weights, an encoder's, or another run's."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segnext.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from segnext.checkpoint.describe import licence_in_card
 from segnext.checkpoint.find import weights_path
 from segnext.checkpoint.start import bands_of, start_encoder, start_network
 from segnext.labels import Labels
@@ -29,7 +31,8 @@ def start_weights(model: Network, config: TrainConfig, labels: Labels, *, loud: 
     name = config.from_weights or config.encoder_weights
     if name is None:
         return {}
-    checkpoint = read_checkpoint(weights_path(name))
+    path = weights_path(name)
+    checkpoint = read_checkpoint(path)
     if config.from_weights is None:
         coverage, part, new = start_encoder(model, checkpoint), "encoder", "the decoder and its classifier start"
     else:
@@ -45,7 +48,10 @@ def start_weights(model: Network, config: TrainConfig, labels: Labels, *, loud: 
         print(coverage, flush=True)
         if checkpoint.remark:
             print(checkpoint.remark, flush=True)
-    return checkpoint.provenance.succession(Path(name).name, part).to_dict()
+    origin = checkpoint.provenance.succession(Path(name).name, part)
+    if not (origin.licence or origin.licence_note):
+        origin = replace(origin, licence_note=licence_in_card(path))
+    return origin.to_dict()
 
 
 def _other_classes(checkpoint: Checkpoint, labels: Labels) -> str:

@@ -14,7 +14,7 @@ from segnext.data.formats.splits import assign_splits
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.progress import Watch, quiet
-from segnext.words import listed
+from segnext.words import listed, quoted
 
 LABELMES = "SegmentationClassPNG"  # of labelme2voc, which may have matrices in SegmentationClass
 
@@ -47,7 +47,7 @@ def _root(source: Path) -> Path:
     if not roots:
         raise SegNextError(
             f"{source}: there is no folder {IMAGES} in it, as Pascal VOC has; give the folder that holds it, such as "
-            f"VOCdevkit/VOC2012, or let 'segnext data check {source}' tell the format"
+            f"VOCdevkit/VOC2012, or let 'segnext data check {quoted(source)}' tell the format"
         )
     if len(roots) > 1:
         raise SegNextError(
