@@ -16,7 +16,17 @@ from segnext.data.coding import Window
 from segnext.data.folder import Pair
 from segnext.data.masks import Mask
 from segnext.data.rasters.listing import Source
-from segnext.data.rasters.shapes import Shapes, burn, enlarged, inside, moved, read_shapes, to_ground, to_pixels
+from segnext.data.rasters.shapes import (
+    Shapes,
+    burn,
+    enlarged,
+    inside,
+    moved,
+    read_shapes,
+    to_ground,
+    to_pixels,
+    version,
+)
 from segnext.errors import SegNextError
 from segnext.files import require_regular
 from segnext.gdal import called, reading, type_of, warped
@@ -76,6 +86,8 @@ class Scene:
             self.height, self.width = raster.shape
             self.crs, self.transform = raster.crs, raster.transform
             self.dtype, self.count = str(type_of(raster, source.image)), raster.count
+        if not self.transform.determinant:
+            raise SegNextError(f"{source.image}: its transform makes a line or a point of it; write the right one")
         if bands is not None:
             require_bands(self.count, np.dtype(self.dtype), bands, str(source.image))
         elif self.dtype != "uint8" or self.count not in (1, 3, 4):
@@ -307,12 +319,13 @@ def opened(file: Path) -> Iterator[Any]:
     with reading(file, GDAL_CACHEMAX=128 << 20):
         import rasterio
 
-        if file not in files:
+        key = version(file)
+        if key not in files:
             if len(files) > 64:
                 files.clear()
             require_regular(file, "a raster")
-            files[file] = rasterio.DatasetReader(called(file), driver=list(DRIVERS))
-        yield files[file]
+            files[key] = rasterio.DatasetReader(called(file), driver=list(DRIVERS))
+        yield files[key]
 
 
 def _place(window: Window) -> Any:

@@ -33,17 +33,31 @@ class Shapes:
         return found
 
 
-@lru_cache(maxsize=16)
+def version(file: Path) -> tuple[Path, int, int]:
+    """What changes with a file, which may be mended while we keep what was read of it."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):  # said by who reads it
+        return file, 0, 0
+    return file, status.st_mtime_ns, status.st_size
+
+
 def read_shapes(file: Path, field: str | None, crs: Any) -> Shapes:
     """The polygons of a file, brought into the coordinate system `crs` (None: as they are).
 
     Raises:
         SegNextError: when it cannot be read, has no such field, or nobody says where it lies.
     """
+    return _read(version(file), field, crs)
+
+
+@lru_cache(maxsize=16)
+def _read(kept: tuple[Path, int, int], field: str | None, crs: Any) -> Shapes:
     import pyogrio
     import rasterio.crs
     import shapely
 
+    file = kept[0]
     try:
         meta, _, found, values = pyogrio.raw.read(file, columns=[] if field is None else [field])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
