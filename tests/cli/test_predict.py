@@ -191,7 +191,9 @@ def test_what_is_left_out_is_said(
         assert call(photos, "--weights", weights, "--out", tmp_path / "out", "--engine", "torch") == 0
     text = capsys.readouterr().out
     assert "2 pictures had been done before: masks and overlays replaced" in text
-    assert f"1 file passed over, no pictures or called as masks and overlays: {photos / 'film.mp4'}" in text
+    assert (
+        f"1 file passed over, no pictures, out of reach or called as masks and overlays: {photos / 'film.mp4'}" in text
+    )
 
 
 def test_outs_that_are_no_folders(photos: Path, weights: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files, folders and globs as a list of pictures with unique names."""
 
 import itertools
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,12 @@ def test_pictures_called_as_masks_are_told_where_no_run_has_written(tmp_path: Pa
     told.clear()
     expand([tmp_path], told.append)
     assert told == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    told: list[str] = []
+    assert [entry.name for entry in expand([tmp_path], told.append)] == ["a"]
+    assert told == [str(tmp_path / "b.png")]

@@ -218,4 +218,4 @@ def _print_summary(summary: "Summary", out: Path, labels: "Labels") -> None:
     if summary.passed_over:
         names = listed(summary.passed_over, 3)
         number = counted(len(summary.passed_over), "file")
-        show(f"{number} passed over, no pictures or called as masks and overlays: {names}")
+        show(f"{number} passed over, no pictures, out of reach or called as masks and overlays: {names}")

@@ -55,7 +55,8 @@ def expand(paths: Iterable[Path | str], passed_over: Callable[[str], None] = lam
     glob, in which `**` stands for any folders; `-` is a picture on stdin, called "image". What leads to no picture
     becomes an input with an error.
     `passed_over` is told of files in folders that are no pictures, by their suffix, or are called as masks and overlays
-    are, without a run's results beside or above them.
+    are, without a run's results beside or above them; of links that lead nowhere, pipes, and folders that may not be
+    read.
     """
     found: dict[str, Path | None] = {}  # the folder that names begin at; None where there is nothing
     errors: dict[str, str] = {}
@@ -103,9 +104,14 @@ def _fixed_part(pattern: str) -> Path:
 def _images(paths: Sequence[str], passed_over: Callable[[str], None]) -> list[str]:
     """The images among files and in folders."""
     images: list[str] = []
+
+    def told(what: str, path: Path) -> None:
+        if what == "broken":
+            passed_over(str(path))
+
     for path in paths:
         folder = Path(path)
-        for file in walk(folder) if folder.is_dir() else [folder]:
+        for file in walk(folder, told) if folder.is_dir() else [folder]:
             if _is_image(file):
                 images.append(path if file is folder else str(file))
             elif not file.name.startswith(".") and not (_is_output(file) and _is_ours(file, folder)):

@@ -6,6 +6,7 @@ Several processes, on as many machines as see the folder, may each make a share 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -88,16 +89,18 @@ def alone(folder: Path, share: Share) -> Iterator[None]:
 @contextmanager
 def joining(folder: Path) -> Iterator[bool]:
     """Hold the lock of putting the parts together; yields whether they are still there, or another process did it."""
-    lock = filelock.FileLock(folder / "join.lock")
-    try:
-        lock.acquire()
-    except OSError:  # the folder is gone
+    if not folder.is_dir():
         yield False
         return
+    lock = filelock.FileLock(folder / "join.lock")
+    lock.acquire()
+    there = (folder / SETTINGS).exists()
     try:
-        yield (folder / SETTINGS).exists()
+        yield there
     finally:
         lock.release()
+        if not there:  # it went meanwhile, and the lock made it anew
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def made_by(segmenter: "Segmenter") -> dict[str, Any]:

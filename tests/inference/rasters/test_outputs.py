@@ -1,5 +1,6 @@
 """Outputs of rasters: whole or not there, and never in the place of something else."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from segnext.inference.rasters.polygons import write_polygons
 from segnext.inference.rasters.run import Outputs, segment_raster
 from segnext.inference.rasters.source import RasterFile
 from segnext.inference.segmenter import Segmenter
+from segnext.inference.unfinished import joining
 
 
 @contextmanager
@@ -94,3 +96,30 @@ def test_results_for_programs_take_no_other_files_place(
     assert raster.read_bytes() == before
     assert main([*command, "--out", str(tmp_path / "labels.jp2")]) == 2
     assert "a raster's labels are written as .tif" in capsys.readouterr().err
+
+
+def test_a_folder_of_strips_that_goes_is_said(segmenter: Segmenter, tmp_path: Path) -> None:
+    raster, out = write_tiff(tmp_path / "in.tif", picture(64, 96)), Outputs(tmp_path / "labels.tif")
+    parts = tmp_path / ".labels.tif.parts"
+    with pytest.raises(SegNextError, match=r"parts: was removed, with the strips; run the command again"):
+        segment_raster(segmenter, raster, out, progress=lambda done, total: shutil.rmtree(parts))
+    assert segment_raster(segmenter, raster, out) is not None
+
+
+def test_what_a_run_killed_at_its_very_end_left_is_removed(segmenter: Segmenter, tmp_path: Path) -> None:
+    raster, out = write_tiff(tmp_path / "in.tif", picture(64, 96)), Outputs(tmp_path / "labels.tif")
+    parts, kept = tmp_path / ".labels.tif.parts", tmp_path / "kept"
+
+    def keep(done: int, total: int) -> None:
+        shutil.copytree(parts, kept)
+
+    segment_raster(segmenter, raster, out, progress=keep)
+    kept.rename(parts)
+    assert segment_raster(segmenter, raster, out) is None
+    assert not parts.exists()
+
+
+def test_one_that_comes_late_leaves_nothing(tmp_path: Path) -> None:
+    with joining(tmp_path / ".labels.tif.parts") as there:
+        assert not there
+    assert not list(tmp_path.iterdir())

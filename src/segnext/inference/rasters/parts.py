@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from segnext.errors import SegNextError
 from segnext.files import replacing
 from segnext.inference.rasters.strips import Strip
-from segnext.inference.unfinished import begin, folder_for
+from segnext.inference.unfinished import begin, fits, folder_for
 
 
 class DamagedStripError(Exception):
@@ -49,9 +49,18 @@ class Parts:
         begin(folder, settings)
         return cls(folder, count)
 
+    @staticmethod
+    def forget(out: Path, settings: dict[str, Any]) -> None:
+        """Remove what a run that was killed at its very end has left of the result `out`."""
+        if fits(folder_for(out), settings):
+            shutil.rmtree(folder_for(out), ignore_errors=True)
+
     def missing(self) -> list[int]:
-        """The strips that are not there."""
-        there = {path.name for path in self.folder.iterdir()}
+        """The strips that are not there; none once another process has put them together."""
+        try:
+            there = {path.name for path in self.folder.iterdir()}
+        except FileNotFoundError:
+            return []
         return [number for number in range(self.count) if self._file(number).name not in there]
 
     def write(self, strip: Strip) -> None:

@@ -145,8 +145,12 @@ def segment_raster(
         grid = Grid(raster.height, raster.width, config.logits_stride, tile, overlap, config.strides[-1])
         settings = _settings(segmenter, raster, grid, wanted)
         if _finished(outputs, settings):
+            Parts.forget(outputs.labels, settings)
             return None
         parts = Parts.open(outputs.labels, len(grid.rows), settings)
+        if _finished(outputs, settings):  # by another process, which has removed the parts just now
+            parts.remove()
+            return None
         first, last = (parts.count * (share[0] + end) // share[1] for end in (0, 1))
         with alone(parts.folder, share):
             while True:
@@ -158,6 +162,8 @@ def segment_raster(
                     return None
                 with joining(parts.folder) as there, suppress(DamagedStripError):  # it is missing now
                     if not there:
+                        if not _finished(outputs, settings):
+                            raise SegNextError(f"{parts.folder}: was removed, with the strips; run the command again")
                         return None
                     summary = _write(parts, raster, outputs, segmenter, settings, started)
                     parts.remove()
