@@ -19,7 +19,8 @@ from segnext.checkpoint import weights as weights_module
 from segnext.checkpoint.cache import published_file
 from segnext.checkpoint.catalogue import LICENCE_NOTE, PUBLISHED, Published
 from segnext.checkpoint.checkpoint import read_checkpoint
-from segnext.checkpoint.weights import load_weights
+from segnext.checkpoint.download import digest
+from segnext.checkpoint.weights import Weights, load_weights, save_weights
 from segnext.data.known import known_labels
 from segnext.errors import SegNextError
 from segnext.model.config import ModelConfig
@@ -50,7 +51,7 @@ def published(
 
 
 def test_catalogue_is_the_published_one() -> None:
-    assert len(PUBLISHED) == 16
+    assert len([entry for entry in PUBLISHED.values() if not entry.ours]) == 16
     assert {name for size in "tsbl" for name in (f"segnext_{size}.ade20k", f"segnext_{size}.cityscapes")} < set(
         PUBLISHED
     )
@@ -85,6 +86,42 @@ def test_loads_by_name_and_asks_the_network_once(
 
     published_file(ENCODER)
     assert "licence" not in capsys.readouterr().err  # shown once
+
+
+def test_ours_are_in_the_repository_with_their_cards() -> None:
+    ours = {entry.file: entry for entry in PUBLISHED.values() if entry.ours}
+    folder = Path(__file__).parents[2] / "weights"
+    assert {file.name for file in folder.glob("*.safetensors")} == ours.keys() != set()
+    for file, entry in ours.items():
+        assert digest(folder / file) == entry.sha256
+        assert "research only" in (folder / f"{entry.name}.md").read_text(encoding="utf-8")
+
+
+def test_ours_by_name(
+    server: Any,
+    tiny_weights: Weights,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SEGNEXT_CACHE", str(tmp_path / "cache"))
+    entry = PUBLISHED["segnext_t.vessels"]
+    save_weights(tiny_weights, tmp_path / entry.file, half=True)
+    content = (tmp_path / entry.file).read_bytes()
+    server.files[f"/{entry.file}"] = content[:-1] + bytes([content[-1] ^ 1])
+    sha256 = hashlib.sha256(content).hexdigest()
+    monkeypatch.setitem(PUBLISHED, entry.name, replace(entry, url=f"{server.address}/{entry.file}", sha256=sha256))
+    with pytest.raises(SegNextError, match=r"try again later, set SEGNEXT_MIRRORS"):
+        published_file(entry.name)
+    server.files[f"/{entry.file}"] = content
+    loaded = load_weights(published_file(entry.name))
+    assert loaded.labels == tiny_weights.labels
+    assert loaded.provenance.licence == "research only"
+    assert loaded.provenance.url == f"{server.address}/{entry.file}"
+    assert loaded.provenance.converted_from is None
+    halves = load_weights(tmp_path / entry.file).state
+    assert all(torch.equal(x, halves[name]) for name, x in loaded.state.items())
+    assert capsys.readouterr().err.count("research only") == 1
 
 
 def test_encoder_by_name(published: Any) -> None:

@@ -76,6 +76,15 @@ def test_folder_with_a_bad_one(photos: Path, weights: Path, tmp_path: Path, caps
     assert [record["ok"] for record in records] == [True, True, False]
 
 
+def test_where_the_one_file_of_all_pictures_lies(
+    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rasterio", reason="the package rasterio is not installed")
+    out = tmp_path / "out"
+    assert call(photos, "--weights", weights, "--out", out, "--engine", "torch", "--format", "coco") == 0
+    assert capsys.readouterr().out.endswith(f"coco: {out}/coco.json\n")
+
+
 def test_the_share_that_ends_last_may_be_one_picture(photos: Path, weights: Path, tmp_path: Path) -> None:
     options = ("--weights", weights, "--out", tmp_path / "out", "--engine", "torch")
     assert [call(photos, *options, "--share", f"{number}/2") for number in (1, 2)] == [0, 0]

@@ -76,6 +76,9 @@ def test_the_files_are_as_their_script_writes_them(writer: ModuleType) -> None:
     by_hand = (
         "segnext_t.camvid.yaml",
         "segnext_t.street.yaml",
+        "segnext_t.vessels.yaml",
+        "segnext_t.defects.yaml",
+        "segnext_t.dubai.yaml",
         "label_maps/segnext_t.street.labels.yaml",
         "pretrain/mscan_t.imagenet_small.yaml",
         "compare.yaml",

@@ -15,7 +15,7 @@ from segnext.cli.outputs import STDOUT, complain, require_writable, show, write_
 from segnext.cli.rasters import add_rasters, run_raster, wants_raster
 from segnext.cli.videos import add_videos, run_video, videos_among
 from segnext.errors import SegNextError
-from segnext.inference.kinds import Format
+from segnext.inference.kinds import COCO, Format
 from segnext.progress import progress
 from segnext.words import counted, listed, percent
 
@@ -154,13 +154,15 @@ def _run_pictures(args: argparse.Namespace, segmenter: "Segmenter", paths: list[
     done = count(1)
     with progress("pictures") as watch:
 
-        def show(record: "Record", total: int) -> None:
+        def tell(record: "Record", total: int) -> None:
             _print_record(record)
             watch("predict", next(done), total)
 
         share = args.share or (own_share() if "RANK" in os.environ else None)
-        summary = predict_files(segmenter, paths, args.out, show, form=args.format, mask=args.mask, share=share)
+        summary = predict_files(segmenter, paths, args.out, tell, form=args.format, mask=args.mask, share=share)
     _print_summary(summary, args.out, segmenter.labels)
+    if args.format == "coco" and len(summary.inputs) > 1 and (args.out / COCO).exists():
+        show(f"coco: {args.out / COCO}")
     return summary
 
 
