@@ -76,6 +76,7 @@ def test_the_files_are_as_their_script_writes_them(writer: ModuleType) -> None:
     by_hand = (
         "segnext_t.camvid.yaml",
         "segnext_t.street.yaml",
+        "segnext_t.street.2.yaml",
         "segnext_t.vessels.yaml",
         "segnext_t.defects.yaml",
         "segnext_t.dubai.yaml",

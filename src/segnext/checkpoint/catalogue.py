@@ -108,9 +108,9 @@ _FILES: Sequence[Published] = (
     _authors("segnext_s.cityscapes", "14148cf5371a4f248db1", "cityscapes", 0.813),
     _authors("segnext_b.cityscapes", "adb49029f66f426bb046", "cityscapes", 0.826),
     _authors("segnext_l.cityscapes", "b5308d092b034f81aac0", "cityscapes", 0.832),
-    _ours("segnext_t.vessels", "62ef1bb3ae7e8e3a5bafa804f23c2e966a5e046efae3184f542d7176e58b4549"),
-    _ours("segnext_t.defects", "39cb737f48abd589dc6fcf1e1ce75ceb8c5d27f80d9cce9bcca3b5b482d8e813"),
-    _ours("segnext_t.dubai", "a9c7be47f98489ca8ea1439e52a9f55e56a0f6d8d349906a6f44c866771bc153"),
+    _ours("segnext_t.vessels", "d4a8302bf9dcdcacf53f38c663fc0918fbc3f9780fc243e759a0beedfa16e4a5"),
+    _ours("segnext_t.defects", "c5924d107b6d510786a3117773d4c06304b60d0894e675ece221b12cd0ccb6b0"),
+    _ours("segnext_t.dubai", "0b6197c18edd1b912e3847067bfd493209fe765f9d289983f17011b2ea06d96e"),
 )
 
 PUBLISHED = {file.name: file for file in _FILES}
