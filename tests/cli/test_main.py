@@ -59,7 +59,10 @@ def test_help_is_a_command_too(capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("usage: segnext info")
 
 
-def test_paths_that_are_not_there_get_a_suggestion(weights_file: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_paths_that_are_not_there_get_a_suggestion(
+    weights_file: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "street").mkdir(parents=True)
     for arguments, near in (
         (["predict", "x.png", "--weights", str(tmp_path / "runs" / "streat")], "runs/street"),
@@ -197,7 +200,10 @@ def test_faults_of_ours_have_a_code_of_their_own(
         (["ablate", "--data", "x", "--out", "y", "--rows", "decodr"], "did you mean decoder?"),
     ],
 )
-def test_slips_get_a_suggestion(arguments: list[str], meant: str, capsys: Capture) -> None:
+def test_slips_get_a_suggestion(
+    arguments: list[str], meant: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where nothing is called as a slip
     assert main(arguments) == 2
     assert meant in one_line(capsys)
 

@@ -13,6 +13,7 @@ from segnext.cli import main
 from segnext.cli.train import parse
 from segnext.errors import SegNextError
 from segnext.model.config import PRESETS, ModelConfig
+from segnext.training.compiling import SENTENCE
 from segnext.training.config import TrainConfig
 
 TINY = ModelConfig((8, 16, 24, 32), (1, 1, 1, 1), decoder_channels=64, rank=4, expansions=(2, 2, 2, 2), num_classes=3)
@@ -149,9 +150,10 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     command += ["--iterations", "2", "--batch_size", "2"]
     assert main(command) == 0
     printed, err = capsys.readouterr()
-    about, line = err.splitlines()
+    about, line, last = (line for line in err.splitlines() if line != SENTENCE)
     assert about.startswith("scenes: 2 train and 1 val pictures, 11 classes; tiny on ")
     assert line.startswith("step 2/2  ")
+    assert last == "measuring val with the best weights, 1 picture, for report.html"
     (measured,) = re.findall(r"  mIoU (\d+\.\d\d %) \(best ", line)
     assert printed.startswith(f"best mIoU on val: {measured} at step 2")
     assert printed.endswith(f"segnext predict PATH --weights {out}\n")
