@@ -10,10 +10,8 @@ from segnext.errors import SegNextError
 from segnext.gdal import warped
 
 SEMI_MAJOR, FLATTENING = 6378137.0, 1 / 298.257223563  # WGS 84, metres
-CELL, CELLS = (
-    64,
-    256,
-)  # pixels along the side of a cell, in which all count as equal: at most, and for a side of how many cells
+CELL = 64  # pixels along the side of a cell, in which all count as equal, at most
+CELLS = 256  # along a raster's side, if it has as many pixels
 WGS84 = "EPSG:4326"
 Array = NDArray[np.float64]
 
