@@ -1,4 +1,4 @@
-"""GDAL, as all use it that read rasters: names that it takes for nothing else, and its errors as one sentence."""
+"""GDAL, as all use it that read rasters: names, errors as one sentence, and where on the ground things lie."""
 
 import logging
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from segnext.errors import SegNextError
 from segnext.files import ADDRESS
 from segnext.silence import silenced
 
+WGS84 = "EPSG:4326"
 logging.getLogger("rasterio").addHandler(logging.NullHandler())  # else its messages go to the terminal
 
 
@@ -62,6 +63,12 @@ def type_of(raster: Any, name: str | Path) -> np.dtype[Any]:
     if kind.startswith("complex"):
         raise SegNextError(f"{name}: holds values of type {kind}; save real numbers")
     return np.dtype(kind)
+
+
+def to_ground(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coordinates of pixels' corners, (N, 2): columns and rows to where they lie."""
+    a, b, c, d, e, f = transform[:6]
+    return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
 
 
 def warped(xy: NDArray[np.float64], source: Any, target: Any) -> NDArray[np.float64]:

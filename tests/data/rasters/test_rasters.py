@@ -25,10 +25,10 @@ from segnext.cli import main
 from segnext.data.crops import Crops
 from segnext.data.doctor.rasters import judge_rasters
 from segnext.data.formats.public.open import open_data
-from segnext.data.rasters.shapes import to_ground
 from segnext.data.rasters.split import Rasters
 from segnext.data.transforms import Augment
 from segnext.errors import SegNextError
+from segnext.gdal import to_ground
 from segnext.model.config import PRESETS
 from segnext.preprocess import Preprocess
 

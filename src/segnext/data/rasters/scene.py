@@ -23,13 +23,12 @@ from segnext.data.rasters.shapes import (
     inside,
     moved,
     read_shapes,
-    to_ground,
     to_pixels,
     version,
 )
 from segnext.errors import SegNextError
 from segnext.files import require_regular
-from segnext.gdal import called, reading, type_of, warped
+from segnext.gdal import called, reading, to_ground, type_of, warped
 from segnext.labels import Labels
 from segnext.preprocess import Bands, Raster
 from segnext.preprocess import Image as Picture

@@ -95,14 +95,8 @@ def inside(shapes: Shapes, area: Any, size: tuple[int, int], transform: Any) -> 
     return np.asarray(marked == 1)
 
 
-def to_ground(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coordinates of pixels' corners, (N, 2): columns and rows to where they lie."""
-    a, b, c, d, e, f = transform[:6]
-    return np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-
-
 def to_pixels(transform: Any, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The way back."""
+    """From where places lie to columns and rows, (N, 2)."""
     a, b, c, d, e, f = transform[:6]
     return np.linalg.solve(np.array([[a, b], [d, e]]), (xy - (c, f)).T).T
 

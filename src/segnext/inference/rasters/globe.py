@@ -1,6 +1,7 @@
 """Shapes of a raster on the globe: longitude and latitude, as GeoJSON wants them."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,13 @@ import shapely.affinity
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from segnext.gdal import warped
-
-WGS84 = "EPSG:4326"
+from segnext import gdal
+from segnext.gdal import WGS84, warped
 
 
 def to_ground(geometries: Any, transform: Affine) -> Any:
     """Shapes in pixels, one or an array of them, in a raster's coordinates."""
-    a, b, c, d, e, f = transform[:6]
-    return shapely.transform(
-        geometries, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-    )
+    return shapely.transform(geometries, partial(gdal.to_ground, transform))
 
 
 def to_degrees(polygons: Any, crs: Any) -> Any:

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
-from segnext.gdal import warped
+from segnext.gdal import WGS84, to_ground, warped
 
 SEMI_MAJOR, FLATTENING = 6378137.0, 1 / 298.257223563  # WGS 84, metres
 CELL = 64  # pixels along the side of a cell, in which all count as equal, at most
 CELLS = 256  # along a raster's side, if it has as many pixels
-WGS84 = "EPSG:4326"
 Array = NDArray[np.float64]
 
 
@@ -41,8 +40,8 @@ class Ground:
             for side, each in zip((height, width), self.cell, strict=True)
         )
         columns, rows = np.meshgrid(across, down)
-        a, b, c, d, e, f = transform[:6]
-        places = _on_earth(crs, a * columns + b * rows + c, d * columns + e * rows + f)
+        corners = to_ground(transform, np.column_stack((columns.ravel(), rows.ravel())))
+        places = _on_earth(crs, corners, columns.shape)
         self.known = crs is not None and bool(crs.is_geographic or crs.is_projected)
         pixels = np.outer(np.diff(down), np.diff(across))
         if places is not None:
@@ -57,15 +56,15 @@ class Ground:
         return areas
 
 
-def _on_earth(crs: Any, x: Array, y: Array) -> tuple[Array, Array] | None:
+def _on_earth(crs: Any, xy: Array, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
     """Longitudes and latitudes in radians; None of coordinates that do not say where on Earth they are."""
     if crs is None or not (crs.is_geographic or crs.is_projected):
         return None
     try:
-        found = warped(np.column_stack((x.ravel(), y.ravel())), crs, WGS84)
+        found = warped(xy, crs, WGS84)
     except SegNextError:  # of another planet
         return None
-    longitudes, latitudes = (np.radians(each.reshape(x.shape)) for each in found.T)
+    longitudes, latitudes = (np.radians(each.reshape(shape)) for each in found.T)
     return longitudes, np.clip(latitudes, -math.pi / 2, math.pi / 2)
 
 

@@ -14,7 +14,8 @@ from rasterio.transform import Affine
 
 from segnext.errors import SegNextError
 from segnext.files import replacing
-from segnext.inference.rasters.globe import WGS84, to_degrees, to_ground
+from segnext.gdal import WGS84
+from segnext.inference.rasters.globe import to_degrees, to_ground
 from segnext.labels import Labels
 from segnext.silence import silenced
 
