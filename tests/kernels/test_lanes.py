@@ -18,11 +18,14 @@ def both(x: Any, values: Any, slopes: Any, array: Any) -> None:
         store(slopes, n, gelu_slope(load(x, n), array))
 
 
-LIMITS = {np.float32: (4e-6, 1.2e-5), np.uint16: (5e-4, 8e-4)}  # for bfloat16 at |x| = 12 as well
+LIMITS: dict[Any, tuple[float, float]] = {
+    np.float32: (4e-6, 1.2e-5),
+    np.uint16: (5e-4, 8e-4),
+}  # for bfloat16 at |x| = 12 as well
 
 
 @pytest.mark.parametrize("words", LIMITS)
-def test_gelu_and_its_slope(words: type) -> None:
+def test_gelu_and_its_slope(words: Any) -> None:
     x = np.linspace(-12, 12, 4096, dtype=np.float32)
     values, slopes = np.empty((2, x.size), np.float32)
     both(x, values, slopes, np.empty(1, words))
@@ -34,7 +37,7 @@ def test_gelu_and_its_slope(words: type) -> None:
 
 
 @pytest.mark.parametrize("words", LIMITS)
-def test_what_is_no_number_stays_so(words: type) -> None:
+def test_what_is_no_number_stays_so(words: Any) -> None:
     values, slopes = np.empty((2, WIDTH), np.float32)
     both(np.full(WIDTH, np.nan, np.float32), values, slopes, np.empty(1, words))
     assert np.isnan(values).all()
