@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("strip-7", "strips of 7 alone", Architecture(strips=(7,)), 39.6),
         Row("strip-11", "strips of 11 alone", Architecture(strips=(11,)), 39.7),
         Row("strip-21", "strips of 21 alone", Architecture(strips=(21,)), 40.0),
+        Row("no-strips", "without strips, the 5x5 alone", Architecture(strips=())),
         Row("no-mix", "without the 1x1 convolution", Architecture(mix=False), 39.1),
         Row("no-gate", "without attention: the map is not multiplied", Architecture(gate=False), 40.5),
         Row("square-21", "one full 21 x 21 kernel in place of the strips", Architecture(strips=(), square=21)),
