@@ -50,6 +50,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("danet", "(b) CNN: DANet", Architecture(decoder="danet"), 30.9, giga=4.9),
         replace(FULL, title="(c) Ham, stages 2-4"),
         Row("stage-1", "(c) Ham, stages 1-4", Architecture(stages=(1, 2, 3, 4)), 40.7, giga=12.1),
+        Row("refine", "(c) Ham, stages 2-4, logits corrected at 1/4", Architecture(refine=64)),
     ),
     "context": (
         Row("cc", "criss-cross attention", Architecture(context="cc"), 47.3, "B"),
