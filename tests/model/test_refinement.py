@@ -83,14 +83,3 @@ def test_a_damaged_refinement_is_refused() -> None:
     del state["decoder.refinement.mix.conv.weight"]
     with pytest.raises(SegNextError, match="refinement"):
         start_network(network(32), held(state, CLASSES), CLASSES)
-
-
-@pytest.mark.parametrize("width", [-32, 8, 33])
-def test_widths_that_its_norms_cannot_have_are_refused(width: int) -> None:
-    with pytest.raises(SegNextError, match=f"refine is {width}; it must be a multiple of 32"):
-        build(replace(TINY, refine=width))
-
-
-def test_other_decoders_have_none() -> None:
-    with pytest.raises(SegNextError, match="refine has no effect beside decoder 'mlp'"):
-        build(replace(TINY, decoder="mlp", refine=32))

@@ -1,4 +1,4 @@
-"""A correction of the logits for thin things, at stage 1's resolution; not in the paper, an option beside its network."""
+"""A correction of the logits for thin things, at stage 1's resolution; an option beside the published network."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
