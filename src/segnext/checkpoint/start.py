@@ -104,7 +104,7 @@ def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]
         rank = model.config.rank if isinstance(model.config, ModelConfig) else None
         _, state = from_official(state, str(path), None if BASES in to_ours(state) else rank)
     _inflate(state, model.state_dict())
-    new = () if any(name.startswith(REFINEMENT) for name in state) else ("refinement",)
+    new: tuple[str, ...] = () if any(name.startswith(REFINEMENT) for name in state) else ("refinement",)
     if checkpoint.classes != tuple(classes):
         state = {name: tensor for name, tensor in state.items() if not name.startswith(PER_CLASS)}
         new = ("refinement", "classifier")
