@@ -1,6 +1,5 @@
 """The commands that mend what was found."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from segnext.data.formats.class_lists import NAMES, read_class_list
 from segnext.data.formats.options import FORMATS
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
+from segnext.words import quoted
 
 FEWEST_GROUPS = 2  # that cannot be divided well
 LARGEST_GROUP = 0.6  # share of the pictures in one group, beyond which they cannot either
@@ -34,7 +34,7 @@ LIKELY = 0.6  # share of a label set's colours that must occur before it is sugg
 
 def command(*words: object) -> str:
     """A command line that a shell takes apart into these words."""
-    return " ".join(shlex.quote(str(word)) for word in ("segnext", "data", *words))
+    return " ".join(map(quoted, ("segnext", "data", *words)))
 
 
 def import_command(case: Case, source: str = "labels", *options: str) -> str:
