@@ -33,14 +33,14 @@ def test_curves_of_a_whole_run(tmp_path: Path) -> None:
     train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
     val = [{**VAL, "step": step, "miou": step / 400} for step in (50, 100, 200)]
     draw_curves(write(tmp_path / "log.jsonl", *train, *val), tmp_path / "curves.png")
-    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+    assert pixels(tmp_path / "curves.png").shape == (840, 1560, 3)
     assert has_color(tmp_path / "curves.png", (0xD1, 0x47, 0x1F))  # the star at the best mIoU
 
 
 @pytest.mark.parametrize("records", [[TRAIN], [TRAIN, {**TRAIN, "step": 20}], [TRAIN, VAL], [VAL]])
 def test_curves_of_a_run_that_just_began(records: list[dict[str, object]], tmp_path: Path) -> None:
     draw_curves(write(tmp_path / "log.jsonl", *records, tail='{"kind": "tr'), tmp_path / "curves.png")
-    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+    assert pixels(tmp_path / "curves.png").shape == (840 if VAL in records else 600, 1560, 3)  # no empty panels
 
 
 def test_bars_where_there_is_one_measurement(tmp_path: Path) -> None:
