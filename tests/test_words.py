@@ -1,4 +1,8 @@
-from segnext.words import counted, listed, percent, printable, share
+import re
+from pathlib import Path
+
+import segnext
+from segnext.words import counted, listed, percent, printable, quoted, share
 
 
 def test_numbers_with_their_nouns() -> None:
@@ -23,3 +27,17 @@ def test_names_do_nothing_to_a_terminal() -> None:
     assert printable("café 画像 \U0001f468‍\U0001f469.png") == "café 画像 \U0001f468‍\U0001f469.png"
     assert printable("a\nb\x1b[31mc\r\x07") == "a\\nb\\x1b[31mc\\r\\x07"
     assert printable("na\udce9ve\u202egnp.exe\u2028") == "na\\udce9ve\\u202egnp.exe\\u2028"
+
+
+def test_every_command_that_is_told_quotes_its_paths() -> None:
+    """A path with a blank would otherwise be two words of the command that people copy."""
+    assert quoted("runs/two words") == "'runs/two words'"
+    said = re.compile(
+        r"(--(?:resume|weights|config|data|encoder_weights)|--from|segnext(?: [a-z]+)+) \{(?!quoted\(|args\.kind)"
+    )
+    found = [
+        f"{file}: {match[0]}"
+        for file in sorted(Path(segnext.__file__).parent.rglob("*.py"))
+        for match in said.finditer(file.read_text(encoding="utf-8"))
+    ]
+    assert not found

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,17 @@ def test_a_run_and_a_second_one_in_its_place(tmp_path: Path, monkeypatch: pytest
     assert f"weights, log and pictures: {out}\n" in printed
     assert err == ""
     assert torch.get_num_threads() == threads
+
+
+def test_without_validation_it_is_said_what_is_missing(
+    tiny_train: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert tiny_train(iterations=1, val_split="null", out="two words") == 0
+    printed, err = capsys.readouterr()
+    assert "3 train pictures, no validation and so no best weights or report, 11 classes" in err
+    assert printed.splitlines() == [
+        "nothing was measured, as there is no validation: the weights are those of the last step",
+        "weights, log and pictures: two words",
+        "segment pictures with them: segnext predict PATH --weights 'two words'",
+    ]

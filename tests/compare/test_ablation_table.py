@@ -35,7 +35,7 @@ def test_every_row_is_a_network_that_can_be_built() -> None:
         assert bool(changes) == (row.name != "full")
         preset("segnext_t", **changes).check()
     assert all("full" in {row.name for row in rows} for rows in GROUPS.values())
-    assert len(NAMES) == 7 + 1 + 5 + 6
+    assert len(NAMES) == 8 + 1 + 6 + 6
 
 
 def test_the_papers_values() -> None:
@@ -53,7 +53,7 @@ def test_rows_and_groups_are_chosen_by_name() -> None:
     assert {row.name for row in chosen("context")} == {row.name for row in GROUPS["context"]}
     assert chosen(None)[0] == FULL
     assert len(chosen(None)) == len(NAMES)
-    with pytest.raises(SegNextError, match="no row or group 'strips' in the ablation table; did you mean strip-"):
+    with pytest.raises(SegNextError, match="no row or group 'strips' in the ablation table; did you mean no-strips"):
         chosen("full,strips")
     with pytest.raises(SegNextError, match="nothing to compare 'full' with"):
         chosen("full")

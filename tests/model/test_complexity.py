@@ -42,6 +42,7 @@ def test_every_part_by_hand() -> None:
         ({"mix": False}, "encoder stage 1", -384 * 32 * 32),
         ({"lka": True}, "encoder stage 1", 384 * 32 * (49 - 2 * (7 + 11 + 21))),
         ({"gate": False}, "encoder stage 1", 0),
+        ({"refine": 32}, "decoder classifier", 0),
     ],
 )
 def test_what_an_ablation_saves(changes: dict[str, object], part: str, expected: int) -> None:

@@ -36,6 +36,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no 1x1": {"mix": False},
     "no gating": {"gate": False},
     "lka": {"lka": True},
+    "refined": {"refine": 32},
 }
 ENDS = ("segnext_t", "segnext_l", "segformer_b0", "segformer_b5")  # the sizes between them are the long form
 CASES = [

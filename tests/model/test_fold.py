@@ -20,6 +20,8 @@ VARIANTS = [
     {"mix": False},
     {"gate": False},
     {"lka": True},
+    {"strips": ()},
+    {"refine": 32},
 ]
 
 
@@ -30,6 +32,8 @@ def trained(**changes: object) -> Network:
     for name, tensor in model.state_dict().items():
         if tensor.ndim == 1 and tensor.is_floating_point():
             tensor.uniform_(0.5, 1.5) if name.endswith(("weight", "var", "factor")) else tensor.normal_(std=0.3)
+        elif tensor.ndim == 4 and not tensor.any():  # what starts at nothing
+            tensor.normal_(std=0.3)
     return model
 
 

@@ -14,8 +14,8 @@ def config(total: int | None, batch: int, passes: int) -> TrainConfig:
 def test_a_run_in_a_line() -> None:
     one = TrainConfig("data", "runs/a", device="cpu", precision="fp32", total_batch=1)
     assert about(one, "cracks", (1200, 0), 1, 1, (32, 64)) == (
-        "cracks: 1,200 train and 0 val pictures, 1 class; segnext_t on cpu in fp32; 1 step of 1 crop of 32 x 64; "
-        "into runs/a"
+        "cracks: 1,200 train pictures, no validation and so no best weights or report, 1 class; segnext_t on "
+        "cpu in fp32; 1 step of 1 crop of 32 x 64; into runs/a"
     )
     many = TrainConfig("data", "runs/b", model="segnext_b", device="cuda", precision="bf16", total_batch=16)
     assert about(many, "streets", (20, 5), 19, 10_000, (512, 512)).endswith(

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from segnext.errors import SegNextError
 
+REFINEMENT = "decoder.refinement."
 CLASSIFIER = "decoder.classifier."
+PER_CLASS = (CLASSIFIER, f"{REFINEMENT}classifier.")  # tensors whose shape follows from the classes
+HEAD = ("decoder", "refinement", "classifier")
 IMAGENET = "ImageNet classifier"
 COLUMNS = ("loaded", "missing", "wrong shape", "unexpected")
 
@@ -21,7 +24,8 @@ def part_of(name: str) -> str:
     if stage:
         return f"encoder stage {int(stage[1]) + 1}"
     if name.startswith("decoder."):
-        return "classifier" if name.startswith(CLASSIFIER) else "decoder"
+        kinds = ((CLASSIFIER, "classifier"), (REFINEMENT, "refinement"), ("", "decoder"))
+        return next(part for start, part in kinds if name.startswith(start))
     return IMAGENET if name.startswith("head.") else "other"
 
 
@@ -107,7 +111,7 @@ def compare(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Covera
 
 def _order(part: str) -> tuple[int, str]:
     """The encoder's stages, then the decoder, the classifier, and what does not belong."""
-    last = ("decoder", "classifier", IMAGENET, "other")
+    last = (*HEAD, IMAGENET, "other")
     return (last.index(part) + 1 if part in last else 0), part
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from segnext.checkpoint.checkpoint import Checkpoint
-from segnext.checkpoint.coverage import CLASSIFIER, IMAGENET, Coverage, compare
+from segnext.checkpoint.coverage import HEAD, IMAGENET, PER_CLASS, REFINEMENT, Coverage, compare
 from segnext.checkpoint.names import BASES, to_ours
 from segnext.checkpoint.official import encoder_config, encoder_shape, fill_counters, from_official, preset_like
 from segnext.checkpoint.peers import encoder_tensors
@@ -77,15 +77,14 @@ def start_encoder(model: Network, checkpoint: Checkpoint) -> Coverage:
     _inflate(state, wanted)
     coverage = compare(wanted, state)
     hint = f"this is the encoder of {published}, choose it as the model" if published else "choose a model that it fits"
-    coverage.require(
-        str(checkpoint.path), new=("decoder", "classifier"), unused=(IMAGENET,), hint=f"{hint}, or other weights"
-    )
+    coverage.require(str(checkpoint.path), new=HEAD, unused=(IMAGENET,), hint=f"{hint}, or other weights")
     model.load_state_dict({name: state[name] for name in coverage.loaded}, strict=False)
     return coverage
 
 
 def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]) -> Coverage:
-    """Load all of `model`; the classifier keeps the weights it has unless the classes are the same.
+    """Load all of `model`; the classifier keeps the weights it has unless the classes are the same, and so does a
+    refinement that the file lacks.
 
     The stem is inflated when the bands differ; see `inflate_stem`.
 
@@ -105,10 +104,10 @@ def start_network(model: Network, checkpoint: Checkpoint, classes: Sequence[str]
         rank = model.config.rank if isinstance(model.config, ModelConfig) else None
         _, state = from_official(state, str(path), None if BASES in to_ours(state) else rank)
     _inflate(state, model.state_dict())
-    new: tuple[str, ...] = ()
+    new: tuple[str, ...] = () if any(name.startswith(REFINEMENT) for name in state) else ("refinement",)
     if checkpoint.classes != tuple(classes):
-        state = {name: tensor for name, tensor in state.items() if not name.startswith(CLASSIFIER)}
-        new = ("classifier",)
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(PER_CLASS)}
+        new = ("refinement", "classifier")
     try:
         return load_state(model, state, str(path), new=new)
     except SegNextError as error:

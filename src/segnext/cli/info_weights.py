@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segnext.words import quoted
+
 
 def about_weights(name: str, height: int, width: int, *, speed: bool) -> dict[str, Any]:
     """Everything about weights, as JSON takes it.
@@ -45,7 +47,10 @@ def rows(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if run := about.get("run"):
         of = f" of {run['of']:,}" if run["of"] is not None else ""
         broken = run["of"] is not None and run["steps"] < run["of"]
-        yield "run", f"step {run['steps']:,}{of}" + (f"; segnext train --resume {about['name']}" if broken else "")
+        yield (
+            "run",
+            f"step {run['steps']:,}{of}" + (f"; segnext train --resume {quoted(about['name'])}" if broken else ""),
+        )
     yield from facts(about)
     if "parameters" in about:
         size = f"{about['height']} x {about['width']}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from segnext.cli.outputs import show
 from segnext.cli.runs import exit_code_of, parse_run
 from segnext.pretraining.config import PretrainConfig
+from segnext.words import quoted
 
 DESCRIPTION = """Pre-train an encoder on pictures sorted into folders by class.
 --resume RUN goes on as if nothing had happened.
@@ -30,7 +31,7 @@ def _summarise(out: Path, model: str) -> None:
         top1, top5 = 100 * best["top1"], 100 * best["top5"]
         show(f"best on val: top-1 {top1:.2f} %, top-5 {top5:.2f} % at step {best['step']}")
     show(f"weights, log and curves: {out}")
-    show(f"start a segmentation from them: segnext train --model {model} --encoder_weights {out} ...")
+    show(f"start a segmentation from them: segnext train --model {model} --encoder_weights {quoted(out)} ...")
 
 
 def parse(arguments: list[str]) -> tuple[PretrainConfig, bool]:

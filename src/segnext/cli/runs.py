@@ -20,6 +20,7 @@ from segnext.files import beside
 from segnext.plain import to_yaml
 from segnext.progress import say
 from segnext.training.config import Settings
+from segnext.words import quoted
 
 Config = TypeVar("Config", bound=Settings)
 Texts = dict[str, str]  # of settings, by dotted name
@@ -59,12 +60,12 @@ def parse_run(config_class: type[Config], command: str, description: str, argume
 
 def _resumed(command: str, run: str, config: str | None, flags: Texts, reader: "_Reader") -> Texts:
     """The settings of the run in a folder; its data may have been moved since."""
-    others = [f"--config {config}"] if config is not None else []
+    others = [f"--config {quoted(config)}"] if config is not None else []
     others += [f"--{name} {text}" for name, text in flags.items() if name not in ("data", "more_data")]
     if others:
         message = f"--resume takes the run's own settings and no other flags but --data; leave out {' '.join(others)}"
         if command == "train":
-            message += f", or begin a new run with this one's weights: --from {run} --out ANOTHER"
+            message += f", or begin a new run with this one's weights: --from {quoted(run)} --out ANOTHER"
         raise SegNextError(message)
     file = Path(run) / "config.yaml"
     if not file.is_file():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from segnext.cli.outputs import show
 from segnext.cli.runs import exit_code_of, parse_run
 from segnext.training.config import TrainConfig
-from segnext.words import counted, percent, unpredicted
+from segnext.words import counted, percent, quoted, unpredicted
 
 if TYPE_CHECKING:
     from segnext.training.cross_validation import CrossValidation
@@ -55,10 +55,12 @@ def _summarise(out: Path) -> None:
         if provenance.miou is not None:  # as it is when val holds no labelled pixel
             never = unpredicted((provenance.metrics or {}).get("never_predicted", ()))
             show(f"best mIoU on {provenance.split}: {100 * provenance.miou:.2f} % at step {provenance.step}{never}")
+    else:
+        show("nothing was measured, as there is no validation: the weights are those of the last step")
     if (folds := summary(out)) is not None:
         show(folds)
     show(f"weights, log and pictures: {out}")
-    show(f"segment pictures with them: segnext predict PATH --weights {out}")
+    show(f"segment pictures with them: segnext predict PATH --weights {quoted(out)}")
 
 
 def parse(arguments: list[str]) -> tuple[TrainConfig, bool]:

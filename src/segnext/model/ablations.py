@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("strip-7", "strips of 7 alone", Architecture(strips=(7,)), 39.6),
         Row("strip-11", "strips of 11 alone", Architecture(strips=(11,)), 39.7),
         Row("strip-21", "strips of 21 alone", Architecture(strips=(21,)), 40.0),
+        Row("no-strips", "without strips, the 5x5 alone", Architecture(strips=())),
         Row("no-mix", "without the 1x1 convolution", Architecture(mix=False), 39.1),
         Row("no-gate", "without attention: the map is not multiplied", Architecture(gate=False), 40.5),
         Row("square-21", "one full 21 x 21 kernel in place of the strips", Architecture(strips=(), square=21)),
@@ -49,6 +50,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("danet", "(b) CNN: DANet", Architecture(decoder="danet"), 30.9, giga=4.9),
         replace(FULL, title="(c) Ham, stages 2-4"),
         Row("stage-1", "(c) Ham, stages 1-4", Architecture(stages=(1, 2, 3, 4)), 40.7, giga=12.1),
+        Row("refine", "(c) Ham, stages 2-4, logits corrected at 1/4", Architecture(refine=64)),
     ),
     "context": (
         Row("cc", "criss-cross attention", Architecture(context="cc"), 47.3, "B"),

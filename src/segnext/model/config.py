@@ -32,6 +32,8 @@ class Architecture:
         mix: whether MSCA has its 1x1 convolution.
         gate: whether MSCA multiplies its input.
         lka: VAN's large kernel attention in place of MSCA.
+        refine: channels, a multiple of 32, of a correction of "ham"'s logits at stage 1's resolution; 0 for none. It is
+            not in the paper.
     """
 
     decoder: str = "ham"
@@ -44,6 +46,7 @@ class Architecture:
     mix: bool = True
     gate: bool = True
     lka: bool = False
+    refine: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class ModelConfig(Architecture):
     @property
     def logits_stride(self) -> int:
         """Pixels of the image for a position of the logits."""
-        if self.decoder == "mlp" or (self.decoder == "ham" and 1 in self.stages):
+        if self.decoder == "mlp" or (self.decoder == "ham" and (1 in self.stages or self.refine)):
             return STRIDES[0]
         return STRIDES[1]
 
@@ -321,6 +324,8 @@ def _check_values(config: ModelConfig) -> None:
     sides = config.strips if config.square is None else (*config.strips, config.square)
     if any(side < 1 or side % 2 == 0 for side in sides):
         raise SegNextError(f"strips is {config.strips} and square {config.square}; lengths must be odd and positive")
+    if config.refine < 0 or config.refine % 32:
+        raise SegNextError(f"refine is {config.refine}; it must be a multiple of 32, or 0 to leave it out")
     if config.inverse_temperature <= 0:
         raise SegNextError(f"inverse_temperature is {config.inverse_temperature}; it must be positive, such as 10")
 
@@ -342,7 +347,7 @@ def _check_effects(config: ModelConfig) -> None:
     if config.context not in DECOMPOSITIONS:
         idle |= {"one_step_gradient": f"context '{config.context}'"}
     if config.decoder != "ham":
-        ham_alone = ("stages", "context", "one_step_gradient", "inverse_temperature")
+        ham_alone = ("stages", "context", "one_step_gradient", "inverse_temperature", "refine")
         idle |= dict.fromkeys(ham_alone, f"decoder '{config.decoder}'")
     for name in ablations(config):
         if name in idle:

@@ -97,13 +97,18 @@ class FoldedHamDecoder(nn.Module):
         self.hamburger = decoder.hamburger
         self.align = decoder.align
         self.classifier = decoder.classifier
+        self.refinement = decoder.refinement
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         squeezed = [squeeze(maps[stage - 1]) for squeeze, stage in zip(self.squeeze, self.stages, strict=True)]
         size = squeezed[0].shape[2:]
         x: Tensor = sum((resize(other, size) for other in squeezed[1:]), start=squeezed[0])
         x = self.hamburger(F.relu(self.norm(x)))
-        logits: Tensor = self.classifier(F.relu(self.align(x)))
+        x = F.relu(self.align(x))
+        logits: Tensor = self.classifier(x)
+        if self.refinement is not None:
+            refined: Tensor = self.refinement(logits, x, maps[0])
+            return refined
         return logits if self.stages[0] <= 2 else resize(logits, maps[1].shape[2:])
 
 

@@ -49,6 +49,7 @@ def decoder(config: ModelConfig) -> nn.Module:
         context=_context(config),
         num_classes=config.num_classes,
         stages=config.stages,
+        refine=config.refine,
         dropout=config.dropout,
     )
 

@@ -17,6 +17,7 @@ from segnext.training.log import Record
 from segnext.training.stop import Stopped
 from segnext.training.task import OnEval, OnStep
 from segnext.training.train import Run, train
+from segnext.words import quoted
 
 Spread = tuple[float, float]  # mean and standard deviation, 0..1; NaN where there is none
 
@@ -94,7 +95,7 @@ def cross_validate(
     except OSError as error:
         raise SegNextError(f"{error.filename or out}: cannot be written ({error.strerror}); make room") from error
     except Stopped as stop:
-        raise Stopped(f"{stop}; all folds go on by --resume {out}", stop.signal) from stop
+        raise Stopped(f"{stop}; all folds go on by --resume {quoted(out)}", stop.signal) from stop
     finally:
         if not any(out.glob("fold-*/config.yaml")):  # without a step nothing is in the way of the next one
             (out / "config.yaml").unlink(missing_ok=True)

@@ -85,5 +85,5 @@ def _require_same_data(weights: Weights, data: DataSet, out: str) -> None:
     if not same or names[0] != names[1]:
         raise SegNextError(
             f"{data.path}: its classes, ignore label or bands are no longer those that the run {out} began with; "
-            f"put them back, or start a new run with --from {out}"
+            f"put them back, or start a new run with --from {quoted(out)}"
         )

@@ -13,6 +13,7 @@ from segnext.files import claimed, remove_leftovers, replacing
 from segnext.plain import to_yaml
 from segnext.training.config import Settings
 from segnext.training.log import read_log
+from segnext.words import quoted
 
 
 def require_new(out: Path) -> None:
@@ -22,7 +23,9 @@ def require_new(out: Path) -> None:
         SegNextError: when it holds a run already, or cannot be written.
     """
     if (out / "config.yaml").exists():
-        raise SegNextError(f"{out}: already holds a run; go on with it by --resume {out}, or choose another --out")
+        raise SegNextError(
+            f"{out}: already holds a run; go on with it by --resume {quoted(out)}, or choose another --out"
+        )
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise SegNextError(f"{out}: cannot be written, because {there} cannot; choose another --out")

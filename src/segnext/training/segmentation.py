@@ -46,7 +46,7 @@ from segnext.training.start import about
 from segnext.training.start_weights import start_weights
 from segnext.training.state import State
 from segnext.training.task import Forward, NamedSamples, Plan, Task, Watch, provenance
-from segnext.words import counted
+from segnext.words import counted, quoted
 
 DEFAULT_CROP = 512
 LOOKED_AT = 32  # masks, as large as their pictures, that decide the crop
@@ -117,7 +117,7 @@ class Segmentation(Task[TrainConfig]):
             None if config.val_split is None else config.eval_every,
             about(config, self.labels.name, pictures, len(self.labels), config.iterations, crop),
             f"a --crop smaller than [{crop[0]},{crop[1]}]",
-            f"from its weights: segnext train --from {config.out} --out ANOTHER ...",
+            f"from its weights: segnext train --from {quoted(config.out)} --out ANOTHER ...",
             config.patience,
         )
 

@@ -102,13 +102,15 @@ def about(
     Args:
         config: with everything decided.
         data: name of the data set.
-        pictures: to train on, and to measure on.
+        pictures: to train on, and to measure on; of these 0 where nothing is measured.
         classes: how many are told apart.
         steps: of the whole run.
         size: height and width of what the network sees of a picture.
     """
     assert config.total_batch is not None
     train, val = pictures
-    shown = f"{train:,} train and {val:,} val pictures, {counted(classes, 'class', 'classes')}"
+    several = f"{train:,} train and {val:,} val pictures"
+    shown = several if val else f"{counted(train, 'train picture')}, no validation and so no best weights or report"
     length = f"{counted(steps, 'step')} of {counted(config.total_batch, 'crop')} of {size[0]} x {size[1]}"
+    shown += f", {counted(classes, 'class', 'classes')}"
     return f"{data}: {shown}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"

@@ -23,6 +23,7 @@ from segnext.training.state import State
 from segnext.training.step import Batch, NotFiniteError, Step, Taken
 from segnext.training.stop import Stop, Stopped
 from segnext.training.task import Callbacks, Task
+from segnext.words import quoted
 
 
 class _BrokenOffError(Exception):
@@ -211,7 +212,7 @@ class Trainer:
         self.stop.signal = self.stop.signal or signal.SIGTERM
         raise Stopped(
             f"{self.config.out}: ended by {self.stop.name} at step {self.state.step} of {self.plan.iterations}; "
-            f"go on with --resume {self.config.out}",
+            f"go on with --resume {quoted(self.config.out)}",
             self.stop.signal,
         )
 
@@ -267,7 +268,7 @@ class Trainer:
             with self._writing():
                 self._save()
             raise SegNextError(
-                f"{error}; the run is saved at step {self.state.step}, go on with --resume {self.config.out}"
+                f"{error}; the run is saved at step {self.state.step}, go on with --resume {quoted(self.config.out)}"
             ) from error
 
     @contextmanager
@@ -279,7 +280,8 @@ class Trainer:
             file = f"{error.filename}: " if error.filename else ""
             raise SegNextError(
                 f"{self.config.out}: cannot be written at step {self.state.step} ({file}{error.strerror or error}); "
-                f"{self._kept()}: make room or mend the folder's rights, then go on with --resume {self.config.out}"
+                f"{self._kept()}: make room or mend the folder's rights, then go on with "
+                f"--resume {quoted(self.config.out)}"
             ) from error
 
 

@@ -13,7 +13,7 @@ from segnext.data.doctor.several import judge_several
 from segnext.data.doctor.survey import Item, expected_mask
 from segnext.data.doctor.tree import ARRAYS
 from segnext.data.names import split_of
-from segnext.words import counted, listed
+from segnext.words import counted, listed, quoted
 
 # What Pillow calls the formats that a suffix promises.
 _PROMISED = {
@@ -118,7 +118,7 @@ def _splits(case: Case) -> Iterator[Finding]:
     for name in splits:
         kind = split_of(name)
         if kind in ("train", "val") and kind != name and kind not in splits:
-            yield found("split-name", (), 1, kind=kind, name=name, field=f"{kind}_split")
+            yield found("split-name", (), 1, kind=kind, name=name, word=quoted(name), field=f"{kind}_split")
     if "train" in kinds and "val" not in kinds:
         yield found("no-val-split", (), 1, splits=listed(splits), more="", fix=split_command(case, "--val 0.2"))
     if splits and "train" not in kinds:
