@@ -8,6 +8,7 @@ from segnext.documents import shown
 from segnext.errors import SegNextError
 
 Color = tuple[int, int, int]
+UNNAMED = "dataset"  # the name of a class list that has none
 LONGEST_NAME = 200  # letters of a class's
 IGNORED = "ignore"  # IGNORED.png marks the pixels that do not count, beside the masks of multi-label classes
 
@@ -46,7 +47,7 @@ class Labels:
             )
         classes = tuple(_name(entry, source) for entry in entries)
         colors = tuple(_color(entry, label, source) for label, entry in enumerate(entries))
-        ignore, name = content.get("ignore", 255), content.get("name", "dataset")
+        ignore, name = content.get("ignore", 255), content.get("name", UNNAMED)
         if isinstance(ignore, bool) or not isinstance(ignore, int):
             raise SegNextError(f"{source}: 'ignore' is {shown(ignore)}; it must be a label from 0 to 255")
         if not isinstance(name, str | int | float):

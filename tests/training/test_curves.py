@@ -33,14 +33,14 @@ def test_curves_of_a_whole_run(tmp_path: Path) -> None:
     train = [{**TRAIN, "step": step, "loss": 3 / step} for step in range(1, 201)]
     val = [{**VAL, "step": step, "miou": step / 400} for step in (50, 100, 200)]
     draw_curves(write(tmp_path / "log.jsonl", *train, *val), tmp_path / "curves.png")
-    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+    assert pixels(tmp_path / "curves.png").shape == (840, 1560, 3)
     assert has_color(tmp_path / "curves.png", (0xD1, 0x47, 0x1F))  # the star at the best mIoU
 
 
 @pytest.mark.parametrize("records", [[TRAIN], [TRAIN, {**TRAIN, "step": 20}], [TRAIN, VAL], [VAL]])
 def test_curves_of_a_run_that_just_began(records: list[dict[str, object]], tmp_path: Path) -> None:
     draw_curves(write(tmp_path / "log.jsonl", *records, tail='{"kind": "tr'), tmp_path / "curves.png")
-    assert pixels(tmp_path / "curves.png").shape == (1200, 1560, 3)
+    assert pixels(tmp_path / "curves.png").shape == (840 if VAL in records else 600, 1560, 3)  # no empty panels
 
 
 def test_bars_where_there_is_one_measurement(tmp_path: Path) -> None:
@@ -82,8 +82,7 @@ def test_curves_of_pre_training_show_train_and_val(tmp_path: Path) -> None:
     assert not has_color(alone, (0xD1, 0x47, 0x1F))
     draw_curves(write(tmp_path / "log.jsonl", *train, *val), with_val)
     assert has_color(with_val, (0xD1, 0x47, 0x1F))  # the loss on val
-    blue = [(pixels(path)[:, 780:] == (0x1F, 0x5F, 0xA8)).all(2).sum() for path in (alone, with_val)]
-    assert blue[1] > blue[0] + 500  # top-1
+    assert (pixels(with_val)[:, 780:] == (0x1F, 0x5F, 0xA8)).all(2).sum() > 500  # top-1, alone on that side
 
 
 def test_a_single_step_is_a_dot(tmp_path: Path) -> None:

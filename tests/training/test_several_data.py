@@ -67,6 +67,13 @@ def test_a_run_on_two_data_sets_measures_each_by_its_own_classes_and_goes_on_wit
     assert {name for name in val["iou"] if name.startswith("second")} == {"second: vehicle", "second: other"}
     assert len(val["iou"]) == 11 + 2
 
+    command = ["eval", "--data", second, "--weights", tmp_path / "whole", "--label-map", tmp_path / "map.yaml"]
+    assert main([str(word) for word in (*command, "--engine", "torch", "--json", tmp_path / "eval.json")]) == 0
+    measured = json.loads((tmp_path / "eval.json").read_text())
+    assert measured["miou"] == pytest.approx(val["miou_of"]["second"], abs=1e-6)  # the same map, the same measure
+    assert measured["iou"]["vehicle"] == pytest.approx(val["iou"]["second: vehicle"], abs=1e-6)
+    assert "that none of second's stands for: sky, building; wherever they are" in capsys.readouterr().out
+
     take = Step.__call__
 
     def broken(self: Step, parts: list[Batch], number: int) -> Taken:

@@ -11,6 +11,7 @@ from segnext.cli.options import add_engine, add_testing, add_threshold, add_weig
 from segnext.cli.outputs import beside, require_writable, show, write_results
 from segnext.errors import SegNextError
 from segnext.progress import progress
+from segnext.words import listed
 
 if TYPE_CHECKING:
     from segnext.data.folder import DataSet
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Measured(NamedTuple):
     """Metrics of weights on data, and the seconds they took, reading the pictures included, loading the weights not.
 
-    `translate` leads from predicted labels to the data's.
+    `translate` leads from predicted labels to the data's; `lacking` are classes that the data has nothing for.
     """
 
     segmenter: "Segmenter"
@@ -33,6 +34,7 @@ class Measured(NamedTuple):
     scores: "list[Score]"
     seconds: float
     translate: "Callable[[Mask], Mask]"
+    lacking: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-map",
         type=Path,
         metavar="F",
-        help="file that says which classes of the weights the data's stand for, where these are fewer",
+        help="file that says which classes of the weights the data's stand for: that of a training, or another",
     )
     parser.add_argument("--json", type=Path, metavar="F", help="write the metrics to this file, for programs")
     parser.add_argument(
@@ -88,6 +90,12 @@ def run(args: argparse.Namespace) -> int:
     from segnext.evaluation.summary import confusion_picture, print_table
 
     print_table(metrics, Console())
+    if found.lacking:
+        name = found.data.labels.name
+        show(
+            f"classes of the weights that none of {name}'s stands for: {listed(found.lacking)}; wherever they are "
+            f"predicted is wrong, unless, under '{name}', a line 'CLASS: [..., {found.lacking[0]}]' says of which class"
+        )
     show(f"{found.seconds / metrics.images:.3f} s/image")
     if args.json:
         write_results(metrics.details(), args.json, "metrics")
@@ -114,12 +122,14 @@ def _measure(args: argparse.Namespace) -> Measured:
     predict = predictor(segmenter)
     names = {"weights_name": args.weights, "data_name": str(args.data)}
     require_same_bands(segmenter.preprocess.bands, data.bands, **names)
+    lacking: tuple[str, ...] = ()
     if args.label_map is None:
         require_same_classes(segmenter.labels, data.labels, **names)
         translate: Callable[[Mask], Mask] = lambda mask: mask  # noqa: E731
     else:
         translate = translated = translation(args.label_map, data, segmenter.labels, weights_name=args.weights)
         predict, pairs = translated.predictor(predict), translated.pairs(pairs)
+        lacking = translated.lacking
     with progress("images") as watch:
         start = time.perf_counter()
         metrics, scores = examine(
@@ -127,9 +137,10 @@ def _measure(args: argparse.Namespace) -> Measured:
             pairs,
             data.labels,
             lambda done: watch(f"eval {args.split}", done, len(pairs)),
+            others=bool(lacking),
         )
         seconds = time.perf_counter() - start
-    return Measured(segmenter, data, metrics, scores, seconds, translate)
+    return Measured(segmenter, data, metrics, scores, seconds, translate, lacking)
 
 
 def _report(args: argparse.Namespace, found: Measured) -> None:

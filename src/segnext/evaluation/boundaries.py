@@ -36,7 +36,7 @@ def boundary_counts(truth: Mask, prediction: Mask, num_classes: int, ignore: int
 
     Args:
         truth: H x W labels 0..num_classes-1 and `ignore`.
-        prediction: H x W labels 0..num_classes-1.
+        prediction: H x W labels; those from num_classes on are not counted themselves.
     """
     known = truth != ignore
     truth, prediction = (np.where(known, labels, ignore).astype(np.uint8) for labels in (truth, prediction))
@@ -47,7 +47,8 @@ def boundary_counts(truth: Mask, prediction: Mask, num_classes: int, ignore: int
     both = _count(truth[bands[0] & bands[1] & (truth == prediction)], num_classes)
     counts = np.zeros((6, num_classes), np.int64)
     counts[0], counts[1] = both, of_truth + of_prediction - both
-    for label in np.unique(np.concatenate([truth[outlines[0]], prediction[outlines[1]]])):
+    found = np.unique(np.concatenate([truth[outlines[0]], prediction[outlines[1]]]))
+    for label in found[found < num_classes]:
         pair = outlines[1] & (prediction == label), outlines[0] & (truth == label)
         counts[2:, label] = tuple(_met(*pair, max(1.0, TOLERANCE * diagonal)))
     return counts

@@ -70,10 +70,18 @@ def confusions(predict: Predict, pairs: Iterable[Pair], labels: Labels) -> Itera
         yield confusion(truth, prediction, labels)
 
 
-def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], labels: Labels) -> NDArray[np.int64]:
-    """(C, C), rows are truth; of multi-label masks (C, 2, 2), see `class_confusions`."""
+def confusion(
+    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], labels: Labels, *, others: bool = False
+) -> NDArray[np.int64]:
+    """(C, C), rows are truth; of multi-label masks (C, 2, 2), see `class_confusions`.
+
+    With `others` predictions may be labels beyond the classes: (C, C + 1), of which the last column counts these.
+    """
     if labels.multi_label:
         return class_confusions(truth, prediction, labels.ignore)
+    if others:
+        count = len(labels)
+        return confusion_matrix(truth, np.minimum(prediction, count), count + 1, labels.ignore)[:count]
     return confusion_matrix(truth, prediction, len(labels), labels.ignore)
 
 
@@ -97,10 +105,10 @@ def source_of(pair: Pair) -> Path | Image | Raster:
     return pair.image if pair.window is None else pair.read_image()
 
 
-def no_counts(labels: Labels) -> NDArray[np.int64]:
-    """The confusion matrix, or matrices, of no picture."""
+def no_counts(labels: Labels, *, others: bool = False) -> NDArray[np.int64]:
+    """The confusion matrix, or matrices, of no picture; see `confusion`."""
     count = len(labels)
-    return np.zeros((count, 2, 2) if labels.multi_label else (count, count), np.int64)
+    return np.zeros((count, 2, 2) if labels.multi_label else (count, count + others), np.int64)
 
 
 def require_same_classes(weights: Labels, data: Labels, *, weights_name: str, data_name: str) -> None:

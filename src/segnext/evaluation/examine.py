@@ -51,18 +51,22 @@ def examine(
     pairs: Sequence[Pair],
     labels: Labels,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    others: bool = False,
 ) -> tuple[Metrics, list[Score]]:
     """As `evaluate`, with a score for each picture beside the metrics of all, those along boundaries among them.
+
+    With `others` predictions may be labels beyond the classes, which are wrong everywhere.
 
     Raises:
         SegNextError: when there is no picture, or a prediction and its mask differ in size.
     """
     if not pairs:
         raise SegNextError("there are no pictures to evaluate; choose a split that has some")
-    total, along = no_counts(labels), np.zeros((6, len(labels)), np.int64)
+    total, along = no_counts(labels, others=others), np.zeros((6, len(labels)), np.int64)
     scores = []
     for pair, (truth, prediction) in zip(pairs, compared(predict, pairs, labels), strict=True):
-        counts = confusion(truth, prediction, labels)
+        counts = confusion(truth, prediction, labels, others=others)
         total += counts
         along += outlines(truth, prediction, labels)
         one = Metrics(counts, labels.classes, 1)
@@ -95,7 +99,7 @@ def _ranked(scores: Sequence[Score]) -> list[Score]:
 
 def mistakes(metrics: Metrics, most: int) -> tuple[Mistake, ...]:
     """The largest entries beside the diagonal of the confusion matrix, or matrices, most pixels first."""
-    names, wrong = (*metrics.classes, ""), _wrong(metrics)
+    names, wrong = (*metrics.columns, ""), _wrong(metrics)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     found = [(*divmod(int(index), wrong.shape[1]), int(wrong.flat[index])) for index in order]
     return tuple(
@@ -106,7 +110,7 @@ def mistakes(metrics: Metrics, most: int) -> tuple[Mistake, ...]:
 
 
 def _wrong(metrics: Metrics) -> NDArray[np.int64]:
-    """Wrong pixels, (C, C); multi-label (C + 1, C + 1), where the last row and column stand for no class."""
+    """The confusion matrix without what is right; multi-label (C + 1, C + 1), whose last are no class."""
     if not metrics.multi_label:
         wrong: NDArray[np.int64] = metrics.confusion.copy()
         np.fill_diagonal(wrong, 0)

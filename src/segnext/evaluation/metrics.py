@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+OTHERS = "(none of these)"  # the name of the column of predictions that are none of the classes
 Ratios = NDArray[np.float64]  # one per class, 0..1, NaN where undefined
 
 
@@ -55,7 +56,8 @@ class Metrics:
     in truth nor in prediction, the accuracy of one absent from truth, the precision of one never predicted.
 
     Attributes:
-        confusion: (C, C) pixel counts, rows are truth; multi-label (C, 2, 2), of being absent and present.
+        confusion: (C, C) pixel counts, rows are truth, or (C, C + 1), whose last column has predictions that are none
+            of the classes; multi-label (C, 2, 2), of being absent and present.
         classes: C names.
         images: number of pictures counted.
         boundary_iou: per class, see `boundaries`; None where it was not measured.
@@ -72,6 +74,19 @@ class Metrics:
     def multi_label(self) -> bool:
         """Whether a pixel may be of several classes."""
         return self.confusion.ndim == 3
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of the confusion matrix."""
+        beyond = not self.multi_label and self.confusion.shape[1] > len(self.classes)
+        return (*self.classes, OTHERS) if beyond else self.classes
+
+    @property
+    def others(self) -> float:
+        """Share of all counted pixels that are predicted as none of the classes; NaN when none is counted."""
+        if not self.pixels:
+            return float("nan")
+        return 0.0 if self.multi_label else int(self.confusion[:, len(self.classes) :].sum()) / self.pixels
 
     @property
     def pixels(self) -> int:
@@ -191,7 +206,7 @@ class Metrics:
     def predicted(self) -> NDArray[np.int64]:
         """Per class: pixels that are predicted as it."""
         counts: NDArray[np.int64] = self.confusion[..., 1].sum(1) if self.multi_label else self.confusion.sum(0)
-        return counts
+        return counts[: len(self.classes)]
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Ratios:

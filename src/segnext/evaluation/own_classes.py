@@ -27,11 +27,14 @@ class Translation:
         own: the data set's labels.
         table: (256,) of the data set's labels, by the predicted one.
         stands_for: what each of the data set's labels stands for.
+        lacking: classes of the weights that none of the data set's labels stands for. They become a label beyond the
+            classes, which is wrong wherever it is predicted.
     """
 
     own: Labels
     table: NDArray[np.uint8]
     stands_for: tuple[Classes, ...]
+    lacking: tuple[str, ...] = ()
 
     def __call__(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Labels of the data set, in the mask's shape."""
@@ -48,7 +51,9 @@ class Translation:
 
 
 def translation(file: Path, data: DataSet, weights: Labels, *, weights_name: str) -> Translation:
-    """What a label map says of the classes of weights on a data set with fewer classes of its own.
+    """What a label map says of the classes of weights on a data set with other, or fewer, classes of its own.
+
+    It is the map of a training on several data sets, or one that was made for measuring.
 
     Args:
         file: the label map; its classes are the weights'.
@@ -57,28 +62,28 @@ def translation(file: Path, data: DataSet, weights: Labels, *, weights_name: str
         weights_name: for error messages.
 
     Raises:
-        SegNextError: when the map is none or does not fit, or a class of the weights is among none of the data set's,
-            or among two of them, so that its pixels could not be counted once.
+        SegNextError: when the map is none or does not fit, or a class of the weights is among two of the data set's, so
+            that its pixels could not be counted once.
     """
     own = data.labels
     if own.multi_label or data.bands is not None:
         raise SegNextError(f"{file}: a label map is for pictures with one label per pixel; {data.path} holds others")
     whole, stands_for = read_map(file, data)
     require_same_classes(weights, whole, weights_name=weights_name, data_name=str(file))
-    table = np.full(256, own.ignore, np.uint8)
+    table, lacking = np.full(256, own.ignore, np.uint8), []
+    beyond = max({*range(len(own), 256)} - {own.ignore}, default=own.ignore)  # with 255 classes there is no such label
     for label, name in enumerate(whole.classes):
         among = [number for number, classes in enumerate(stands_for) if label in classes]
-        if len(among) != 1:
-            found = listed(own.classes[number] for number in among) or "none"
-            advice = (
-                "leave it in one of them" if among else f"write there 'CLASS: [..., {name}]', of the class it is in"
-            )
+        if len(among) > 1:
+            both = listed(own.classes[number] for number in among)
             raise SegNextError(
-                f"{file}: under '{own.name}', '{name}' of the weights is among {found}; to measure them, it must be "
-                f"among one: {advice}"
+                f"{file}: under '{own.name}', '{name}' of the weights is among {both}; "
+                "to measure them, it must be among one: leave it in one of them"
             )
-        table[label] = among[0]
-    return Translation(own, table, stands_for)
+        if not among:
+            lacking.append(name)
+        table[label] = among[0] if among else beyond
+    return Translation(own, table, stands_for, tuple(lacking))
 
 
 def joint_counts(

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from segnext import pages
 from segnext.evaluation.chart import Chart
 from segnext.evaluation.examine import Score, mistakes
-from segnext.evaluation.metrics import Metrics, mean
+from segnext.evaluation.metrics import OTHERS, Metrics, mean
 from segnext.evaluation.summary import COLUMNS, left_out
 from segnext.labels import Labels
 from segnext.pages import jpeg, png
-from segnext.painting import Mask, paint_errors, paint_mask, shrink_mask
+from segnext.painting import WHITE, Mask, paint_errors, paint_mask, shrink_mask
 from segnext.plain import to_yaml
 from segnext.preprocess import Image
 from segnext.words import percent
@@ -92,7 +92,10 @@ def write_page(page: Page, path: Path) -> None:
         rows=_confusion_rows(page.metrics) if few and single else None,
         picture=_confusion_picture(page.metrics) if single and not few else None,
         confused=mistakes(page.metrics, CONFUSIONS),
-        colors={name: _css(color) for name, color in zip(page.labels.classes, page.labels.colors, strict=True)},
+        colors={
+            name: _css(color)
+            for name, color in zip((*page.labels.classes, OTHERS), (*page.labels.colors, WHITE), strict=True)
+        },
     )
 
 

@@ -59,6 +59,8 @@ def left_out(metrics: Metrics) -> list[str]:
     lines = []
     if any(np.isnan(ratios).any() for ratios in metrics.per_class().values()):
         lines.append(ABSENT)
+    if len(metrics.columns) > len(metrics.classes):
+        lines.append(f"predicted as none of these classes, and so wrong: {percent(metrics.others, 2)} of the pixels")
     if missing := metrics.never_predicted:
         shares = dict(zip(metrics.classes, metrics.shares, strict=True))
         named = listed((f"{name} ({percent(shares[name], 2)} of the pixels)" for name in missing), 20)
@@ -81,15 +83,15 @@ def confusion_picture(metrics: Metrics, path: Path) -> None:
     share = _row_shares(metrics)
     count = len(metrics.classes)
     cell = float(np.clip(12 / count, 0.12, 0.55))  # inches
-    side = max(cell * count, 2.2)
-    with drawing(path, (side, side), DPI, layout=None, bbox_inches="tight", pad_inches=0.15) as figure:
+    side, width = (max(cell * number, 2.2) for number in share.shape)
+    with drawing(path, (width, side), DPI, layout=None, bbox_inches="tight", pad_inches=0.15) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         image = axes.imshow(100 * share, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="nearest")
         axes.set_facecolor("0.88")  # shows through in the rows of classes that never occur
-        _label_axes(axes, metrics.classes, size=min(10.0, cell * 43))
+        _label_axes(axes, metrics, size=min(10.0, cell * 43))
         if count <= CELL_TEXT_LIMIT:
             _write_cells(axes, share, size=min(9.0, cell * 22))
-        bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.15 / side, 0, 0.2 / side, 1)))
+        bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.15 / width, 0, 0.2 / width, 1)))
         bar.set_ticks([0, 1, 5, 10, 20, 40, 60, 80, 100])
         bar.set_label("% of the true class's pixels")
         axes.set_title(
@@ -131,15 +133,15 @@ def _row_shares(metrics: Metrics) -> Ratios:
     return shares
 
 
-def _label_axes(axes: Axes, classes: tuple[str, ...], size: float) -> None:
-    positions = np.arange(len(classes))
-    axes.set_xticks(positions, classes, rotation=90, fontsize=size)
-    axes.set_yticks(positions, classes, fontsize=size)
+def _label_axes(axes: Axes, metrics: Metrics, size: float) -> None:
+    rows, columns = metrics.classes, metrics.columns
+    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=size)
+    axes.set_yticks(range(len(rows)), rows, fontsize=size)
     axes.set_xlabel("predicted")
     axes.set_ylabel("truth")
-    if len(classes) <= CELL_TEXT_LIMIT:
-        axes.set_xticks(positions[1:] - 0.5, minor=True)
-        axes.set_yticks(positions[1:] - 0.5, minor=True)
+    if len(rows) <= CELL_TEXT_LIMIT:
+        axes.set_xticks(np.arange(1, len(columns)) - 0.5, minor=True)
+        axes.set_yticks(np.arange(1, len(rows)) - 0.5, minor=True)
         axes.grid(which="minor", color="0.85", linewidth=0.4)
         axes.tick_params(which="minor", length=0)
 

@@ -15,6 +15,7 @@ from segnext.training.log import Record, Series, class_series, read_log, series
 from segnext.words import unpredicted
 
 ACCURACIES = {"top1": "top-1", "top5": "top-5"}
+FEW_LINES = 6  # classes, for which half of the height is enough
 MOST_LINES = 20  # classes; with more, only the LOWEST_LINES worst are named and coloured
 LOWEST_LINES = 8
 MOST_BARS = 40  # classes, where there are bars instead
@@ -39,10 +40,16 @@ def draw_curves(log: Path, out: Path) -> None:
         SegNextError: when the log is missing or has no such line yet.
     """
     train, val = read_log(log)
-    with drawing(out, (13, 10)) as figure:
-        norms, mious = series(train, "grad_norm"), _percent(series(val, "miou"))
-        rows = {"loss": 3, **({"miou": 3} if mious[0] else {}), **({"norm": 2} if norms[0] else {}), "lr": 2}
-        panels = figure.subplot_mosaic([[row, "val"] for row in rows], height_ratios=list(rows.values()))
+    norms, mious = series(train, "grad_norm"), _percent(series(val, "miou"))
+    accuracies = {name: series(val, key) for key, name in ACCURACIES.items()}
+    lines = class_series(val) or {name: line for name, line in accuracies.items() if line[0]}
+    few = len(lines) <= FEW_LINES
+    there = [name for name, values in (("miou", mious[0]), ("norm", norms[0]), ("lr", [1])) if values]
+    right = [name for name in there if few and (name == "miou" or not val)] + ["val"] * bool(val)
+    left = ["loss", *(name for name in there if name not in right)]
+    height = 5 if not val else 7 if few else 10
+    with drawing(out, (13, height)) as figure:
+        panels = figure.subplot_mosaic([[[[name] for name in side] for side in (left, right)]])  # two columns
         figure.suptitle(_headline(train, val))
         _draw_noisy(panels["loss"], series(train, "loss"), "training loss", series(val, "loss"))
         if mious[0]:
@@ -51,12 +58,10 @@ def draw_curves(log: Path, out: Path) -> None:
             _draw_noisy(panels["norm"], norms, "gradient norm")
         _draw_line(panels["lr"], series(train, "lr"), "learning rate")
         panels["lr"].ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-        accuracies = {name: series(val, key) for key, name in ACCURACIES.items()}
-        lines = class_series(val) or {name: line for name, line in accuracies.items() if line[0]}
         title = "val accuracy % (averaged weights)" if accuracies["top-1"][0] else "val IoU % per class"
         if len(val) == 1:
             _draw_bars(panels.pop("val"), lines, f"{title} at step {val[0]['step']:,}")
-        else:
+        elif val:
             _draw_named(panels["val"], {name: _percent(line) for name, line in lines.items()}, title)
         share_steps(panels.values(), max(record["step"] for record in (*train, *val)))
 
@@ -159,7 +164,7 @@ def _draw_bars(axes: Axes, lines: Mapping[str, Series], title: str) -> None:
     bars = axes.barh(range(len(ranked)), [values[name] for name in ranked], 0.7, color=DARK_HUES[0])
     axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=9)
     axes.set_yticks(range(len(ranked)), ranked, fontsize=9)
-    axes.set_ylim(min(0, len(ranked) - 10) - 0.7, len(ranked) - 0.3)  # a few bars stay thin
+    axes.set_ylim(min(0, len(ranked) - FEW_LINES) - 0.7, len(ranked) - 0.3)  # a few bars stay thin
     axes.set_xlim(0, 108)
     axes.grid(axis="x", color="0.92")
     axes.set_axisbelow(True)
@@ -181,7 +186,7 @@ def _draw_named(axes: Axes, lines: Mapping[str, Series], title: str) -> None:
         return
     for name in others:
         _draw_line(axes, lines[name], title, color="0.85", marker="", linewidth=0.8)
-    heights = spread_apart([lines[name][1][-1] for name in named], gap=2.3, top=100)
+    heights = spread_apart([lines[name][1][-1] for name in named], gap=2.3 if len(lines) > FEW_LINES else 5.5, top=100)
     for index, (name, height) in enumerate(zip(named, heights, strict=True)):
         hue, style = DARK_HUES[index % len(DARK_HUES)], STYLES[index // len(DARK_HUES)]
         _draw_line(axes, lines[name], title, color=hue, linestyle=style)

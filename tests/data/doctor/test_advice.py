@@ -218,3 +218,30 @@ def test_with_a_list_for_val_alone_the_rest_is_train(folder: Folder, tmp_path: P
     assert follow(folder.found()["other-layout"], tmp_path / "new") == 0
     assert (tmp_path / "new/masks/val/2.png").exists()
     assert (tmp_path / "new/masks/train/0.png").exists()
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_tools_list_of_other_colours(folder: Folder, indexed: bool) -> None:
+    colors = np.array([(0, 0, 0), (250, 50, 83), (61, 61, 245)], np.uint8)
+    for number in range(3):
+        labels = np.roll(folder.mask(), number, axis=0) % 255  # nothing is ignored
+        mask = Image.fromarray(labels) if indexed else Image.fromarray(colors[labels])
+        if indexed:
+            mask.putpalette(colors.tobytes())
+        folder.pair(f"a{number}", mask=mask)
+
+    def write(crack: str, spall: str) -> None:
+        lines = ["# label:color_rgb:parts:actions", "ground:0,0,0::", f"crack:{crack}::", f"spall:{spall}::"]
+        (folder.root / "labelmap.txt").write_text("\n".join(lines))
+
+    write("250,50,83", "61,61,245")
+    assert "list-colors" not in folder.found()
+    write("61,61,245", "250,50,84")
+    finding = folder.found()["list-colors"]
+    if indexed:
+        said = "label 1 is 'crack' in (61,61,245) there, but (250,50,83) in the masks' palette;"
+        assert "--from labels --classes" in finding.fix
+    else:
+        said = "the masks hold 1 colour that it lacks, (250,50,83), and none has those of spall;"
+        assert "--from colors" in finding.fix
+    assert finding.why.startswith(said)

@@ -4,6 +4,7 @@ import pytest
 
 from segnext.data.formats.class_lists import read_class_list
 from segnext.errors import SegNextError
+from segnext.labels import UNNAMED
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -16,7 +17,7 @@ def test_roboflow(tmp_path: Path) -> None:
     labels = read_class_list(file)
     assert labels.classes == ("background", "class 1", "wall, low")
     assert labels.ignore == 255
-    assert labels.name == tmp_path.name
+    assert labels.name == UNNAMED
 
 
 def test_cvat(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Cityscapes, VOC and ADE20K trees of drawn scenes come back label for label, in their own splits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from segnext.data.formats.journal import ImportSummary
 from segnext.data.formats.options import Options
 from segnext.data.formats.public.cityscapes import TRAIN_IDS
 from segnext.data.formats.run import import_dataset
-from segnext.data.known import labels_for_count
+from segnext.data.known import known_labels, labels_for_count
 from segnext.errors import SegNextError
 
 Array = NDArray[np.uint8]
@@ -130,13 +131,60 @@ def test_voc_colours_beyond_its_21_classes(tmp_path: Path) -> None:
     image, labels = draw_scene(1, 64, 96)
     save(image, tmp_path / "in/JPEGImages/1.jpg")
     save(VOC_COLORS[labels + 20], tmp_path / "in/SegmentationClass/1.png")
-    summary = import_dataset("voc", tmp_path / "no", Options(tmp_path / "in"))
+    summary = import_dataset("voc", tmp_path / "no", Options(tmp_path / "in", like="voc"))
     assert "none of the 21 classes" in summary.records[0].reason
+    with pytest.raises(SegNextError, match="hold 10 labels with wide gaps"):
+        bring("voc", tmp_path / "in")
     _, folder = bring("voc", tmp_path / "in", classes="derive")
     np.testing.assert_array_equal(labels_of(folder, "train/1"), labels + 20)
     assert folder.labels.colors[20] == (0, 64, 128)
     with pytest.raises(SegNextError, match="there is no folder JPEGImages in it"):
         bring("voc", tmp_path / "in/JPEGImages")
+
+
+def own_voc(root: Path, values: Sequence[int], palette: NDArray[np.uint8] | None = None) -> None:
+    """Pictures of somebody's own in VOC's layout, with masks of these values, or colours."""
+    for number in range(3):
+        labels = np.array(values, np.uint8)[np.indices((16, 24)).sum(0) % len(values)]
+        save(np.zeros((16, 24, 3), np.uint8), root / f"JPEGImages/crack {number}.jpg")
+        save(labels if palette is None else palette[labels], root / f"SegmentationClass/crack {number}.png")
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "said"),
+    [
+        ((0, 1, 2, 255), ("class 0", "class 1", "class 2"), "hold the labels 0, 1, 2, not those of VOC, so these are"),
+        ((0, *range(2, 24)), tuple(f"class {label}" for label in range(24)), "22, 23, not those of VOC"),
+        ((0, 15), known_labels("voc").classes, "the labels 0, 15 are taken for VOC's (background, person); if they"),
+    ],
+)
+def test_own_classes_in_the_layout_of_voc(
+    tmp_path: Path, values: Sequence[int], classes: tuple[str, ...], said: str
+) -> None:
+    own_voc(tmp_path / "in", values)
+    summary, folder = bring("voc", tmp_path / "in")
+    assert folder.labels.classes == classes
+    assert said in summary.remarks[0]
+    assert set(np.unique(labels_of(folder, "train/crack 0"))) == {*values}
+
+
+def test_masks_of_0_and_255_in_the_layout_of_voc_are_no_single_class(tmp_path: Path) -> None:
+    own_voc(tmp_path / "in", (0, 255))
+    with pytest.raises(SegNextError, match=r"hold nothing but 0 and 255, the ignore label; .* use --from binary"):
+        bring("voc", tmp_path / "in")
+
+
+def test_a_class_list_beside_masks_in_the_layout_of_voc(tmp_path: Path) -> None:
+    """As CVAT exports it: the masks are drawn in the list's colours."""
+    colors = np.array([(0, 0, 0), (250, 50, 83), (61, 61, 245)], np.uint8)
+    own_voc(tmp_path / "in", (0, 1, 2), colors)
+    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncrack:250,50,83::\nspall:61,61,245::\n"
+    (tmp_path / "in/labelmap.txt").write_text(text)
+    summary, folder = bring("voc", tmp_path / "in")
+    assert summary.imported == 3
+    assert folder.labels.classes == ("background", "crack", "spall")
+    assert summary.remarks[0].startswith(f"the classes are those of {tmp_path / 'in/labelmap.txt'}")
+    assert labels_of(folder, "train/crack 2")[0, :3].tolist() == [0, 1, 2]
 
 
 def test_ade20k(tmp_path: Path) -> None:

@@ -280,3 +280,17 @@ def test_what_a_killed_import_left_half_written_is_removed(tmp_path: Path) -> No
     half.write_bytes(b"half")
     assert import_dataset("labels", tmp_path / "out", options).kept == 2
     assert not half.exists()
+
+
+def test_a_data_set_is_called_as_its_folder_unless_its_class_list_has_a_name(tmp_path: Path) -> None:
+    save(np.zeros((8, 10, 3), np.uint8), tmp_path / "in/images/a.png")
+    save(np.eye(8, 10, dtype=np.uint8), tmp_path / "in/masks/a.png")
+    (tmp_path / "names.txt").write_text("soil\ncrack\n")
+    for name, options in {
+        "my cracks": {"names": ("soil", "crack")},
+        "listed": {"classes": str(tmp_path / "names.txt")},
+        "camvid": {"like": "camvid"},
+    }.items():
+        out = tmp_path / ("streets" if name == "camvid" else name)
+        import_dataset("labels", out, Options(tmp_path / "in", **options))  # type: ignore[arg-type]
+        assert Folder.open(out).labels.name == name

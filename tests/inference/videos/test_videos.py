@@ -19,6 +19,7 @@ from video_files import drawing, write_video
 
 from segnext.cli import main
 from segnext.errors import SegNextError
+from segnext.inference.legend import attached, film_legend
 from segnext.inference.segmenter import Segmenter
 from segnext.preprocess import Image
 
@@ -55,7 +56,8 @@ def test_frames_times_and_sound_are_kept(segmenter: Segmenter, tmp_path: Path) -
     assert seconds(summary.overlay) == pytest.approx([at / 1000 for at in times], abs=1e-6)
     with av.open(str(summary.overlay)) as film, av.open(str(path)) as source:
         video = film.streams.video[0]
-        assert (video.width, video.height) == (48, 64)  # upright
+        strip = film_legend(segmenter.labels, {}, 48, 64)
+        assert (video.width, video.height) == (2 * -(-(48 + strip.shape[1]) // 2), max(64, len(strip)))  # upright
         sound = [bytes(packet) for packet in film.demux(audio=0) if packet.size]
         assert sound == [bytes(packet) for packet in source.demux(audio=0) if packet.size]
     found = lines(tmp_path / "out")
@@ -83,7 +85,9 @@ def test_every_third_frame_and_odd_sides(segmenter: Segmenter, tmp_path: Path) -
     assert summary.overlay is not None
     assert len(seconds(summary.overlay)) == 10
     with Image_of(summary.overlay) as first:
-        assert first.shape == (46, 62, 3)
+        strip = film_legend(segmenter.labels, {}, 61, 45)
+        assert first.shape[0] == 45 + len(strip) + (45 + len(strip)) % 2
+        assert np.abs(first[45 : 45 + len(strip), : strip.shape[1]].astype(int) - strip).mean() < 40
         result = next(iter(segmenter.video(path)))
         painted = np.array(result.overlay())[: 45 * 4, : 61 * 4]  # tiny pictures are enlarged there
         assert np.abs(first[:45, :61].astype(int) - painted[::4, ::4]).mean() < 25
@@ -188,7 +192,7 @@ def test_damaged_and_resized_frames_are_said(
     film = tmp_path / "out" / "a.overlay.mp4"
     assert len(seconds(film)) >= 9
     with Image_of(film) as first:
-        assert first.shape == (48, 64, 3)
+        assert first.shape == attached(np.zeros((48, 64, 3), np.uint8), film_legend(segmenter.labels, {}, 64, 48)).shape
 
 
 def test_no_room_keeps_what_is_finished(segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

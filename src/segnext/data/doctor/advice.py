@@ -1,7 +1,8 @@
 """The commands that mend what was found."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from segnext.data.curate.split import alone
@@ -10,6 +11,7 @@ from segnext.data.doctor.encoding import (
     Encoding,
     are_swapped,
     binary_values,
+    codes,
     color_tolerance,
     grey_levels,
     has_fractions,
@@ -23,6 +25,7 @@ from segnext.data.formats.class_lists import NAMES, read_class_list
 from segnext.data.formats.options import FORMATS
 from segnext.data.known import KNOWN, known_labels
 from segnext.errors import SegNextError
+from segnext.labels import Labels
 from segnext.words import quoted
 
 FEWEST_GROUPS = 2  # that cannot be divided well
@@ -185,19 +188,19 @@ def fitting_sets(labels: Iterable[int]) -> list[str]:
 
 def class_list(case: Case, labels: Iterable[int] = (), colors: Iterable[int] = ()) -> tuple[str, ...]:
     """`--classes` with an annotation tool's class list in the folder, if one names all these labels or colours."""
-    survey = case.survey
-    if survey.labels is not None:
-        return ()
-    for file in sorted(survey.tree.others, key=lambda file: (len(file.parts), file)):
-        if file.name.lower() in NAMES:
-            try:
-                listed = read_class_list(survey.root / file)
-            except SegNextError:
-                continue
-            known = {red << 16 | green << 8 | blue for red, green, blue in listed.colors}
-            if set(labels) <= {*range(len(listed)), listed.ignore} and set(colors) <= known:
-                return "--classes", str(survey.root / file)
+    for file, listed in tool_lists(case):
+        if set(labels) <= {*range(len(listed)), listed.ignore} and set(colors) <= {*codes(listed)}:
+            return "--classes", str(case.survey.root / file)
     return ()
+
+
+def tool_lists(case: Case) -> Iterator[tuple[Path, Labels]]:
+    """The class lists that annotation tools left in the folder, where there is no dataset.yaml."""
+    survey = case.survey
+    for file in sorted(survey.tree.others, key=lambda file: (len(file.parts), file)):
+        if file.name.lower() in NAMES and survey.labels is None:
+            with suppress(SegNextError):
+                yield file, read_class_list(survey.root / file)
 
 
 def mapping_option(mapping: Mapping[int, int]) -> tuple[str, str]:

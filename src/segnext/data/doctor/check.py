@@ -15,6 +15,7 @@ from segnext.data.doctor.leakage import judge_leakage
 from segnext.data.doctor.masks import judge_masks
 from segnext.data.doctor.rasters import judge_rasters
 from segnext.data.doctor.survey import Survey, survey, survey_layout
+from segnext.data.doctor.tool_lists import judge_tool_lists
 from segnext.data.doctor.tools import judge_tools
 from segnext.data.folder import DataSet
 from segnext.data.formats.public.layout import Layout
@@ -105,6 +106,7 @@ def _findings(case: Case, encoding: Encoding) -> Iterator[Finding]:
     yield from judge_files(case, encoding)
     if ours:
         yield from judge_class_list(case)
+        yield from judge_tool_lists(case, encoding)
     if not case.multi_label:
         if ours:
             yield from judge_masks(case, encoding)

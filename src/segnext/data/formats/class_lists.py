@@ -6,6 +6,7 @@ others a text file with a name on each line. Beside colour masks there often is 
 
 import csv
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def read_class_list(file: Path) -> Labels:
     return Labels.from_dict(class_list_content(file), str(file))
 
 
+def find_class_list(*folders: Path) -> tuple[Labels, Path] | None:
+    """The first class list that lies in one of the folders, and its file."""
+    for file in (folder / name for folder in folders for name in NAMES):
+        if file.is_file():
+            with suppress(SegNextError):  # another kind of list that is called so
+                return read_class_list(file), file
+    return None
+
+
 def class_list_content(file: Path) -> dict[str, Any]:
     """The same as a dataset.yaml would hold it, with names that may be repeated.
 
@@ -55,7 +65,7 @@ def class_list_content(file: Path) -> dict[str, Any]:
             "and colours, CVAT's labelmap.txt, or a text file with a name on each line to --classes"
         )
     classes = [{"name": name, "color": color} for name, color in entries]
-    return {"name": file.resolve().parent.name or "dataset", "classes": classes}
+    return {"classes": classes}
 
 
 def _titled(content: Any, file: Path) -> dict[str, Any]:
@@ -68,7 +78,7 @@ def _titled(content: Any, file: Path) -> dict[str, Any]:
         hexadecimal = _HEX.fullmatch(str(entry.get("color")))
         color = [int(part, 16) for part in hexadecimal.groups()] if hexadecimal else entry.get("color")
         classes.append({"name": entry["title"], "color": color})
-    return {"name": file.resolve().parent.name or "dataset", "classes": classes}
+    return {"classes": classes}
 
 
 def _numbered(lines: list[str]) -> list[tuple[str, Color]]:

@@ -10,7 +10,7 @@ from segnext.data.formats.options import Options
 from segnext.data.known import known_labels, labels_for_count
 from segnext.documents import read_yaml
 from segnext.errors import SegNextError
-from segnext.labels import Color, Labels
+from segnext.labels import UNNAMED, Color, Labels
 from segnext.preprocess import Bands
 
 DERIVE = "derive"
@@ -80,6 +80,11 @@ def _content(name: str) -> tuple[dict[str, Any], str]:
 def made_labels(name: str, classes: Sequence[str], colors: Sequence[Color] | None = None) -> Labels:
     """A class list of these names, in colours of their own, or well-spread ones.
 
+    Args:
+        name: what the masks are called in error messages.
+        classes: the names.
+        colors: theirs.
+
     Raises:
         SegNextError: when there are none, too many, or two of one name.
     """
@@ -93,7 +98,7 @@ def made_labels(name: str, classes: Sequence[str], colors: Sequence[Color] | Non
     if len(set(classes)) != len(classes):
         twice = next(entry for entry in classes if classes.count(entry) > 1)
         raise SegNextError(f"{name}: two classes are called '{twice}'; give a class list with --classes FILE")
-    return Labels(name, tuple(classes), tuple(colors or _SPREAD[: len(classes)]), 255)
+    return Labels(UNNAMED, tuple(classes), tuple(colors or _SPREAD[: len(classes)]), 255)
 
 
 def with_background(names: Sequence[str], options: Options) -> list[str]:
@@ -113,7 +118,7 @@ def background_label(labels: Labels, options: Options) -> int:
         return labels.ignore
     if options.background not in labels.classes:
         raise SegNextError(
-            f"the class list '{labels.name}' has no class '{options.background}' for pixels in no shape; say "
+            f"the class list has no class '{options.background}' for pixels in no shape; say "
             "--background CLASS, or --background ignore"
         )
     return labels.classes.index(options.background)
@@ -121,4 +126,4 @@ def background_label(labels: Labels, options: Options) -> int:
 
 def title(source: Path) -> str:
     """A data set's name from its folder's."""
-    return source.resolve().stem or "dataset"
+    return source.resolve().stem or UNNAMED

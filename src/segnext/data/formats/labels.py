@@ -144,8 +144,13 @@ def derive(
     """Classes 0 to the largest label that the masks hold, named after their labels; and remarks for people.
 
     Raises:
-        SegNextError: when most of those labels do not occur.
+        SegNextError: when most of those labels do not occur, or 0 alone beside what is ignored.
     """
+    return made_of(used_labels(items, values, table, watch), options)
+
+
+def used_labels(items: Sequence[Item], values: Values, table: Table, watch: Watch) -> set[int]:
+    """What the table makes of the labels that the masks hold; masks that cannot be read hold none."""
 
     def used(item: Item) -> NDArray[np.int32]:
         try:
@@ -158,8 +163,18 @@ def derive(
         for done, found in enumerate(pool.map(used, items), 1):
             seen.update(table[found].tolist())
             watch("labels", done, len(items))
-    seen -= {IGNORE, -1}
+    return seen
+
+
+def made_of(used: set[int], options: Options) -> tuple[Labels, list[str]]:
+    """See `derive`; `used` is what `used_labels` gives."""
+    seen = used - {IGNORE, -1}
     count = max(seen, default=-1) + 1
+    if seen == {0} and IGNORE in used and options.classes != DERIVE:
+        raise SegNextError(
+            f"{options.source}: the masks hold nothing but 0 and {IGNORE}, the ignore label; if these are two classes, "
+            "use --from binary (--classes derive takes them as they are)"
+        )
     absent = sorted(set(range(count)) - seen)
     if len(absent) > max(8, len(seen)) and options.classes != DERIVE:
         raise SegNextError(

@@ -33,7 +33,7 @@ from segnext.data.formats.source import Item, Problem, Source
 from segnext.data.masks import Mask, PairError
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
-from segnext.labels import Labels
+from segnext.labels import UNNAMED, Labels
 from segnext.painting import WHITE, indexed, palette
 from segnext.pillow import SUFFIXES
 from segnext.progress import Watch, quiet
@@ -56,6 +56,8 @@ def import_dataset(kind: str, destination: Path, options: Options, watch: Watch 
         source = open_original(kind, options, watch)
     else:
         source = import_module(f"segnext.data.formats.{kind}").open_source(options, watch)
+    if source.labels.name == UNNAMED:
+        source = replace(source, labels=replace(source.labels, name=destination.resolve().name or UNNAMED))
     bands = given_bands(options)
     settings = {"from": kind, **_settings(options), "labels": source.labels.to_dict(), **source.settings}
     earlier = read_journal(destination, settings)

@@ -196,8 +196,8 @@ def shape_classes(names: Mapping[str, int], options: Options) -> Classes:
         near = [name for name in labels.classes if alike([name, missing[0]])]
         other = f"say --rename '{missing[0]}:{near[0]}'" if near else "add it"
         raise SegNextError(
-            f"{options.source}: annotates '{missing[0]}', which the class list '{labels.name}' does not have "
-            f"({len(missing)} such names); {other}, or say --others ignore"
+            f"{options.source}: annotates '{missing[0]}', which the class list {options.classes or options.like} "
+            f"does not have ({len(missing)} such names); {other}, or say --others ignore"
         )
     label_of = {name: labels.classes.index(name) if name in labels.classes else labels.ignore for name in names}
     return Classes(labels, label_of, background_label(labels, options), tuple(_remarks(labels, names, options)))

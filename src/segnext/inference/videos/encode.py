@@ -49,25 +49,28 @@ class Format:
 
 
 def write_segment(file: Path, images: Iterable[tuple[int, Image]], kind: Format) -> None:
-    """Encode pictures, each with its time in ticks; NUT, which keeps them as they are.
+    """Encode pictures of one size, each with its time in ticks; NUT, which keeps them as they are.
 
     Raises:
         SegNextError: when there is no room.
     """
     with _writing(file) as temporary, av.open(called(temporary), "w", format="nut") as out:
-        stream = _stream(out, kind)
+        stream = None
         for pts, image in images:
-            frame = av.VideoFrame.from_ndarray(_fitted(image, kind.size), format="rgb24")
+            image = _even(image)
+            stream = _stream(out, kind, image.shape[:2]) if stream is None else stream
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
             frame.pts, frame.time_base = pts, kind.tick
             out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+        if stream is not None:
+            out.mux(stream.encode(None))
 
 
-def _stream(out: Any, kind: Format) -> Any:
+def _stream(out: Any, kind: Format, size: tuple[int, int]) -> Any:
     name = next(codec for codec in CODECS if codec in av.codecs_available)
     stream = out.add_stream(name, rate=kind.rate, options=dict(CODECS[name]))
-    stream.height, stream.width = (side + side % 2 for side in kind.size)
+    stream.height, stream.width = size
     stream.pix_fmt, stream.time_base = "yuv420p", kind.tick
     context = stream.codec_context
     context.time_base, context.thread_count, context.max_b_frames = kind.tick, THREADS, 0
@@ -77,11 +80,16 @@ def _stream(out: Any, kind: Format) -> Any:
     return stream
 
 
-def _fitted(image: Image, size: tuple[int, int]) -> Image:
-    """Scaled to the video's size, and sides made even, as H.264 wants them."""
-    height, width = size
-    if image.shape[:2] != size:
-        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+def scaled(image: Image, size: tuple[int, int]) -> Image:
+    """At the height and width of the video."""
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _even(image: Image) -> Image:
+    """With even sides, as H.264 wants them."""
+    height, width = image.shape[:2]
     if height % 2 or width % 2:
         image = np.asarray(cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
     return image

@@ -3,33 +3,33 @@
 import datetime
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, groupby
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers
 from segnext.inference.ahead import ahead, threads
+from segnext.inference.legend import attached, film_legend
 from segnext.inference.outputs import RESULTS, FrameRecord, add_records, open_outputs
 from segnext.inference.overlay import paint
-from segnext.inference.result import MaskKind
+from segnext.inference.result import MaskKind, Result
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import FILM, FRAMES, Input
 from segnext.inference.unfinished import Share, alone, begin, digest, fits, folder_for, identity, joining, made_by
 from segnext.inference.videos.each import name_of, require_pictures
-from segnext.inference.videos.encode import Format, Sound, join, run_of, write_segment
+from segnext.inference.videos.encode import Format, Sound, join, run_of, scaled, write_segment
 from segnext.inference.videos.segments import Segments, length_for
 from segnext.inference.videos.shots import Choice, Shot, shots
 from segnext.inference.videos.source import Frame, Video
 from segnext.interrupt import noted
+from segnext.labels import Labels
 from segnext.preprocess import Image
 from segnext.words import counted, listed
 
@@ -103,11 +103,12 @@ class Seen:
 
 
 class Painted(NamedTuple):
-    """A frame's picture, painted, and its line; none where it is not for this process, or lost."""
+    """A frame's picture, painted, its line, and the classes' shares; none where it is not for this process, or lost."""
 
     frame: Frame
     image: Image | None = None
     record: FrameRecord | None = None
+    shares: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -134,21 +135,20 @@ class Work:
     mask: MaskKind
     segments: Segments
 
-    def paint(self, shot: Shot, mask: NDArray[np.uint8] | None) -> Painted:
-        """Paint a frame with the mask that holds for it, and write its own mask."""
+    def paint(self, shot: Shot, held: Result | None) -> Painted:
+        """Paint a frame with the result that holds for it, and write its own mask."""
         frame = shot.frame
         if not self.choice.wanted(frame.number):
             return Painted(frame)
         if frame.raw is None:
             return Painted(frame, None, self._record(shot))
         image = frame.image() if shot.image is None else shot.image
-        if mask is not None and mask.shape[-2:] == image.shape[:2]:
-            painted = paint(image, mask, self.segmenter.labels)
-        else:
-            painted = image
+        shares: Mapping[str, float] = {}
+        if held is not None and held.mask.shape[-2:] == image.shape[:2]:
+            image, shares = paint(image, held.mask, self.segmenter.labels), held.shares
         if shot.result is not None:
             shot.result.save_mask(self.out, self._mask_name(frame), self.mask)
-        return Painted(frame, painted, self._record(shot))
+        return Painted(frame, image, self._record(shot), shares)
 
     def _mask_name(self, frame: Frame) -> str:
         return f"{self.name}{FRAMES}/{frame.number:06d}"
@@ -187,7 +187,7 @@ def segment_video(
     share: Share = (0, 1),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> VideoSummary:
-    """Segment every N-th frame of a video and paint all frames, those between with the last mask.
+    """Segment every N-th frame of a video and paint all frames, those between with the last mask, and a legend.
 
     Writes `NAME.overlay.mp4` with the frames' own times and the sound, `NAME.frames/NUMBER.mask.png` and a line for
     each segmented frame in `results.jsonl`. Finished segments are kept in a hidden folder until all are there: a run
@@ -217,7 +217,7 @@ def segment_video(
         settings = {
             **made_by(segmenter),
             "video": digest(identity(source)),
-            **{"every": every, "smooth": smooth, "mask": mask, "segment": length_for(every)},
+            **{"every": every, "smooth": smooth, "mask": mask, "segment": length_for(every), "legend": "classes"},
         }
         file = f"{source}#{datetime.datetime.now().isoformat(timespec='milliseconds')}" if video.live else str(source)
         name, before = _name(segmenter, file, source, out, settings, video.live)
@@ -273,7 +273,7 @@ def _segments(work: Work, progress: Callable[[int, int], None]) -> Seen:
         painted = ahead(painting, lambda item: work.paint(*item), held, work.segmenter.engine.streams + 1)
         for number, group in groupby(painted, lambda each: each.frame.number // length):
             records: list[FrameRecord] = []
-            images = _images(_noting(group, seen, video, progress), records)
+            images = _images(_noting(group, seen, video, progress), records, seen, work.segmenter.labels)
             first = next(images, None)
             if first is not None and seen.kind is not None:
                 write_segment(work.segments.picture(number), chain([first], images), seen.kind)
@@ -304,18 +304,18 @@ def _until(frames: Iterator[Frame], stop: Event) -> Iterator[Frame]:
             return
 
 
-def _held(found: Iterable[Shot], length: int) -> Iterator[tuple[Shot, NDArray[np.uint8] | None]]:
-    """Each shot with the mask that holds for it: the last one of its segment, so that segments do not depend on others.
+def _held(found: Iterable[Shot], length: int) -> Iterator[tuple[Shot, Result | None]]:
+    """Each shot with the result that holds for it: the last one of its segment, so that these are independent.
 
-    A picture between two masks would need the second one; the first is what was there before.
+    A picture between two would need the second one; the first is what was there before.
     """
-    mask = None
+    held = None
     for shot in found:
         if shot.frame.number % length == 0:
-            mask = None
+            held = None
         if shot.result is not None:
-            mask = shot.result.mask
-        yield shot, mask
+            held = shot.result
+        yield shot, held
 
 
 def _noting(
@@ -327,13 +327,17 @@ def _noting(
         yield each
 
 
-def _images(painted: Iterable[Painted], records: list[FrameRecord]) -> Iterator[tuple[int, Image]]:
-    """The pictures with their times; lines go to `records`."""
+def _images(
+    painted: Iterable[Painted], records: list[FrameRecord], seen: Seen, labels: Labels
+) -> Iterator[tuple[int, Image]]:
+    """The pictures, of the first one's size and each with its legend, and their times; lines go to `records`."""
     for each in painted:
         if each.record is not None:
             records.append(each.record)
-        if each.image is not None:
-            yield each.frame.pts, each.image
+        if each.image is not None and seen.kind is not None:
+            height, width = seen.kind.size
+            strip = film_legend(labels, each.shares, width, height)
+            yield each.frame.pts, attached(scaled(each.image, (height, width)), strip)
 
 
 def _join(

@@ -13,6 +13,7 @@ from segnext.data.formats.public.matlab import read_matrix
 from segnext.data.known import known_labels, labels_for_count
 from segnext.data.masks import Codes, PairError, is_indexed, pack, read_colors, read_values
 from segnext.errors import SegNextError
+from segnext.labels import Labels
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
 EXPECTED = "JPEGImages/*.jpg, SegmentationClass/*.png and ImageSets/Segmentation/train.txt, val.txt"
@@ -22,7 +23,6 @@ SBD = "benchmark_RELEASE/dataset/cls"  # as its archive unpacks
 
 # The VOC colour of each label; 255 is the objects' border.
 _COLORS = pack(np.array(labels_for_count(256).colors))
-_ORDER = np.argsort(_COLORS)
 
 
 def open_layout(path: Path) -> Layout:
@@ -53,8 +53,12 @@ def _read(mask: Path) -> Codes:
     return read_matrix(mask, "GTcls", "Segmentation").astype("int32") if mask.suffix == ".mat" else read_labels(mask)
 
 
-def read_labels(path: Path) -> NDArray[np.int32]:
+def read_labels(path: Path, colors: NDArray[np.int32] = _COLORS) -> NDArray[np.int32]:
     """Labels of a mask, H x W, from its palette indices or from its colours.
+
+    Args:
+        path: of the mask.
+        colors: of each of 256 labels, 0xRRGGBB; VOC's unless they are others.
 
     Raises:
         PairError: when it is unreadable or holds other colours.
@@ -62,15 +66,24 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     if is_indexed(path):
         return read_values(path)
     codes, _ = read_colors(path)
-    positions = np.searchsorted(_COLORS, codes, sorter=_ORDER).clip(0, 255)
-    labels: NDArray[np.int32] = _ORDER[positions].astype(np.int32)
-    if (wrong := _COLORS[labels] != codes).any():
+    order = np.argsort(colors)
+    positions = np.searchsorted(colors, codes, sorter=order).clip(0, 255)
+    labels: NDArray[np.int32] = order[positions].astype(np.int32)
+    if (wrong := colors[labels] != codes).any():
         raise PairError(
             "foreign colour",
             f"{path}: holds #{int(codes[wrong][0]):06x} and others in {np.count_nonzero(wrong):,} pixels, which the "
-            "VOC palette does not have; import it by --from colors",
+            "palette of the classes does not have; import it by --from colors",
         )
     return labels
+
+
+def palette_of(labels: Labels) -> NDArray[np.int32]:
+    """The colour of each label for `read_labels`: the classes' own, and VOC's where no class has that."""
+    colors = _COLORS.copy()
+    colors[: len(labels)] = pack(np.array(labels.colors))
+    colors[len(labels) :][np.isin(colors[len(labels) :], colors[: len(labels)])] = -1
+    return colors
 
 
 def pairs_of_list(root: Path, file: Path, masks: str, coding: Coding, suffix: str = ".png") -> list[Pair]:
