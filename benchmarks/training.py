@@ -6,10 +6,12 @@
 Each way takes one step in turn, so that noise falls on all alike. Given are the median of the seconds on the clock, and
 the least processor time of a step, which other programs of a busy machine disturb less; with OMP_NUM_THREADS=1 without
 that of the threads which prepare data. "waiting for data" is how long a step waited for its pictures. --memory tells
-each way's peak in a process of its own; --peers adds SegFormer-B0 and DeepLabV3+ with MobileNetV2, in their plain way.
+each way's peak in a process of its own; --peers adds SegFormer-B0 and DeepLabV3+ with MobileNetV2, in their plain way,
+and the SegFormer-B0 of the package transformers where it is installed.
 """
 
 import argparse
+import importlib.util
 import json
 import multiprocessing
 import resource
@@ -28,13 +30,16 @@ from scenes import write_scenes
 from torch import Tensor
 
 from segnext.allocator import keep_pages
+from segnext.bench.peers import peer_model
 from segnext.checkpoint.module import create_model
 from segnext.data.crops import Crops, batches
 from segnext.data.folder import Folder
 from segnext.kernels import depthwise
 from segnext.kernels.launch import definitions
 from segnext.labels import Labels
+from segnext.model.encoders.encoder import Encoder, Layers
 from segnext.model.supervised import Supervised
+from segnext.model.trainable import Trainable
 from segnext.preprocess import Preprocess
 from segnext.training.config import Precision, TrainConfig
 from segnext.training.losses.total import TrainLoss
@@ -44,6 +49,7 @@ from segnext.training.step import Batch, Step
 IGNORE = 255
 WARM_UP = 3
 MEMORY_STEPS = 4
+THEIRS = "SegFormer-B0 of transformers"
 
 
 @contextmanager
@@ -56,13 +62,39 @@ def plain_torch() -> Iterator[None]:
     setattr(depthwise, "_slow_in_torch", ours)  # noqa: B010
 
 
+class Theirs(Encoder):
+    """The SegFormer-B0 of transformers, image -> logits of its size, where an encoder is expected."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.model = peer_model("segformer_b0", classes)
+
+    def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]
+        return F.interpolate(self.model(image).logits, size=image.shape[2:], mode="bilinear", align_corners=False)
+
+    def layers(self) -> list[Layers]:
+        """All of it is one."""
+        return [[[self.model]]]
+
+
+class Alone(Trainable):
+    """An encoder that gives logits itself, as a step takes it."""
+
+    def __init__(self, network: Encoder) -> None:
+        super().__init__()
+        self.encoder = network
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return [self.encoder(image)]  # type: ignore[list-item]
+
+
 @dataclass
 class Way:
     """One way to train.
 
     Attributes:
         name: for people.
-        model: what is trained.
+        model: what is trained, by its name here, or THEIRS.
         precision: its number format.
         last: whether tensors are channels_last and the loss takes low-resolution logits, or all is as in the released
             code.
@@ -84,7 +116,7 @@ class Way:
         chosen = TrainConfig(
             config.data, config.out, precision=self.precision, device="cpu", batch_size=config.batch_size
         )
-        model = create_model(self.model, num_classes=classes)
+        model = Theirs(classes) if self.model == THEIRS else create_model(self.model, num_classes=classes)
         self.format = torch.channels_last if self.last else torch.contiguous_format
         model.to(memory_format=self.format)  # type: ignore[call-overload]
         names = tuple(map(str, range(classes)))
@@ -97,7 +129,8 @@ class Way:
             return criterion(logits, masks)
 
         factor = lambda number: lr_factor(number, chosen.iterations, chosen.schedule)  # noqa: E731
-        self.step = Step(chosen, Supervised(model).train(), loss, factor)
+        trained = Alone(model) if isinstance(model, Encoder) else Supervised(model)
+        self.step = Step(chosen, trained.train(), loss, factor)
 
     def run(self, batch: Batch, number: int) -> None:
         """Take one step and keep its time."""
@@ -124,6 +157,8 @@ def ways(precision: Precision, peers: bool) -> list[Way]:
             Way("SegFormer-B0, fp32", "segformer_b0", "fp32", False, plain_torch),
             Way("DeepLabV3+ MobileNetV2, fp32", "deeplabv3plus_mobilenet_v2", "fp32", False, plain_torch),
         ]
+        if importlib.util.find_spec("transformers"):
+            found.append(Way(f"{THEIRS}, fp32", THEIRS, "fp32", False, plain_torch))
     return found
 
 
@@ -215,6 +250,8 @@ def report(found: list[Way], sizes: list[int], wait: float, args: argparse.Names
         ratio, busy = (first[key] / row[key] for key in ("seconds_per_image", "processor"))
         cells = f"{row['seconds_per_image']:9.3f}{ratio:7.2f}{row['processor']:13.3f}{busy:7.2f}"
         print(f"{name:34}{cells}{row['peak'] / 1e6:8.0f}")
+    if args.peers and f"{THEIRS}, fp32" not in rows:
+        print(f"{THEIRS}: left out, for transformers is not installed")
     print(f"{'waiting for data':34}{wait:9.4f}")
     if args.json:
         result = {"size": args.size, "batch": args.batch, "ways": rows, "waiting_for_data": wait}

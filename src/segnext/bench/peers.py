@@ -28,7 +28,7 @@ def plain_peer(name: str, classes: int) -> Pipeline:
 
     from segnext.bench.plain import to_nchw
 
-    model = _model(name, classes)
+    model = peer_model(name, classes)
 
     def preprocess(image: Any) -> tuple[Any, Covered]:
         x, covered = network_input(image, Preprocess(), STRIDE)
@@ -53,7 +53,7 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
     file = folder / f"{name}.{'own' if own else 'ours'}.xml"
     if not file.exists():
         x, _ = network_input(read_image(picture), Preprocess(), STRIDE)
-        _export(_model(name, classes), x.shape, file, last=not own)
+        _export(peer_model(name, classes), x.shape, file, last=not own)
     request = compiled(file, precision).create_infer_request()
 
     def network(x: Any) -> Any:
@@ -65,7 +65,7 @@ def openvino_peer(name: str, classes: int, precision: str, picture: Path, folder
     )
 
 
-def _model(name: str, classes: int) -> "nn.Module":
+def peer_model(name: str, classes: int) -> "nn.Module":
     """SegFormer as on ADE20K, which differs from the package's defaults in the number of classes alone (B0)."""
     import torch
     import transformers

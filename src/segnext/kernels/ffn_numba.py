@@ -59,7 +59,7 @@ def forward(
                 to = start + y * width * channels + channel
                 for w in range(width):
                     for c in range(0, SLICE, WIDTH):
-                        store(out, to + w * channels + c, gelu(load(z, w * SLICE + c)))
+                        store(out, to + w * channels + c, gelu(load(z, w * SLICE + c), out))
 
 
 @compiled
@@ -120,8 +120,8 @@ def _slopes(z: Any, grad: Any, out: Any, at: int, channels: int, slopes: Any, sl
     for w in range(width):
         for c in range(0, SLICE, WIDTH):
             value = load(z, w * SLICE + c)
-            slope = mul(gelu_slope(value), load(grad, at + w * channels + c))
-            store(out, at + w * channels + c, gelu(value))
+            slope = mul(gelu_slope(value, out), load(grad, at + w * channels + c))
+            store(out, at + w * channels + c, gelu(value, out))
             store(slopes, slot + w * SLICE + c, slope)
 
 

@@ -2,8 +2,8 @@
 
 u = GELU(x); local = 5x5(u); result = local + sum over k of k x 1(1 x k(local)). Maps are flat arrays (B, H, W, C),
 float32 or bfloat16 words. A task is a slice of the channels of one sample. While row t of x is read, row t - 2 of local
-and of the 1 x k strips is made, and of the result row t - 2 - reach, where the longest strip reaches no further.
-Of each only the rows that are still needed are kept, in rings: row y lies in slot y % ring.
+and of the 1 x k strips is made, and of the result the rows up to t - 2 - reach, where the longest strip reaches no
+further, TALL together. Of each only the rows that are still needed are kept, in rings: row y lies in slot y % ring.
 
 weights are (taps, C): those of the 5x5, of all 1 x k, of all k x 1. biases are (1 + 2 strips, C), in the same order.
 """
@@ -11,7 +11,21 @@ weights are (taps, C): those of the 5x5, of all 1 x k, of all k x 1. biases are 
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, add, compiled, gelu, gelu_slope, load, mul, store
-from segnext.kernels.taps import SLICE, blocks, convolve, copy, correlate, read_row, rows_inside, write_row, zeros
+from segnext.kernels.taps import (
+    SLICE,
+    TALL,
+    blocks,
+    convolve,
+    convolve_down,
+    copy,
+    correlate,
+    correlate_down,
+    read_row,
+    rows_inside,
+    rows_reached,
+    write_row,
+    zeros,
+)
 
 SIDE = 5  # of the square kernel
 TAPS = SIDE * SIDE
@@ -30,7 +44,7 @@ def _read_gelu(source: Any, start: int, channels: int, buffer: Any, to: int, wid
     """`read_row` with GELU."""
     for w in range(width):
         for c in range(0, SLICE, WIDTH):
-            store(buffer, to + w * SLICE + c, gelu(load(source, start + w * channels + c)))
+            store(buffer, to + w * SLICE + c, gelu(load(source, start + w * channels + c), source))
 
 
 @compiled
@@ -42,7 +56,20 @@ def _slice(table: Any, channel: int) -> Any:
 @compiled
 def _rings(strips: Any) -> Any:
     """Rows of the ring of each 1 x k strip: from those above its k x 1 to the newest."""
-    return strips.max() // 2 + strips // 2 + 1
+    return strips.max() // 2 + strips // 2 + TALL
+
+
+@compiled
+def _tall(table: Any, first: int, strips: Any) -> Any:
+    """A slice's rows of the k x 1, from `first` on, with TALL - 1 rows of zeros around each."""
+    rows = zeros((strips.sum() + 2 * (TALL - 1) * len(strips)) * SLICE)
+    to, start = 0, first * SLICE
+    for n in range(len(strips)):
+        to += (TALL - 1) * SLICE
+        copy(table, start, rows, to, strips[n] * SLICE)
+        start += strips[n] * SLICE
+        to += (strips[n] + TALL - 1) * SLICE
+    return rows
 
 
 @compiled
@@ -81,13 +108,14 @@ def forward(
     margin, padded = max(SIDE // 2, reach), blocks(width)
     pitch = (padded + 2 * margin) * SLICE
     shape = (width, padded, margin, pitch)
-    rings, local_ring, middle = _rings(strips), reach + 1, margin * SLICE
+    rings, local_ring, middle = _rings(strips), reach + TALL, margin * SLICE
     rows, local = zeros(SIDE * pitch), zeros(local_ring * pitch)
-    across, total = zeros(rings.sum() * pitch), zeros(padded * SLICE)
+    across, total = zeros(rings.sum() * pitch), zeros(TALL * padded * SLICE)
     for task in range(first, last):
         channel = task % (channels // SLICE) * SLICE
         start = task // (channels // SLICE) * height * width * channels + channel
         weight, bias = _slice(weights, channel), _slice(biases, channel)
+        tall = _tall(weight, TAPS + strips.sum(), strips)
         for t in range(height + SIDE // 2 + reach):
             if t < height:
                 slot = t % SIDE * pitch + middle
@@ -97,22 +125,25 @@ def forward(
             if 0 <= y < height:
                 _strip_rows(y, height, shape, rows, SIDE, local, local_ring, across, strips, weight, bias)
             y -= reach
-            if y < 0:
+            if y < 0 or (y % TALL < TALL - 1 and y < height - 1):
                 continue
-            row = y % local_ring * pitch + middle
-            copy(local, row, total, 0, padded * SLICE)
-            begin, tap = 0, TAPS + strips.sum()
+            y, end = y - y % TALL, y + 1
+            for n in range(y, end):
+                copy(local, n % local_ring * pitch + middle, total, (n - y) * padded * SLICE, padded * SLICE)
+            begin, tap = 0, 0
             for n in range(len(strips)):
-                k = strips[n]
-                above, count = rows_inside(y, k, height)
-                top, taps = (y - k // 2 + above) % rings[n], weight[(tap + above) * SLICE :]
+                above, below, found = rows_reached(y, strips[n], height)
                 part = across[begin : begin + rings[n] * pitch]
-                convolve(part, top, rings[n], pitch, middle, taps, count, 1, total, 0, width)
+                out_pitch = padded * SLICE
+                convolve_down(
+                    part, above, below, rings[n], pitch, middle, tall, tap + found, total, 0, out_pitch, width
+                )
+                _add_bias(total, bias, 1 + len(strips) + n, (end - y) * padded)
                 begin += rings[n] * pitch
-                tap += k
-            for n in range(len(strips)):
-                _add_bias(total, bias, 1 + len(strips) + n, padded)
-            write_row(total, 0, out, start + y * width * channels, channels, width)
+                tap += strips[n] + 2 * (TALL - 1)
+            for n in range(y, end):
+                to = start + n * width * channels
+                write_row(total, (n - y) * padded * SLICE, out, to, channels, width)
 
 
 @compiled
@@ -138,17 +169,20 @@ def backward(
     margin, padded = max(SIDE // 2, reach), blocks(width)
     pitch = (padded + 2 * margin) * SLICE
     shape = (width, padded, margin, pitch)
-    rings, local_ring, middle = _rings(strips), reach + 1, margin * SLICE
-    x_ring, grad_ring = reach + SIDE, 2 * reach + 1
+    rings, local_ring, middle = _rings(strips), reach + TALL, margin * SLICE
+    x_ring, grad_ring, slope_ring = reach + SIDE + TALL - 1, 2 * reach + TALL, SIDE + TALL - 1
     rows, local = zeros(x_ring * pitch), zeros(local_ring * pitch)
     across, total = zeros(rings.sum() * pitch), zeros(padded * SLICE)
-    grads, slopes = zeros(grad_ring * pitch), zeros(SIDE * pitch)
-    down, side = zeros(pitch), (margin - SIDE // 2) * SLICE
+    grads, slopes = zeros(grad_ring * pitch), zeros(slope_ring * pitch)
+    down, group = zeros(TALL * pitch), zeros(TALL * padded * SLICE)
+    side = (margin - SIDE // 2) * SLICE
     for task in range(first, last):
         channel = task % (channels // SLICE) * SLICE
         start = task // (channels // SLICE) * height * width * channels + channel
         weight, back, bias = _slice(weights, channel), _slice(turned, channel), _slice(biases, channel)
-        for t in range(height + SIDE - 1 + reach):
+        tall = _tall(back, TAPS + strips.sum(), strips)
+        found = zeros(len(tall))  # of the k x 1, as `tall` has them
+        for t in range(height + SIDE // 2 + reach):
             if t < height:
                 slot = t % x_ring * pitch + middle
                 _read_gelu(x, start + t * width * channels, channels, rows, slot, width)
@@ -158,53 +192,86 @@ def backward(
                 slot = y % grad_ring * pitch + middle
                 read_row(grad, start + y * width * channels, channels, grads, slot, width)
             y -= reach
-            if 0 <= y < height:
-                _local_slopes(
-                    y, height, shape, local, local_ring, across, grads, slopes, down, strips, back, sums[task]
-                )
-                above, count = rows_inside(y, SIDE, height)
-                top, of_taps = (y - SIDE // 2 + above) % x_ring, sums[task, above * SIDE * SLICE :]
-                bias_at, slot = (TAPS - above * SIDE) * SLICE, y % SIDE * pitch + middle
+            if y < 0 or (y % TALL < TALL - 1 and y < height - 1):
+                continue
+            y, end = y - y % TALL, y + 1
+            _local_slopes(
+                y, end, height, shape, local, local_ring, across, grads, group, slopes, down, strips, back, tall,
+                found, sums[task],
+            )  # fmt: skip
+            for n in range(y, end):
+                above, count = rows_inside(n, SIDE, height)
+                top, of_taps = (n - SIDE // 2 + above) % x_ring, sums[task, above * SIDE * SLICE :]
+                bias_at, slot = (TAPS - above * SIDE) * SLICE, n % slope_ring * pitch + middle
                 correlate(rows, top, x_ring, pitch, side, slopes, slot, count, SIDE, of_taps, bias_at, width)
-            y -= SIDE // 2
-            if y >= 0:
+            for n in range(max(0, y - SIDE // 2), end if end == height else end - SIDE // 2):
                 total[:] = 0
-                above, count = rows_inside(y, SIDE, height)
-                top, taps = (y - SIDE // 2 + above) % SIDE, back[above * SIDE * SLICE :]
-                convolve(slopes, top, SIDE, pitch, side, taps, count, SIDE, total, 0, width)
-                _through_gelu(x, grad_u, total, grad_x, start + y * width * channels, channels, width)
+                above, count = rows_inside(n, SIDE, height)
+                top, taps = (n - SIDE // 2 + above) % slope_ring, back[above * SIDE * SLICE :]
+                convolve(slopes, top, slope_ring, pitch, side, taps, count, SIDE, total, 0, width)
+                _through_gelu(x, grad_u, total, grad_x, start + n * width * channels, channels, width)
+        _keep_down(found, strips, sums[task])
 
 
 @compiled
 def _local_slopes(
-    y: int, height: int, shape: Any, local: Any, local_ring: int, across: Any, grads: Any, slopes: Any, down: Any,
-    strips: Any, back: Any, sums: Any,
+    y: int, end: int, height: int, shape: Any, local: Any, local_ring: int, across: Any, grads: Any, group: Any,
+    slopes: Any, down: Any, strips: Any, back: Any, tall: Any, found: Any, sums: Any,
 ) -> None:  # fmt: skip
-    """Row y of the gradient of local, and its share in those of the strips' weights."""
+    """Rows from y up to `end` of the gradient of local, and their share in those of the strips' weights."""
     width, padded, margin, pitch = shape
-    rings, middle, grad_ring = _rings(strips), margin * SLICE, 2 * (strips.max() // 2) + 1
-    row, to = y % grad_ring * pitch + middle, y % SIDE * pitch + middle
-    copy(grads, row, slopes, to, padded * SLICE)
-    begin, tap, all_taps = 0, TAPS, strips.sum()
-    first_across = (TAPS + 1) * SLICE
-    first_down = first_across + (all_taps + len(strips)) * SLICE
+    rings, middle, reach = _rings(strips), margin * SLICE, strips.max() // 2
+    grad_ring, slope_ring, group_pitch = 2 * reach + TALL, SIDE + TALL - 1, padded * SLICE
+    group[:] = 0
+    for n in range(y, end):
+        copy(grads, n % grad_ring * pitch + middle, group, (n - y) * group_pitch, group_pitch)
+        copy(group, (n - y) * group_pitch, slopes, n % slope_ring * pitch + middle, group_pitch)
+    begin, tap, down_tap = 0, TAPS, 0
+    of_across = (TAPS + 1) * SLICE
+    of_down = of_across + (strips.sum() + len(strips)) * SLICE
     for n in range(len(strips)):
         k = strips[n]
-        above, count = rows_inside(y, k, height)
         part = across[begin : begin + rings[n] * pitch]
-        top, of_taps = (y - k // 2 + above) % rings[n], sums[first_down + above * SLICE :]
-        correlate(part, top, rings[n], pitch, middle, grads, row, count, 1, of_taps, (k - above) * SLICE, width)
-        down[middle : middle + padded * SLICE] = 0
-        top, taps = (y - k // 2 + above) % grad_ring, back[(tap + all_taps + above) * SLICE :]
-        convolve(grads, top, grad_ring, pitch, middle, taps, count, 1, down, middle, width)
-        at, of_taps = (margin - k // 2) * SLICE, sums[first_across:]
-        correlate(local, y % local_ring, local_ring, pitch, at, down, middle, 1, k, of_taps, k * SLICE, width)
-        convolve(down, 0, 1, pitch, at, back[tap * SLICE : (tap + k) * SLICE], 1, k, slopes, to, width)
+        above, below, first = rows_reached(y, k, height)
+        first += down_tap
+        correlate_down(part, above, below, rings[n], pitch, middle, group, group_pitch, found, first, width)
+        _add_up(group, sums, of_down + k * SLICE, TALL * padded)
+        down[:] = 0
+        convolve_down(grads, above, below, grad_ring, pitch, middle, tall, first, down, middle, pitch, width)
+        at, of_taps, taps = (margin - k // 2) * SLICE, sums[of_across:], back[tap * SLICE : (tap + k) * SLICE]
+        for row in range(end - y):
+            line, place = down[row * pitch : (row + 1) * pitch], (y + row) % local_ring
+            correlate(local, place, local_ring, pitch, at, line, middle, 1, k, of_taps, k * SLICE, width)
+            to = (y + row) % slope_ring * pitch + middle
+            convolve(line, 0, 1, pitch, at, taps, 1, k, slopes, to, width)
         begin += rings[n] * pitch
         tap += k
-        first_across += (k + 1) * SLICE
-        first_down += (k + 1) * SLICE
-    slopes[to + width * SLICE : to + padded * SLICE] = 0
+        down_tap += k + 2 * (TALL - 1)
+        of_across += (k + 1) * SLICE
+        of_down += (k + 1) * SLICE
+    for n in range(y, end):
+        to = n % slope_ring * pitch + middle
+        slopes[to + width * SLICE : to + padded * SLICE] = 0
+
+
+@compiled
+def _add_up(rows: Any, sums: Any, to: int, positions: int) -> None:
+    """Add the sum over positions to `sums`."""
+    for c in range(0, SLICE, WIDTH):
+        whole = load(sums, to + c)
+        for n in range(positions):
+            whole = add(whole, load(rows, n * SLICE + c))
+        store(sums, to + c, whole)
+
+
+@compiled
+def _keep_down(found: Any, strips: Any, sums: Any) -> None:
+    """Write the gradients of the k x 1 to their places among the sums."""
+    start, to = 0, (TAPS + 1 + strips.sum() + len(strips)) * SLICE
+    for n in range(len(strips)):
+        copy(found, start + (TALL - 1) * SLICE, sums, to, strips[n] * SLICE)
+        start += (strips[n] + 2 * (TALL - 1)) * SLICE
+        to += (strips[n] + 1) * SLICE
 
 
 @compiled
@@ -214,7 +281,7 @@ def _through_gelu(x: Any, grad_u: Any, total: Any, grad_x: Any, at: int, channel
         for c in range(0, SLICE, WIDTH):
             o = at + w * channels + c
             whole = add(load(total, w * SLICE + c), load(grad_u, o))
-            store(grad_x, o, mul(gelu_slope(load(x, o)), whole))
+            store(grad_x, o, mul(gelu_slope(load(x, o), x), whole))
 
 
 @compiled
@@ -224,7 +291,7 @@ def gate(x: Any, attention: Any, grad: Any, out: Any, grad_attention: Any, first
     A task is WIDTH numbers.
     """
     for o in range(first * WIDTH, last * WIDTH, WIDTH):
-        u, factor, slope = gelu(load(x, o)), load(attention, o), load(grad, o)
+        u, factor, slope = gelu(load(x, o), x), load(attention, o), load(grad, o)
         store(out, o, mul(u, factor))
         store(grad_attention, o, mul(slope, u))
         store(grad, o, mul(slope, factor))

@@ -119,5 +119,6 @@ class _Factorise(torch.autograd.Function):
             coef = old
             left.append(of_product)
             right.append(old_bases)
-        of_x = torch.cat(left, -1) @ torch.cat(right, -1).transpose(1, 2)
-        return of_x.to(x.dtype), None, None, None
+        # the one large product, in the format of its result
+        left_BNK, right_BDK = torch.cat(left, -1).to(x.dtype), torch.cat(right, -1).to(x.dtype)
+        return left_BNK @ right_BDK.transpose(1, 2), None, None, None

@@ -14,6 +14,7 @@ from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, store
 SLICE = 32
 SHORT = 5  # taps of a row that are never left out
 BLOCK = 6  # positions done together: so many sums are kept in registers, while each weight is read once
+TALL = 3  # rows of results done together for a column of taps, so that each row is read a third as often
 
 
 @compiled
@@ -164,3 +165,160 @@ def correlate(
                     q += SLICE
             whole = add(add(add(g0, g1), add(g2, g3)), add(g4, g5))
             store(sums, bias + c, add(load(sums, bias + c), whole))
+
+
+@compiled
+def rows_reached(y: int, taps: int, height: int) -> tuple[int, int, int]:
+    """Rows of the map that TALL results from row y on need: first, and end; and the tap that the first has for row y.
+
+    Taps are those of a `tall` kernel.
+    """
+    first = max(0, y - taps // 2)
+    return first, min(height, y + TALL + taps // 2), first - y + taps // 2 + TALL - 1
+
+
+@compiled
+def convolve_down(
+    x: Any, first: int, end: int, ring: int, pitch: int, at: int, weight: Any, tap: int, out: Any, to: int,
+    out_pitch: int, width: int,
+) -> None:  # fmt: skip
+    """Add to TALL rows of `out` the convolution of the rows of `x` with a column of taps.
+
+    Args:
+        x: as of `convolve`, and so are ring, pitch and width.
+        first: of `rows_reached`, and so are end and tap.
+        end: see there.
+        ring: see `convolve`.
+        pitch: see there.
+        at: where in a row the first position lies.
+        weight: flat, TALL - 1 rows of zeros before the taps and after them.
+        tap: see first.
+        out: flat buffer.
+        to: its first number that is written.
+        out_pitch: numbers from a row of it to the next.
+        width: see `convolve`.
+    """
+    for w in range(0, width, BLOCK):
+        for c in range(0, SLICE, WIDTH):
+            first_row = to + w * SLICE + c
+            second_row, third_row = first_row + out_pitch, first_row + 2 * out_pitch
+            a0, a1, a2 = load(out, first_row), load(out, first_row + 1 * SLICE), load(out, first_row + 2 * SLICE)
+            a3, a4, a5 = (
+                load(out, first_row + 3 * SLICE),
+                load(out, first_row + 4 * SLICE),
+                load(out, first_row + 5 * SLICE),
+            )
+            b0, b1, b2 = load(out, second_row), load(out, second_row + 1 * SLICE), load(out, second_row + 2 * SLICE)
+            b3, b4, b5 = (
+                load(out, second_row + 3 * SLICE),
+                load(out, second_row + 4 * SLICE),
+                load(out, second_row + 5 * SLICE),
+            )
+            d0, d1, d2 = load(out, third_row), load(out, third_row + 1 * SLICE), load(out, third_row + 2 * SLICE)
+            d3, d4, d5 = (
+                load(out, third_row + 3 * SLICE),
+                load(out, third_row + 4 * SLICE),
+                load(out, third_row + 5 * SLICE),
+            )
+            slot, q = first % ring, tap * SLICE + c
+            for _ in range(first, end):
+                p = slot * pitch + at + w * SLICE + c
+                k0, k1, k2 = load(weight, q), load(weight, q - SLICE), load(weight, q - 2 * SLICE)
+                v = load(x, p)
+                a0, b0, d0 = fma(v, k0, a0), fma(v, k1, b0), fma(v, k2, d0)
+                v = load(x, p + 1 * SLICE)
+                a1, b1, d1 = fma(v, k0, a1), fma(v, k1, b1), fma(v, k2, d1)
+                v = load(x, p + 2 * SLICE)
+                a2, b2, d2 = fma(v, k0, a2), fma(v, k1, b2), fma(v, k2, d2)
+                v = load(x, p + 3 * SLICE)
+                a3, b3, d3 = fma(v, k0, a3), fma(v, k1, b3), fma(v, k2, d3)
+                v = load(x, p + 4 * SLICE)
+                a4, b4, d4 = fma(v, k0, a4), fma(v, k1, b4), fma(v, k2, d4)
+                v = load(x, p + 5 * SLICE)
+                a5, b5, d5 = fma(v, k0, a5), fma(v, k1, b5), fma(v, k2, d5)
+                slot = slot + 1 if slot + 1 < ring else 0
+                q += SLICE
+            store(out, first_row, a0)
+            store(out, first_row + 1 * SLICE, a1)
+            store(out, first_row + 2 * SLICE, a2)
+            store(out, first_row + 3 * SLICE, a3)
+            store(out, first_row + 4 * SLICE, a4)
+            store(out, first_row + 5 * SLICE, a5)
+            store(out, second_row, b0)
+            store(out, second_row + 1 * SLICE, b1)
+            store(out, second_row + 2 * SLICE, b2)
+            store(out, second_row + 3 * SLICE, b3)
+            store(out, second_row + 4 * SLICE, b4)
+            store(out, second_row + 5 * SLICE, b5)
+            store(out, third_row, d0)
+            store(out, third_row + 1 * SLICE, d1)
+            store(out, third_row + 2 * SLICE, d2)
+            store(out, third_row + 3 * SLICE, d3)
+            store(out, third_row + 4 * SLICE, d4)
+            store(out, third_row + 5 * SLICE, d5)
+
+
+@compiled
+def correlate_down(
+    x: Any, first: int, end: int, ring: int, pitch: int, at: int, grad: Any, grad_pitch: int, sums: Any, tap: int,
+    width: int,
+) -> None:  # fmt: skip
+    """Add to `sums` the gradient of the weights of `convolve_down`, of TALL rows of its result.
+
+    Args:
+        x: as of `convolve_down`, and so are the next five.
+        first: see there.
+        end: see there.
+        ring: see there.
+        pitch: see there.
+        at: see there.
+        grad: flat buffer with the gradients of the rows; zeros from `width` up to a multiple of BLOCK.
+        grad_pitch: numbers from a row of it to the next.
+        sums: flat, tap after tap, TALL - 1 rows more before them and after.
+        tap: see `convolve_down`.
+        width: see there.
+    """
+    for w in range(0, width, BLOCK):
+        for c in range(0, SLICE, WIDTH):
+            first_row = w * SLICE + c
+            second_row, third_row = first_row + grad_pitch, first_row + 2 * grad_pitch
+            a0, a1, a2 = load(grad, first_row), load(grad, first_row + 1 * SLICE), load(grad, first_row + 2 * SLICE)
+            a3, a4, a5 = (
+                load(grad, first_row + 3 * SLICE),
+                load(grad, first_row + 4 * SLICE),
+                load(grad, first_row + 5 * SLICE),
+            )
+            b0, b1, b2 = load(grad, second_row), load(grad, second_row + 1 * SLICE), load(grad, second_row + 2 * SLICE)
+            b3, b4, b5 = (
+                load(grad, second_row + 3 * SLICE),
+                load(grad, second_row + 4 * SLICE),
+                load(grad, second_row + 5 * SLICE),
+            )
+            d0, d1, d2 = load(grad, third_row), load(grad, third_row + 1 * SLICE), load(grad, third_row + 2 * SLICE)
+            d3, d4, d5 = (
+                load(grad, third_row + 3 * SLICE),
+                load(grad, third_row + 4 * SLICE),
+                load(grad, third_row + 5 * SLICE),
+            )
+            slot, q = first % ring, tap * SLICE + c
+            s1, s2 = load(sums, q - SLICE), load(sums, q - 2 * SLICE)  # of the taps before this one
+            for _ in range(first, end):
+                p = slot * pitch + at + w * SLICE + c
+                v = load(x, p)
+                e0, e1, e2 = mul(v, a0), mul(v, b0), mul(v, d0)
+                v = load(x, p + 1 * SLICE)
+                e0, e1, e2 = fma(v, a1, e0), fma(v, b1, e1), fma(v, d1, e2)
+                v = load(x, p + 2 * SLICE)
+                e0, e1, e2 = fma(v, a2, e0), fma(v, b2, e1), fma(v, d2, e2)
+                v = load(x, p + 3 * SLICE)
+                e0, e1, e2 = fma(v, a3, e0), fma(v, b3, e1), fma(v, d3, e2)
+                v = load(x, p + 4 * SLICE)
+                e0, e1, e2 = fma(v, a4, e0), fma(v, b4, e1), fma(v, d4, e2)
+                v = load(x, p + 5 * SLICE)
+                e0, e1, e2 = fma(v, a5, e0), fma(v, b5, e1), fma(v, d5, e2)
+                store(sums, q - 2 * SLICE, add(s2, e2))
+                s2, s1 = add(s1, e1), add(load(sums, q), e0)
+                slot = slot + 1 if slot + 1 < ring else 0
+                q += SLICE
+            store(sums, q - 2 * SLICE, s2)
+            store(sums, q - SLICE, s1)
