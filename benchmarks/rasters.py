@@ -1,7 +1,7 @@
 """Rasters: peak memory, throughput, seams and accuracy of `segnext predict big.tif --out labels.tif`.
 
     python benchmarks/rasters.py --weights segnext_t.street memory --sizes 10000x10000 50000x50000
-    python benchmarks/rasters.py --weights segnext_t.street memory --sizes 50000x50000 --strips 8     # in less time
+    python benchmarks/rasters.py --weights segnext_t.street memory --sizes 50000x50000 --strips 5     # in less time
     python benchmarks/rasters.py --weights small memory          # of all but the network, a tiny one that gives noise
     python benchmarks/rasters.py speed --size 2048x8192          # beside the network alone, same tile, interleaved
     python benchmarks/rasters.py seams PICTURE...                # natural pictures: two grids 32 pixels apart
@@ -120,7 +120,7 @@ def memory(args: argparse.Namespace) -> None:
             grid = Grid(height, width, load(args.weights).config.logits_stride)
             print(f"{width:,} x {height:,}, {args.strips} strips of {len(grid.rows)}: ", end="", flush=True)
             run_for_memory(command, out, args.strips)
-            copy_strips(out, grid)
+            copy_strips(out, grid, args.strips)
         print(f"{width:,} x {height:,}: ", end="", flush=True)
         run_for_memory(command, out)
 
@@ -143,17 +143,15 @@ def run_for_memory(command: list[Any], out: Path, strips: int | None = None) -> 
     )
 
 
-def copy_strips(out: Path, grid: Grid) -> None:
-    """Fill the place of missing strips with the one that was finished last, so that the labels can be written."""
+def copy_strips(out: Path, grid: Grid, left: int) -> None:
+    """Fill the place of missing strips, but of so many, with the one that was finished last."""
     parts = Parts(folder_for(out), len(grid.rows))
     missing = parts.missing()
-    layers = parts.read(missing[0] - 1)
-    assert layers is not None
-    for number in missing:
+    labels = parts.read(missing[0] - 1, "labels")
+    assert labels is not None
+    for number in missing[:-left]:
         rows = grid.strip(number)
-        height = rows.stop - rows.start
-        copied = {name: np.resize(layer, (height, grid.width)) for name, layer in layers.items()}
-        parts.write(Strip(number, rows, copied))
+        parts.write(Strip(number, rows, {"labels": np.resize(labels, (rows.stop - rows.start, grid.width))}))
 
 
 def speed(args: argparse.Namespace) -> None:
@@ -275,7 +273,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("memory")
     command.add_argument("--sizes", type=image_size, nargs="+", default=[(10_000, 10_000), (50_000, 50_000)])
-    command.add_argument("--strips", type=int, help="look at so many more alone, then write labels with copies of one")
+    command.add_argument("--strips", type=int, help="look at so many alone, copy them, then the last ones and write")
     command.set_defaults(run=memory)
     command = commands.add_parser("speed")
     command.add_argument("--size", type=image_size, default=(2048, 4096))

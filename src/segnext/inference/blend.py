@@ -7,17 +7,20 @@ Logits = NDArray[np.float32]  # (rows, columns, classes)
 
 
 class Blend:
-    """Sums of weighted logits for the rows that are not finished; memory for about two rows of tiles.
+    """Sums of weighted logits for the rows that are not finished, which become means where they lie.
 
     Args:
         width: positions of logits in a row of the raster.
         classes: how many there are.
         top: the first row of positions that is wanted; what tiles say above it is dropped.
-        rows: that there is room for at once.
+        rows: that there is room for from the beginning; more is made as it is needed.
+
+    Attributes:
+        top: the first row that is not forgotten.
     """
 
     def __init__(self, width: int, classes: int, top: int = 0, rows: int = 0) -> None:
-        self.top = top
+        self.top = self._bottom = top  # above the second, rows are means
         self.total = np.zeros((rows, width, classes), np.float32)
         self.weight = np.zeros((rows, width, 1), np.float32)
 
@@ -33,26 +36,33 @@ class Blend:
         """
         height, width, _ = logits.shape
         self._reach(top + height)
-        dropped = max(self.top - top, 0)
+        dropped = max(self._bottom - top, 0)
         weights = (down[:, None, None] * across[None, :, None])[dropped:]
         rows = slice(top + dropped - self.top, top + height - self.top)
         columns = slice(left, left + width)
         self.total[rows, columns] += logits[dropped:] * weights
         self.weight[rows, columns] += weights
 
-    def take(self, bottom: int, keep: int) -> Logits:
-        """The means of all rows above `bottom`; the rows above `bottom - keep` are forgotten.
+    def means(self, bottom: int) -> Logits:
+        """Of all rows above `bottom`, to which nothing is added any more; they are there until `forget`.
 
         Where no tile was added they are 0.
         """
         self._reach(bottom)
-        count = bottom - self.top
-        gone = max(count - keep, 0)
-        mean, weight = self.total[:count], self.weight[:count]
-        self.total, self.weight = self.total[gone:].copy(), self.weight[gone:].copy()
+        new = slice(self._bottom - self.top, bottom - self.top)
+        total, weight = self.total[new], self.weight[new]
+        np.divide(total, weight, out=total, where=weight > 0)
+        self._bottom = bottom
+        return self.total[: new.stop]
+
+    def forget(self, top: int) -> None:
+        """Make room of the rows above `top`."""
+        gone = max(top - self.top, 0)
+        for part in (self.total, self.weight):
+            left = len(part) - gone
+            part[:left] = part[gone:]
+            part[left:] = 0
         self.top += gone
-        np.divide(mean, weight, out=mean, where=weight > 0)
-        return mean
 
     def _reach(self, bottom: int) -> None:
         """Make room for the rows above `bottom`."""

@@ -75,4 +75,4 @@ def _slide(
         for place, logits in at_places(engine, prepared, count).items():
             top, left = (side.start // grid.step for side in group[place])
             blend.add(top, left, logits, down, across)
-    return blend.take(grid.height // grid.step, keep=0)
+    return blend.means(grid.height // grid.step)

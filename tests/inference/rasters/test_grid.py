@@ -45,6 +45,7 @@ def test_a_blend_is_the_weighted_mean() -> None:
     one = np.ones((2, 2, 1), np.float32)
     blend.add(0, 0, 1 * one, np.array([1, 0.5], np.float32), np.ones(2, np.float32))
     blend.add(1, 1, 3 * one, np.array([0.5, 1], np.float32), np.ones(2, np.float32))
-    np.testing.assert_allclose(blend.take(2, keep=1)[..., 0], [[1, 1, 0], [1, 2, 3]])  # 0 where no tile was
+    np.testing.assert_allclose(blend.means(2)[..., 0], [[1, 1, 0], [1, 2, 3]])  # 0 where no tile was
+    blend.forget(1)
     assert blend.top == 1
-    np.testing.assert_allclose(blend.take(3, keep=1)[..., 0], [[1, 2, 3], [0, 3, 3]])
+    np.testing.assert_allclose(blend.means(3)[..., 0], [[1, 2, 3], [0, 3, 3]])

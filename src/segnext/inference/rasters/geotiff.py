@@ -1,5 +1,6 @@
 """Strips as a Cloud Optimized GeoTIFF: internal tiles, overviews, colour table, class names, where it lies on Earth."""
 
+import os
 import zlib
 from collections.abc import Iterable
 from itertools import pairwise
@@ -23,6 +24,7 @@ from segnext.labels import Labels
 from segnext.silence import silenced
 
 BLOCK = 512  # pixels
+ROOM = 128 << 20  # bytes, of which each of GDAL's threads takes two rows of blocks when it makes overviews
 RUN = "SEGNEXT_RUN"
 
 
@@ -100,13 +102,13 @@ def _write(
                     layers = strip if strip.ndim == 3 else strip[None]
                     out.write(layers, window=Window(0, edges[-1], raster.width, layers.shape[1]))
                     edges.append(edges[-1] + layers.shape[1])
-                    checksum = zlib.crc32(layers.tobytes(), checksum)
+                    checksum = zlib.crc32(layers.data, checksum)
             options = {
                 "blocksize": BLOCK,
                 "compress": "deflate",
                 "overview_resampling": overviews,
                 "bigtiff": "if_safer",
-                "num_threads": "ALL_CPUS",
+                "num_threads": max(1, min(os.cpu_count() or 1, ROOM // (2 * BLOCK * raster.width))),
             }
             rasterio.shutil.copy(flat, file, driver="COG", **options)
             _require_whole(file, edges, checksum)
@@ -135,7 +137,7 @@ def _require_whole(file: Path, edges: list[int], checksum: int) -> None:
     with rasterio.open(file) as made:
         found, overviews = 0, made.overviews(1)
         for top, bottom in pairwise(edges):
-            found = zlib.crc32(made.read(window=Window(0, top, made.width, bottom - top)).tobytes(), found)
+            found = zlib.crc32(made.read(window=Window(0, top, made.width, bottom - top)).data, found)
     if found != checksum:
         raise OSError("not all of it could be written")
     for level in range(len(overviews)):

@@ -72,9 +72,11 @@ class Parts:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, layer in strip.layers.items():
-                array = io.BytesIO()
-                np.save(array, layer, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getbuffer(), zipfile.ZIP_DEFLATED)
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, layer.nbytes
+                with archive.open(entry, "w") as file:  # as np.save does, without a copy of it all
+                    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(layer))
+                    file.write(layer.data)
         try:
             with replacing(self._file(strip.number)) as temporary:
                 temporary.write_bytes(content.getbuffer())
@@ -84,11 +86,12 @@ class Parts:
                 "make room, or bring the folder back, and run the command again: it goes on from there"
             ) from error
 
-    def read(self, number: int) -> dict[str, NDArray[np.uint8]] | None:
-        """A strip's layers; None, and it is missing again, when its file is damaged."""
+    def read(self, number: int, name: str) -> NDArray[np.uint8] | None:
+        """A layer of a strip; None, and the strip is missing again, when its file is damaged."""
         try:
             with np.load(self._file(number), allow_pickle=False) as layers:
-                return {name: layers[name] for name in layers.files}
+                layer: NDArray[np.uint8] = layers[name]
+                return layer
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
             self._file(number).unlink(missing_ok=True)
             return None
@@ -100,10 +103,11 @@ class Parts:
             DamagedStripError: when one is damaged.
         """
         for number in range(self.count):
-            layers = self.read(number)
-            if layers is None or name not in layers:
+            layer = self.read(number, name)
+            if layer is None:
                 raise DamagedStripError(f"{self.folder}: strip {number} is damaged")
-            yield layers[name]
+            yield layer
+            del layer  # before the next one is read
 
     def remove(self) -> None:
         """Delete the folder."""

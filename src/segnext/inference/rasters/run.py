@@ -155,8 +155,7 @@ def segment_raster(
         with alone(parts.folder, share):
             while True:
                 for numbers in _runs([number for number in parts.missing() if first <= number < last]):
-                    for strip in strips(segmenter, raster, grid, numbers, wanted):
-                        parts.write(strip)
+                    for _ in map(parts.write, strips(segmenter, raster, grid, numbers, wanted)):  # keeps none of them
                         progress(parts.count - len(parts.missing()), parts.count)
                 if parts.missing():
                     return None

@@ -123,7 +123,8 @@ def strips(
     groups = [list(group) for _, group in groupby(columns, lambda column: column // together)]
     places = ((row, group) for row in range(first, numbers[-1] + 1) for group in groups)
     ready = grid.rows[numbers[0]].start // grid.step - 1
-    blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0))
+    tall = grid.size[0] // grid.step + 1  # a row of tiles, and what the strip below it begins between
+    blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0), tall)
     above = np.zeros((0, grid.width), np.bool_)
     with threads(1, "read") as reading, threads(pipeline.engine.streams, "look") as working:
         tiles = ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
@@ -131,14 +132,15 @@ def strips(
         done = chain.from_iterable(looked)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
-            valid = np.zeros((min(span.stop, grid.height) - span.start, grid.width), np.bool_)
+            valid = np.zeros((len(above) + min(span.stop, grid.height) - span.start, grid.width), np.bool_)
+            valid[: len(above)] = above
             for _ in columns:
-                tile = next(done)
-                _add(blend, valid, tile, grid)
+                _add(blend, valid[len(above) :], next(done), grid)
             if row in numbers:
-                yield _finish(blend, np.concatenate([above, valid]), row, grid, pipeline.labels.ignore, wanted)
-            last = row == len(grid.rows) - 1
-            above = valid[:0] if last else valid[: grid.rows[row + 1].start - span.start][-(grid.step // 2) :]
+                yield _finish(blend, valid, row, grid, pipeline.labels.ignore, wanted)
+            if row < len(grid.rows) - 1:
+                end = len(above) + grid.rows[row + 1].start - span.start
+                above = valid[max(end - grid.step // 2, len(above)) : end].copy()
 
 
 def _read(pipeline: Pipeline, raster: RasterFile, grid: Grid, place: tuple[int, list[int]]) -> list[Tile]:
@@ -184,8 +186,7 @@ def _finish(blend: Blend, valid: NDArray[np.bool_], number: int, grid: Grid, ign
     rows = grid.strip(number)
     last = number == len(grid.rows) - 1
     bottom = grid.rows[number].stop if last else grid.rows[number + 1].start
-    top = blend.top
-    logits = blend.take(bottom // grid.step, keep=1)
+    logits = blend.means(bottom // grid.step)
     height = rows.stop - rows.start
     layers = {"labels": np.empty((height, grid.width), np.uint8)}
     if wanted.confidence:
@@ -195,10 +196,11 @@ def _finish(blend: Blend, valid: NDArray[np.bool_], number: int, grid: Grid, ign
     for start in range(rows.start, rows.stop, PIECE):
         piece = slice(start, min(start + PIECE, rows.stop))
         place = slice(start - rows.start, piece.stop - rows.start)
-        _fill(*_around(logits, top, piece, grid), {name: layer[..., place, :] for name, layer in layers.items()})
-    missing = ~valid[:height]
-    for name, layer in layers.items():
-        layer[..., missing] = ignore if name == "labels" else LEVELS + 1
+        part = {name: layer[..., place, :] for name, layer in layers.items()}
+        _fill(*_around(logits, blend.top, piece, grid), part)
+        for name, layer in part.items():
+            layer[..., ~valid[place]] = ignore if name == "labels" else LEVELS + 1
+    blend.forget(bottom // grid.step - 1)
     return Strip(number, rows, layers)
 
 
