@@ -42,10 +42,12 @@ def test_yaml_that_is_refused(text: str, message: str) -> None:
     assert len(str(raised.value)) < 500
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{", "", "9" * 5000, '{"a": 1} x'])
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "9" * 5000, '{"a": 1} x'])
 def test_json_that_is_refused(text: str) -> None:
     with pytest.raises(SegNextError, match=r"^file\.json: cannot be read as JSON \("):
         parse_json(text, "file.json")
+    with pytest.raises(SegNextError, match=r"^file\.json: the file is empty"):
+        parse_json("\n", "file.json")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from PIL import features
 import segnext
 from segnext import imageio, pillow
 from segnext.bands import read_values
+from segnext.data.masks import open_mask
 from segnext.errors import SegNextError
 from segnext.imageio import read_image
 
@@ -39,6 +40,8 @@ def test_bad_paths(tmp_path: Path) -> None:
         with pytest.raises(SegNextError, match=words) as caught:
             read_image(path)
         assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(SegNextError, match="cannot be read as a mask: the file is empty"), open_mask(empty):
+        pass
 
 
 def test_path_is_named_as_the_user_wrote_it() -> None:

@@ -41,3 +41,10 @@ def test_every_command_that_is_told_quotes_its_paths() -> None:
         for match in said.finditer(file.read_text(encoding="utf-8"))
     ]
     assert not found
+
+
+def test_no_quoted_path_stands_within_quotes() -> None:
+    """'segnext data check 'my data'' is read as two commands by people and by shells."""
+    nested = re.compile(r"'segnext [^'\"]*\{(?:quoted\(|command)")
+    files = Path(segnext.__file__).parent.rglob("*.py")
+    assert [str(file) for file in files if nested.search(file.read_text(encoding="utf-8"))] == []

@@ -149,6 +149,8 @@ def _parts(whole: Any) -> Iterable[Any]:
 
 def parse_json(text: str, name: str) -> Any:
     """The same of a text; `name` stands for it in messages."""
+    if not text.strip():
+        raise SegNextError(f"{name}: the file is empty; mend it or give the right file")
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segnext.errors import SegNextError
 from segnext.opencv import opencv_rgb
-from segnext.pillow import check_size, decoding, identify, open_regular, orientation_of, upright
+from segnext.pillow import check_size, decoding, identify, open_regular, orientation_of, require_bytes, upright
 from segnext.preprocess import Image
 from segnext.tiff import number, require_transparency, tiff_header
 
@@ -112,8 +112,7 @@ def _from_array(array: NDArray[Any]) -> Image:
 
 def _from_file(file: IO[bytes], length: int, name: str) -> Image:
     """Decode an open file of `length` bytes; `name` stands for it in messages."""
-    if length == 0:
-        raise SegNextError(f"{name}: the file is empty")
+    require_bytes(length, name)
     with decoding(name):
         try:
             picture = identify(file)

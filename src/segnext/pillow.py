@@ -143,9 +143,18 @@ def open_picture(source: Path | str | bytes, name: str = "") -> Iterator[PIL.Ima
             check_size(*picture.size, name)
             yield picture
         return
-    with open_regular(source) as file, decoding(name or str(source)), identify(file) as picture:
-        check_size(*picture.size, name or str(source))
-        yield picture
+    name = name or str(source)
+    with open_regular(source) as file:
+        require_bytes(os.fstat(file.fileno()).st_size, name)
+        with decoding(name), identify(file) as picture:
+            check_size(*picture.size, name)
+            yield picture
+
+
+def require_bytes(length: int, name: str) -> None:
+    """Refuse a file of no bytes, as an interrupted copy leaves it."""
+    if length == 0:
+        raise SegNextError(f"{name}: the file is empty")
 
 
 def pages(source: Path | str) -> int:

@@ -116,11 +116,11 @@ def test_a_typo_in_a_field(data: Path, line: str, meant: str) -> None:
 def test_missing_folder_and_missing_yaml(data: Path) -> None:
     (data / "dataset.yaml").unlink()
     with pytest.raises(
-        SegNextError, match=r"no dataset\.yaml; 'segnext data check .* 'segnext data init .* --like NAME'"
+        SegNextError, match=r"no dataset\.yaml; .*: segnext data check .*: segnext data init .* --like NAME"
     ):
         Folder.open(data)
     data = data.rename(data.with_name("my data"))
-    with pytest.raises(SegNextError, match=r"segnext data check '.*my data'' says"):
+    with pytest.raises(SegNextError, match=r"segnext data check '.*my data'; where"):
         Folder.open(data)
     with pytest.raises(SegNextError, match="no such data set folder"):
         Folder.open(data / "nowhere")

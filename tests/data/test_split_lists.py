@@ -37,7 +37,9 @@ def test_what_is_no_list_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("Notes of the validation.\nNo names.\n")
     (tmp_path / "train.json").write_text('{"images": [], "annotations": []}')
     (tmp_path / "test.csv").write_text('"\n')
-    assert find_lists(tmp_path, map(Path, ("data.yaml", "val.txt", "train.json", "test.csv")), PICTURES) == []
+    (tmp_path / "train 1.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5\n1 0.6 0.6 0.9 0.6 0.9 0.9\n")  # YOLO's polygons
+    files = ("data.yaml", "val.txt", "train.json", "test.csv", "train 1.txt")
+    assert find_lists(tmp_path, map(Path, files), PICTURES) == []
 
 
 def test_names_of_no_picture_are_told(tmp_path: Path) -> None:

@@ -127,9 +127,9 @@ class Folder:
             )
         if not file.is_file():
             raise SegNextError(
-                f"{path}: there is no dataset.yaml; 'segnext data check {quoted(path)}' says what the folder holds and "
-                f"how it becomes a data set; where it is laid out as one, write it (name, classes, ignore), or run "
-                f"'segnext data init {quoted(path)} --like NAME' for a known label set"
+                f"{path}: there is no dataset.yaml; to know what the folder holds and how it becomes a data set: "
+                f"segnext data check {quoted(path)}; where it is laid out as one, write it (name, classes, ignore), or "
+                f"for a known label set: segnext data init {quoted(path)} --like NAME"
             )
         content = read_yaml(file)
         labels = Labels.from_dict(content, str(file))

@@ -14,6 +14,7 @@ from segnext.errors import SegNextError
 
 SUFFIXES = (".txt", ".lst", ".csv", ".yaml", ".yml", ".json")
 LARGEST = 64_000_000  # bytes; what is larger is no list of names
+_NUMBERS = re.compile(r"-?[\d.]+([\s,;]+[-+.\deE]+){4,}")  # rows of polygons or labels, in files called train_1.txt
 _SPLIT_COLUMNS = ("split", "set", "subset", "fold", "partition", "phase")
 
 
@@ -123,7 +124,8 @@ def _splits_in(file: Path) -> Iterator[tuple[str, list[str]]]:
     split = split_of(file.stem)
     try:
         if file.suffix.lower() in (".txt", ".lst"):
-            yield from [(split, _lines(file))] if split else []
+            lines = _lines(file) if split else []
+            yield from [(str(split), lines)] if split and not any(map(_NUMBERS.fullmatch, lines)) else []
         elif file.suffix.lower() == ".csv":
             yield from _rows(file, split)
         else:

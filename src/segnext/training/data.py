@@ -34,13 +34,13 @@ def check_data(data: DataSet, splits: Sequence[str]) -> None:
     if errors:
         others = f" (and {counted(len(errors) - 1, 'more error')})" if errors[1:] else ""
         raise SegNextError(
-            f"{data.path}: {errors[0].title}{others}; '{command}' says more, and --check_data false trains all the same"
+            f"{data.path}: {errors[0].title}{others}; --check_data false trains all the same; to know more: {command}"
         )
     warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
     for finding in warnings:
         print(f"warning: {finding.title}", file=sys.stderr)
     if warnings:
-        print(f"'{command}' says more about the data", file=sys.stderr, flush=True)
+        print(f"more about the data: {command}", file=sys.stderr, flush=True)
 
 
 def class_counts(config: TrainConfig, pairs: Sequence[Pair], labels: Labels) -> ClassCounts | None:

@@ -42,7 +42,7 @@ def test_train_and_eval_on_tiles(
     assert (metrics["images"], metrics["pixels"]) == (2, 2 * 60 * 896)
     assert [i for i, row in enumerate(metrics["confusion"]) if sum(row)] == [0, 1, 14]
     printed = capsys.readouterr().err
-    assert f"'segnext data check {tmp_path} --format isaid' says more about the data\n" in printed
+    assert f"more about the data: segnext data check {tmp_path} --format isaid\n" in printed
     assert "\nstep 1/1  " in printed
 
 

@@ -205,6 +205,6 @@ def test_ade20k(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_voc_is_named(tmp_path: Path) -> None:
     save(np.zeros((4, 4, 3), np.uint8), tmp_path / "crack/images/a.png")
     with pytest.raises(
-        SegNextError, match=r"crack: there is no folder JPEGImages in it, .* or let 'segnext data check"
+        SegNextError, match=r"crack: there is no folder JPEGImages in it, .*; to know the format: segnext data check"
     ):
         bring("voc", tmp_path / "crack")

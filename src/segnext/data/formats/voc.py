@@ -98,7 +98,7 @@ def _root(source: Path) -> Path:
     if not roots:
         raise SegNextError(
             f"{source}: there is no folder {IMAGES} in it, as Pascal VOC has; give the folder that holds it, such as "
-            f"VOCdevkit/VOC2012, or let 'segnext data check {quoted(source)}' tell the format"
+            f"VOCdevkit/VOC2012; to know the format: segnext data check {quoted(source)}"
         )
     if len(roots) > 1:
         raise SegNextError(
