@@ -50,6 +50,21 @@ def test_without_a_home_it_is_temporary_and_said_once(
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_home_that_may_not_be_entered_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, status = tmp_path / "closed", Path.stat
+
+    def refused(path: Path, **options: bool) -> os.stat_result:
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return status(path, **options)
+
+    monkeypatch.delenv("SEGNEXT_CACHE", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(closed / "caches"))
+    monkeypatch.setattr(Path, "stat", refused)
+    assert cache_folder() == closed / "caches/segnext"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions are of another kind")
 def test_a_temporary_folder_that_others_may_write_is_not_taken(temporary: Path) -> None:
     (temporary / f"segnext-{os.getuid()}").mkdir()

@@ -18,12 +18,12 @@ def cache_folder() -> Path:
         folder = _platform_folder()
     except RuntimeError:  # this user has no home
         return temporary_cache()
-    return folder if folder.is_dir() or can_write(folder) else temporary_cache()
+    return folder if os.access(folder, os.R_OK | os.X_OK) or can_write(folder) else temporary_cache()
 
 
 def can_write(folder: Path) -> bool:
     """Whether files can be written in `folder`, once it is made."""
-    while not folder.exists() and folder != folder.parent:
+    while not os.access(folder, os.F_OK) and folder != folder.parent:  # `exists` fails below what may not be entered
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 

@@ -5,6 +5,10 @@ class SegNextError(Exception):
     """Bad input: the message is one sentence naming what is wrong and what to do about it."""
 
 
+class NoRoomError(SegNextError):
+    """Nothing more can be written, so that what comes next would fail too."""
+
+
 def require_setting(holds: bool, name: str, value: object, wanted: str) -> None:
     """Refuse a setting that is not as `wanted`.
 

@@ -49,7 +49,8 @@ def reading(name: str | Path, **environment: Any) -> Iterator[None]:
             yield
     except (rasterio.errors.RasterioError, OSError) as error:
         reason = " ".join(str(error.__cause__ or error).split()).split(" (this error can be turned")[0]
-        where = "check the address and the network" if ADDRESS.match(str(name)) else "copy it again or check its kind"
+        far = "check the address and the network, or download it: some servers give no parts of files"
+        where = far if ADDRESS.match(str(name)) else "copy it again or check its kind"
         raise SegNextError(f"{name}: cannot be read as a raster ({reason}); {where}") from error
 
 

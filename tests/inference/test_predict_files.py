@@ -1,9 +1,12 @@
 """Many files: outputs, records, failures, and the same bytes in any company."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import PIL.Image
 import pytest
 
 from segnext.errors import SegNextError
+from segnext.files import replacing
 from segnext.inference.outputs import Record, open_outputs
 from segnext.inference.predict import predict_files
 from segnext.inference.segmenter import Segmenter
@@ -63,6 +67,26 @@ def test_bad_ones_do_not_stop_the_rest(segmenter: Segmenter, pictures: Path, tmp
         "error": "not an image that can be read; give a JPEG, PNG, WebP, TIFF or similar file",
     }
     assert not (tmp_path / "out" / "aa.mask.png").exists()
+
+
+def test_a_full_disk_ends_the_run_which_goes_on_later(
+    segmenter: Segmenter, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> AbstractContextManager[Path]:
+        if path.name.startswith("b."):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return replacing(path)
+
+    out = tmp_path / "out"
+    seen: list[Record] = []
+    monkeypatch.setattr("segnext.inference.result.replacing", full)
+    with pytest.raises(SegNextError, match=r"cannot write 'b' \(No space left on device\); free space"):
+        predict_files(segmenter, [pictures], out, lambda record, total: seen.append(record))
+    monkeypatch.undo()
+    assert [record.ok for record in seen] == [True]
+    assert not (out / "results.jsonl").exists()
+    assert predict_files(segmenter, [pictures], out).before == 1
+    assert [line["ok"] for line in lines(out)] == [True] * 3
 
 
 def test_equal_names_do_not_overwrite_each_other(segmenter: Segmenter, pictures: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segnext.errors import SegNextError
+from segnext.errors import NoRoomError, SegNextError
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.coco import Picture
 from segnext.inference.formats import require_format, save
@@ -77,8 +77,8 @@ def predict_files(
             `results.jsonl`, the same whatever the number, without times. None for all, alone in the folder.
 
     Raises:
-        SegNextError: when `out` cannot be written, another process writes there, or it holds masks of other classes
-            or a COCO data set of other pictures; when the weights' masks cannot be written in the format.
+        SegNextError: when `out` cannot be written, has no more room, another process writes there, or it holds masks of
+            other classes or a COCO data set of other pictures; when the weights' masks cannot be written in the format.
     """
     require_format(form, segmenter.labels, mask)
     summary = Summary(out / RESULTS, [])
@@ -111,6 +111,8 @@ def _predict(
             result = segmenter.segment(segmenter.read(entry.source, entry.file), confidence=True)
             file_name = file_names.get(entry.file, "")
             files, picture = save(result, run.form, run.folder, name, entry, file_name, mask)
+        except NoRoomError:
+            raise
         except SegNextError as error:
             return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: ")), None
         with suppress(SegNextError):  # another reader than Pillow has read it

@@ -1,6 +1,7 @@
 """What the network says about one picture."""
 
 import base64
+import errno
 import html
 import io
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segnext.choices import options, require_choice
-from segnext.errors import SegNextError
+from segnext.errors import NoRoomError, SegNextError
 from segnext.files import replacing
 from segnext.inference.areas import Area, areas_of, geojson_of
 from segnext.inference.coco import coco_of
@@ -202,7 +203,8 @@ def write_outputs(folder: Path, name: str, files: dict[str, bytes]) -> None:
             with replacing(file) as temporary:
                 temporary.write_bytes(content)
     except OSError as error:
-        raise SegNextError(
+        kind = NoRoomError if error.errno in (errno.ENOSPC, errno.EDQUOT) else SegNextError
+        raise kind(
             f"{folder}: cannot write '{name}' ({error.strerror or error}); free space or choose another folder"
         ) from error
 

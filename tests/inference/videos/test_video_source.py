@@ -102,6 +102,18 @@ def test_a_file_that_is_shorter_than_it_says_breaks_off(tmp_path: Path, suffix: 
     assert f"breaks off after {count} frames, which were done" in str(video.broken)
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("ts", "libx264"), ("y4m", "rawvideo")])
+def test_a_file_that_ends_within_a_packet_breaks_off(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = write_video(tmp_path / f"a.{suffix}", 60, codec=codec)
+    for kept, broken in ((0, False), (1000, True)):
+        path.write_bytes(path.read_bytes()[: -kept or None])
+        with Video(path) as video:
+            count = len(list(video.frames()))
+            assert (count < 60) == broken
+            assert bool(video.broken) == broken
+    assert f"breaks off in the midst after {count} frames, which were done" in str(video.broken)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

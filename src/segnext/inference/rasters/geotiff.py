@@ -16,14 +16,16 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from segnext.allocator import give_back
 from segnext.errors import SegNextError
 from segnext.gdal import called
-from segnext.inference.rasters.source import ENVIRONMENT, RasterFile
+from segnext.inference.rasters.source import CACHE, ENVIRONMENT, RasterFile
 from segnext.inference.rasters.strips import LEVELS
 from segnext.labels import Labels
 from segnext.silence import silenced
 
 BLOCK = 512  # pixels
+CACHE_OF_BAND = 64 << 20  # bytes: two rows of blocks of a raster 65,000 pixels wide
 ROOM = 128 << 20  # bytes, of which each of GDAL's threads takes two rows of blocks when it makes overviews
 RUN = "SEGNEXT_RUN"
 
@@ -83,7 +85,8 @@ def _write(
         shape["transform"] = raster.transform
     blocks = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1}
     try:
-        with rasterio.Env(**ENVIRONMENT), silenced:
+        cache = {"GDAL_CACHEMAX": min(CACHE_OF_BAND * len(names), CACHE)}
+        with rasterio.Env(**{**ENVIRONMENT, **cache}), silenced:
             with rasterio.open(flat, "w", driver="GTiff", nodata=nodata, bigtiff="if_safer", **shape, **blocks) as out:
                 if raster.gcps[0]:
                     out.gcps = raster.gcps
@@ -103,6 +106,7 @@ def _write(
                     out.write(layers, window=Window(0, edges[-1], raster.width, layers.shape[1]))
                     edges.append(edges[-1] + layers.shape[1])
                     checksum = zlib.crc32(layers.data, checksum)
+            give_back()  # what the raster's blocks took
             options = {
                 "blocksize": BLOCK,
                 "compress": "deflate",

@@ -21,8 +21,9 @@ from segnext.words import counted
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
+CACHE = 256 << 20  # bytes: two rows of blocks of an RGB raster 80,000 pixels wide
 ENVIRONMENT = {
-    "GDAL_CACHEMAX": 256 << 20,  # bytes: two rows of blocks of an RGB raster 80,000 pixels wide
+    "GDAL_CACHEMAX": CACHE,
     "GDAL_HTTP_TIMEOUT": 60,
     "GDAL_HTTP_LOW_SPEED_TIME": 60,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 100,

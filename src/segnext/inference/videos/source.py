@@ -22,6 +22,7 @@ from segnext.words import counted
 WAIT = (30.0, 10.0)  # seconds for a stream to open, and for its next frame
 RATE = Fraction(25)  # frames per second where nothing says otherwise
 TIMED = ("matroska,webm", "flv", "asf")  # formats that say at the beginning how long they are, not how many frames
+PACKETS = (188, 192, 204)  # bytes of a transport stream's packets, of one kind or another, which are never shorter
 MISSING = 1.0  # seconds by which a whole file may be shorter than it says
 LOCAL = {"protocol_whitelist": "file"}  # a file that names others, such as a playlist, leads to none on the network
 
@@ -121,7 +122,7 @@ class Video:
         """
         clock = Clock(max(round(1 / (self.rate * self.tick)), 1))
         start = round(self.origin / self.tick)
-        number = packets = 0
+        number = packets = reached = 0
         end = Fraction(0)
         streams = [self.stream, *self.container.streams.audio]
         demuxed = self.container.demux(streams)
@@ -134,7 +135,8 @@ class Video:
             if packet.stream is not self.stream:
                 sound(packet)
                 continue
-            packets += packet.size > 0
+            if packet.size:
+                packets, reached = packets + 1, (packet.pos or 0) + packet.size
             for raw in self._decoded(packet):
                 error = "it cannot be decoded" if raw is None else "it is damaged" if raw.is_corrupt else None
                 pts = clock.last if raw is None else clock(None if raw.pts is None else raw.pts - start)
@@ -150,6 +152,15 @@ class Video:
                 f"breaks off after {counted(number, 'frame')}, which were done; {missing:.1f} of {self._length():.1f} "
                 "seconds are missing; copy it again"
             )
+        if self._is_torn(reached) and not self.broken:
+            self.broken = f"breaks off in the midst after {counted(number, 'frame')}, which were done; copy it again"
+
+    def _is_torn(self, reached: int) -> bool:
+        """Whether a file ends within a packet of a transport stream, or a Y4M file after the last whole frame's end."""
+        if self.live:
+            return False
+        size, name = Path(self.name).stat().st_size, self.container.format.name
+        return all(size % each for each in PACKETS) if name == "mpegts" else name == "yuv4mpegpipe" and reached < size
 
     def _length(self) -> float:
         """Seconds that a file says at its beginning that it lasts; 0 where it does not, or a stream has no end."""
