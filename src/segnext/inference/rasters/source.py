@@ -21,7 +21,8 @@ from segnext.words import counted
 
 # Pixels alone: some other drivers open what a file refers to, or run what it says.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG")
-CACHE = 256 << 20  # bytes: two rows of blocks of an RGB raster 80,000 pixels wide
+CACHE = 256 << 20  # bytes, for unpacked blocks and for the strip that is being made of them
+STRIP = 1536  # bytes of a strip, by pixels of the width: sums of 19 classes, where they were measured, labels
 ENVIRONMENT = {
     "GDAL_CACHEMAX": CACHE,
     "GDAL_HTTP_TIMEOUT": 60,
@@ -59,6 +60,7 @@ class RasterFile:
             self.file = rasterio.DatasetReader(called(self.name), driver=list(DRIVERS))
         try:
             self.height, self.width = self.file.shape
+            self._cache = {"GDAL_CACHEMAX": max(CACHE - STRIP * self.width, CACHE // 2)}
             self.crs, self.transform = self.file.crs, self.file.transform
             self.gcps, self.rpcs = self.file.gcps, self.file.rpcs
             self._chosen = self._bands_to_read()
@@ -89,7 +91,7 @@ class RasterFile:
         window = Window.from_slices(
             (rows.start, min(rows.stop, self.height)), (columns.start, min(columns.stop, self.width))
         )
-        with _reading(self.name):
+        with _reading(self.name, **self._cache):
             values: NDArray[Any] = self.file.read(self._chosen, window=window)
             valid = self._valid(values, window)
         if self.bands is not None:
@@ -163,5 +165,6 @@ def open_raster(name: str) -> Iterator[rasterio.DatasetReader]:
         yield raster
 
 
-def _reading(name: str) -> AbstractContextManager[None]:
-    return reading(name, **ENVIRONMENT, **(ELSEWHERE if ADDRESS.match(name) else {}))
+def _reading(name: str, **environment: int) -> AbstractContextManager[None]:
+    elsewhere = ELSEWHERE if ADDRESS.match(name) else {}
+    return reading(name, **{**ENVIRONMENT, **elsewhere, **environment})
