@@ -69,7 +69,7 @@ class Theirs(Encoder):
         super().__init__()
         self.model = peer_model("segformer_b0", classes)
 
-    def forward(self, image: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, image: Tensor) -> Tensor:
         return F.interpolate(self.model(image).logits, size=image.shape[2:], mode="bilinear", align_corners=False)
 
     def layers(self) -> list[Layers]:
@@ -85,7 +85,7 @@ class Alone(Trainable):
         self.encoder = network
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        return [self.encoder(image)]  # type: ignore[list-item]
+        return [self.encoder(image)]
 
 
 @dataclass
