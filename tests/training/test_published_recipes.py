@@ -77,6 +77,7 @@ def test_the_files_are_as_their_script_writes_them(writer: ModuleType) -> None:
         "segnext_t.camvid.yaml",
         "segnext_t.street.yaml",
         "segnext_t.street.2.yaml",
+        "segnext_t.street.3.yaml",
         "segnext_t.vessels.yaml",
         "segnext_t.defects.yaml",
         "segnext_t.dubai.yaml",
