@@ -1,4 +1,4 @@
-"""Published small networks for Cityscapes on pictures with its 19 train ids, beside ours on the same.
+"""ESPNetv2, published small networks for Cityscapes, on pictures with its 19 train ids, beside ours on the same.
 
     git clone https://github.com/sacmehta/EdgeNets
     python benchmarks/edgenets.py EDGENETS --data CITYSCAPES [--split val] [--name espnetv2_s_2.0_city_512x256]
@@ -24,21 +24,17 @@ from segnext.data.formats.public.open import open_data
 from segnext.evaluation.metrics import Metrics, confusion_matrix
 from segnext.progress import progress
 
-KINDS = {"espnetv2": "ESPNetv2Segmentation", "dicenet": "DiCENetSegmentation"}
-NAME = re.compile(r"(?P<kind>espnetv2|dicenet)_s_(?P<scale>[\d.]+)_city_(?P<width>\d+)x(?P<height>\d+)")
+NAME = re.compile(r"espnetv2_s_(?P<scale>[\d.]+)_city_(?P<width>\d+)x(?P<height>\d+)")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # their data_transforms.py
 
 
 def network(clone: Path, name: re.Match[str]) -> nn.Module:
     """With the weights in the clone; of its 20 classes the last is what is ignored."""
     sys.path.insert(0, str(clone))
-    kind, width, height = name["kind"], int(name["width"]), int(name["height"])
-    settings = {"s": float(name["scale"]), "model_width": width, "model_height": height}
-    args = argparse.Namespace(num_classes=1000, channels=3, weights="", **settings)
-    model: nn.Module = getattr(import_module(f"model.segmentation.{kind}"), KINDS[kind])(
-        args, classes=20, dataset="city"
-    )
-    file = clone / "model/segmentation/model_zoo" / kind / f"{name[0]}.pth"
+    args = argparse.Namespace(num_classes=1000, channels=3, weights="", s=float(name["scale"]))
+    build = import_module("model.segmentation.espnetv2").ESPNetv2Segmentation
+    model: nn.Module = build(args, classes=20, dataset="city")
+    file = clone / "model/segmentation/model_zoo/espnetv2" / f"{name[0]}.pth"
     model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     return model.eval()
 
