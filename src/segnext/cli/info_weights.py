@@ -47,10 +47,8 @@ def rows(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if run := about.get("run"):
         of = f" of {run['of']:,}" if run["of"] is not None else ""
         broken = run["of"] is not None and run["steps"] < run["of"]
-        yield (
-            "run",
-            f"step {run['steps']:,}{of}" + (f"; segnext train --resume {quoted(about['name'])}" if broken else ""),
-        )
+        resume = f"; segnext train --resume {quoted(about['name'])}" if broken else ""
+        yield "run", f"step {run['steps']:,}{of}{resume}"
     yield from facts(about)
     if "parameters" in about:
         size = f"{about['height']} x {about['width']}"

@@ -111,6 +111,8 @@ def about(
     train, val = pictures
     several = f"{train:,} train and {val:,} val pictures"
     shown = several if val else f"{counted(train, 'train picture')}, no validation and so no best weights or report"
+    told = counted(classes, "class", "classes")
     length = f"{counted(steps, 'step')} of {counted(config.total_batch, 'crop')} of {size[0]} x {size[1]}"
-    shown += f", {counted(classes, 'class', 'classes')}"
-    return f"{data}: {shown}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"
+    return (
+        f"{data}: {shown}, {told}; {config.model} on {config.device} in {config.precision}; {length}; into {config.out}"
+    )
