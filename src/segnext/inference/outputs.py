@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -96,6 +97,12 @@ class OutputFolder:
         self._taken.add(name.casefold())
         return name
 
+    def remove_unlisted(self, names: Iterable[str], ending: str) -> None:
+        """Remove what a run that was killed has written under these names, of pictures that no line is about."""
+        for name in names:
+            if name and name.casefold() not in self._taken:
+                remove_outputs(self.folder, name, ending)
+
     def _is_foreign(self, file: str) -> bool:
         return file not in self._own and (self.folder / file).exists()
 
@@ -103,6 +110,19 @@ class OutputFolder:
         if (self.folder / self.ending.format(name)).exists():
             return True
         return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES, FILM, FRAMES))
+
+
+def remove_outputs(folder: Path, name: str, ending: str) -> None:
+    """Remove a picture's outputs, as far as they are there: a mask that is no longer of it would be taken for its own.
+
+    Args:
+        folder: where they are.
+        name: of the picture's outputs.
+        ending: how its mask is called, see `OutputFolder`.
+    """
+    for file in (ending.format(name), f"{name}.overlay.png"):
+        (folder / file).unlink(missing_ok=True)
+    shutil.rmtree(folder / f"{name}{PLANES}", ignore_errors=True)
 
 
 @contextmanager
