@@ -26,7 +26,8 @@ class Record:
     Attributes:
         file: the picture's path.
         ok: whether its outputs were written.
-        error: the sentence that says what went wrong; the fields below are then None.
+        error: the sentence that says what went wrong; the fields below are then None, but for `files`, which are those
+            that an earlier run has left of the picture.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
@@ -101,7 +102,9 @@ class OutputFolder:
         """Remove what a run that was killed has written under these names, of pictures that no line is about."""
         for name in names:
             if name and name.casefold() not in self._taken:
-                remove_outputs(self.folder, name, ending)
+                for file in (ending.format(name), f"{name}.overlay.png"):
+                    (self.folder / file).unlink(missing_ok=True)
+                shutil.rmtree(self.folder / f"{name}{PLANES}", ignore_errors=True)
 
     def _is_foreign(self, file: str) -> bool:
         return file not in self._own and (self.folder / file).exists()
@@ -110,19 +113,6 @@ class OutputFolder:
         if (self.folder / self.ending.format(name)).exists():
             return True
         return any((self.folder / f"{name}{ending}").exists() for ending in (*OUTPUTS, PLANES, FILM, FRAMES))
-
-
-def remove_outputs(folder: Path, name: str, ending: str) -> None:
-    """Remove a picture's outputs, as far as they are there: a mask that is no longer of it would be taken for its own.
-
-    Args:
-        folder: where they are.
-        name: of the picture's outputs.
-        ending: how its mask is called, see `OutputFolder`.
-    """
-    for file in (ending.format(name), f"{name}.overlay.png"):
-        (folder / file).unlink(missing_ok=True)
-    shutil.rmtree(folder / f"{name}{PLANES}", ignore_errors=True)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 from segnext.errors import NoRoomError, SegNextError
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.coco import Picture
-from segnext.inference.formats import NAMES, require_format, save
+from segnext.inference.formats import kept, require_format, save
 from segnext.inference.journal import Run, open_run
 from segnext.inference.kinds import Format
-from segnext.inference.outputs import RESULTS, Record, read_records, remove_outputs
+from segnext.inference.outputs import RESULTS, Record, read_records
 from segnext.inference.result import MaskKind
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.sources import Input, expand, names_below
@@ -114,10 +114,8 @@ def _predict(
         except NoRoomError:
             raise
         except SegNextError as error:
-            if name:
-                with suppress(OSError):
-                    remove_outputs(run.folder, name, NAMES.get(run.form, NAMES["png"]))
-            return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: ")), None
+            sentence = str(error).removeprefix(f"{entry.file}: ")
+            return Record(entry.file, False, sentence, files=kept(run.form, run.folder, name)), None
         with suppress(SegNextError):  # another reader than Pillow has read it
             if pages(entry.file) > 1:
                 summary.more_pages.append(entry.file)
