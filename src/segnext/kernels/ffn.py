@@ -42,10 +42,11 @@ class _FFN(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         from segnext.kernels.ffn_numba import forward
 
-        expanded = pointwise(normal, w_expand, b_expand)
+        expanded = pointwise(normal, w_expand)  # its bias is added where it is read
         ctx.save_for_backward(normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep)
         active = empty_map(expanded, expanded.dtype)
-        arguments = flat(expanded), *_slices(table(taps), flat(offset.float())), flat(active)
+        tables = _slices(flat(b_expand.float()), table(taps), flat(offset.float()))
+        arguments = flat(expanded), *tables, flat(active)
         launch(forward, _tasks(expanded), *arguments, tuple(expanded.shape[2:]), expanded.shape[1])
         branch = pointwise(active, *scaled(weight, bias, scale))
         return add_branch(channels_last(x), branch, kept(x, keep))
@@ -61,7 +62,7 @@ class _FFN(torch.autograd.Function):
         of_expanded = input_gradient(slope, scaled(weight, bias, scale)[0])
         active, kernel = empty_map(expanded, expanded.dtype), table(taps)
         sums = np.zeros((expanded.shape[0] * expanded.shape[1] // CHANNELS, SUMS * CHANNELS), np.float32)
-        tables = _slices(kernel, kernel[::-1], flat(offset.float()))
+        tables = _slices(flat(b_expand.float()), kernel, kernel[::-1], flat(offset.float()))
         maps = flat(active), flat(of_expanded), sums
         size = tuple(expanded.shape[2:])
         launch(backward, _tasks(expanded), flat(expanded), flat(of_expanded), *tables, *maps, size, expanded.shape[1])
