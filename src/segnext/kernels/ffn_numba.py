@@ -1,7 +1,9 @@
 """The FFN's depthwise 3x3 and GELU, one pass over memory in each direction; compiled with numba.
 
-The map that comes in lacks its convolution's bias, `shift`, which is added where it is read: libraries take a whole pass
-over memory for it. Maps are flat arrays (B, H, W, C), float32 or bfloat16 words. A task is a group of slices of one sample's channels,
+The map that comes in lacks its convolution's bias, `shift`, which is added where it is read: libraries take a whole
+pass over memory for it.
+
+Maps are flat arrays (B, H, W, C), float32 or bfloat16 words. A task is a group of slices of one sample's channels,
 which take turns row by row: a slice alone would use a fraction of what each access to memory brings.
 """
 

@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from segnext.model.decoders import HamDecoder, MLPDecoder
 from segnext.model.decoders.parts import resize
 from segnext.model.encoders.mscan import Block
+from segnext.model.layers import Row
 from segnext.model.network import Network
 
 
@@ -38,7 +39,7 @@ def _folded(module: nn.Module) -> nn.Module:
         return form(module)
     for name, part in module.named_children():
         setattr(module, name, _folded(part))
-    return _fold_norms(module) if type(module) is nn.Sequential else module
+    return _fold_norms(module) if type(module) in (nn.Sequential, Row) else module
 
 
 class FoldedNetwork(nn.Module):
