@@ -39,23 +39,45 @@ def _whole(builder: Any, lanes: list[Any]) -> Any:
     return block
 
 
+def _places(builder: Any, grid: Any, rows: int, columns: int) -> list[Any]:
+    """Indices of a grid (start, pitch, step), row after row."""
+    start, pitch, step = grid
+    places = []
+    for _ in range(rows):
+        index = start
+        for _ in range(columns):
+            places.append(index)
+            index = builder.add(index, step)
+        start = builder.add(start, pitch)
+    return places
+
+
 @cache
 def grids(rows: int, columns: int) -> Any:
     """A function of (flat array, index, pitch, step): a block of rows `pitch` apart, of columns `step` apart."""
 
     def typed(_: Any, array: Any, index: Any, pitch: Any, step: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array, start, pitch, step = args
-            lanes = []
-            for _ in range(rows):
-                index = start
-                for _ in range(columns):
-                    lanes.append(read(context, builder, signature.args[0], array, index))
-                    index = builder.add(index, step)
-                start = builder.add(start, pitch)
-            return _whole(builder, lanes)
+            places = _places(builder, args[1:], rows, columns)
+            return _whole(builder, [read(context, builder, signature.args[0], args[0], place) for place in places])
 
         return _Block(rows * columns)(array, types.intp, types.intp, types.intp), generate
+
+    return intrinsic(typed)
+
+
+@cache
+def store_grids(rows: int, columns: int) -> Any:
+    """A function of (flat array, index, pitch, step, block) that writes what `grids` reads."""
+
+    def typed(_: Any, array: Any, index: Any, pitch: Any, step: Any, block: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            places = _places(builder, args[1:4], rows, columns)
+            for place, value in zip(places, _parts(builder, args[4]), strict=True):
+                write(context, builder, signature.args[0], args[0], place, value)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, types.intp, types.intp, block), generate
 
     return intrinsic(typed)
 
@@ -66,12 +88,8 @@ def loads(count: int) -> Any:
 
     def typed(_: Any, array: Any, index: Any, step: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array, index, step = args
-            lanes = []
-            for _ in range(count):
-                lanes.append(read(context, builder, signature.args[0], array, index))
-                index = builder.add(index, step)
-            return _whole(builder, lanes)
+            places = _places(builder, (args[1], args[2], args[2]), 1, count)
+            return _whole(builder, [read(context, builder, signature.args[0], args[0], place) for place in places])
 
         return _Block(count)(array, types.intp, types.intp), generate
 
@@ -82,34 +100,12 @@ def _stores(_: Any, array: Any, index: Any, step: Any, block: Any) -> Any:
     """Write a block into a flat array, from `index` on, `step` between its lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array, index, step, block = args
-        for value in _parts(builder, block):
-            write(context, builder, signature.args[0], array, index, value)
-            index = builder.add(index, step)
+        lanes = _parts(builder, args[3])
+        for place, value in zip(_places(builder, (args[1], args[2], args[2]), 1, len(lanes)), lanes, strict=True):
+            write(context, builder, signature.args[0], args[0], place, value)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, block), generate
-
-
-@cache
-def store_grids(rows: int, columns: int) -> Any:
-    """A function of (flat array, index, pitch, step, block) that writes what `grids` reads."""
-
-    def typed(_: Any, array: Any, index: Any, pitch: Any, step: Any, block: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array, start, pitch, step, block = args
-            lanes = iter(_parts(builder, block))
-            for _ in range(rows):
-                index = start
-                for _ in range(columns):
-                    write(context, builder, signature.args[0], array, index, next(lanes))
-                    index = builder.add(index, step)
-                start = builder.add(start, pitch)
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, types.intp, types.intp, block), generate
-
-    return intrinsic(typed)
 
 
 def _convolved(_: Any, x: Any, taps: Any, sums: Any) -> Any:

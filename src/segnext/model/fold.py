@@ -19,7 +19,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from segnext.model.decoders import HamDecoder, MLPDecoder
 from segnext.model.decoders.parts import resize
 from segnext.model.encoders.mscan import Block
-from segnext.model.layers import Row
 from segnext.model.network import Network
 
 
@@ -39,7 +38,7 @@ def _folded(module: nn.Module) -> nn.Module:
         return form(module)
     for name, part in module.named_children():
         setattr(module, name, _folded(part))
-    return _fold_norms(module) if type(module) in (nn.Sequential, Row) else module
+    return _fold_norms(module) if isinstance(module, nn.Sequential) else module
 
 
 class FoldedNetwork(nn.Module):
