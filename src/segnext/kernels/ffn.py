@@ -42,12 +42,14 @@ class _FFN(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         from segnext.kernels.ffn_numba import forward
 
-        expanded = pointwise(normal, w_expand, b_expand)
-        ctx.save_for_backward(normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep)
+        small = w_expand.to(normal.dtype), *(t.to(normal.dtype) for t in scaled(weight, bias, scale))
+        expanded = pointwise(normal, small[0])  # its bias is added where it is read
+        ctx.save_for_backward(normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, *small[:2])
         active = empty_map(expanded, expanded.dtype)
-        arguments = flat(expanded), *_slices(table(taps), flat(offset.float())), flat(active)
+        tables = _slices(flat(b_expand.float()), table(taps), flat(offset.float()))
+        arguments = flat(expanded), *tables, flat(active)
         launch(forward, _tasks(expanded), *arguments, tuple(expanded.shape[2:]), expanded.shape[1])
-        branch = pointwise(active, *scaled(weight, bias, scale))
+        branch = pointwise(active, *small[1:])
         return add_branch(channels_last(x), branch, kept(x, keep))
 
     @staticmethod
@@ -55,13 +57,13 @@ class _FFN(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         from segnext.kernels.ffn_numba import SUMS, TAPS, backward
 
-        normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep = ctx.saved_tensors
+        normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, *small = ctx.saved_tensors
         grad = channels_last(grad)
         slope = branch_gradient(grad, kept(grad, keep), expanded.dtype)
-        of_expanded = input_gradient(slope, scaled(weight, bias, scale)[0])
+        of_expanded = input_gradient(slope, small[1])
         active, kernel = empty_map(expanded, expanded.dtype), table(taps)
         sums = np.zeros((expanded.shape[0] * expanded.shape[1] // CHANNELS, SUMS * CHANNELS), np.float32)
-        tables = _slices(kernel, kernel[::-1], flat(offset.float()))
+        tables = _slices(flat(b_expand.float()), kernel, kernel[::-1], flat(offset.float()))
         maps = flat(active), flat(of_expanded), sums
         size = tuple(expanded.shape[2:])
         launch(backward, _tasks(expanded), flat(expanded), flat(of_expanded), *tables, *maps, size, expanded.shape[1])
@@ -70,7 +72,7 @@ class _FFN(torch.autograd.Function):
         of_weight, of_bias = weight_gradient(slope, active, weight), bias_gradient(slope, bias)
         of_branch = scale_gradients(of_weight, of_bias, weight, bias, scale)
         of_expand = weight_gradient(of_expanded, normal, w_expand), total[TAPS + 1].to(b_expand.dtype)
-        return grad, input_gradient(of_expanded, w_expand), *of_expand, of_taps, of_offset, *of_branch, None
+        return grad, input_gradient(of_expanded, small[0]), *of_expand, of_taps, of_offset, *of_branch, None
 
 
 def _tasks(x: Tensor) -> int:

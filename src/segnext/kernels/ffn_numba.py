@@ -1,5 +1,8 @@
 """The FFN's depthwise 3x3 and GELU, one pass over memory in each direction; compiled with numba.
 
+The map that comes in lacks its convolution's bias, `shift`, which is added where it is read: libraries take a whole
+pass over memory for it.
+
 Maps are flat arrays (B, H, W, C), float32 or bfloat16 words. A task is a group of slices of one sample's channels,
 which take turns row by row: a slice alone would use a fraction of what each access to memory brings.
 """
@@ -7,7 +10,7 @@ which take turns row by row: a slice alone would use a fraction of what each acc
 from typing import Any
 
 from segnext.kernels.lanes import WIDTH, add, compiled, constant, gelu, gelu_slope, load, mul, store
-from segnext.kernels.taps import SLICE, blocks, convolve, correlate, read_row, zeros
+from segnext.kernels.taps import SLICE, blocks, convolve, correlate, zeros
 
 ROWS = 3  # of a map that are kept, in a ring: row y lies in slot (y + 1) % ROWS
 TAPS = 9
@@ -33,12 +36,20 @@ def _spread(bias: Any, row: Any, width: int) -> None:
 
 
 @compiled
-def forward(
-    x: Any, weight: Any, bias: Any, out: Any, size: tuple[int, int], channels: int, first: int, last: int
-) -> None:
-    """Write GELU(3x3 convolution of x) to `out`, for tasks [first, last).
+def _read_shifted(source: Any, start: int, channels: int, shift: Any, buffer: Any, to: int, width: int) -> None:
+    """`read_row` with a slice of the shift added."""
+    for w in range(width):
+        for c in range(0, SLICE, WIDTH):
+            store(buffer, to + w * SLICE + c, add(load(source, start + w * channels + c), load(shift, c)))
 
-    weight: (C / SLICE, TAPS * SLICE). bias: (C / SLICE, SLICE).
+
+@compiled
+def forward(
+    x: Any, shift: Any, weight: Any, bias: Any, out: Any, size: tuple[int, int], channels: int, first: int, last: int
+) -> None:
+    """Write GELU(3x3 convolution of x + shift) to `out`, for tasks [first, last).
+
+    weight: (C / SLICE, TAPS * SLICE). shift and bias: (C / SLICE, SLICE).
     """
     height, width = size
     padded = blocks(width)
@@ -49,11 +60,11 @@ def forward(
         start = sample * height * width * channels
         rings[:] = 0
         for s in range(begin, end):
-            read_row(x, start + s * SLICE, channels, rings[s - begin], pitch + SLICE, width)
+            _read_shifted(x, start + s * SLICE, channels, shift[s], rings[s - begin], pitch + SLICE, width)
         for y in range(height):
             for s in range(begin, end):
                 channel, ring = s * SLICE, rings[s - begin]
-                _next_row(x, start + channel, channels, ring, pitch, y, height, width)
+                _next_row(x, start + channel, channels, shift[s], ring, pitch, y, height, width)
                 _spread(bias[s], z, padded)
                 convolve(ring, y % ROWS, ROWS, pitch, 0, weight[s], 3, 3, z, 0, width)
                 to = start + y * width * channels + channel
@@ -63,19 +74,21 @@ def forward(
 
 
 @compiled
-def _next_row(x: Any, start: int, channels: int, ring: Any, pitch: int, y: int, height: int, width: int) -> None:
+def _next_row(
+    x: Any, start: int, channels: int, shift: Any, ring: Any, pitch: int, y: int, height: int, width: int
+) -> None:
     """Bring row y + 1 into the ring."""
     slot = (y + 2) % ROWS * pitch
     if y + 1 < height:
-        read_row(x, start + (y + 1) * width * channels, channels, ring, slot + SLICE, width)
+        _read_shifted(x, start + (y + 1) * width * channels, channels, shift, ring, slot + SLICE, width)
     else:
         ring[slot : slot + pitch] = 0
 
 
 @compiled
 def backward(
-    x: Any, grad: Any, weight: Any, turned: Any, bias: Any, out: Any, grad_x: Any, sums: Any, size: tuple[int, int],
-    channels: int, first: int, last: int,
+    x: Any, grad: Any, shift: Any, weight: Any, turned: Any, bias: Any, out: Any, grad_x: Any, sums: Any,
+    size: tuple[int, int], channels: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """From the gradient of `forward`'s result: the result again, the gradient of x, and of weight and bias.
 
@@ -94,14 +107,14 @@ def backward(
         rings[:] = 0
         slopes[:] = 0
         for s in range(begin, end):
-            read_row(x, start + s * SLICE, channels, rings[s - begin], pitch + SLICE, width)
+            _read_shifted(x, start + s * SLICE, channels, shift[s], rings[s - begin], pitch + SLICE, width)
         for y in range(height + 1):
             slot = (y + 1) % ROWS * pitch + SLICE
             for s in range(begin, end):
                 channel, ring, of_z = s * SLICE, rings[s - begin], slopes[s - begin]
                 found, at = sums[sample * (channels // SLICE) + s], start + y * width * channels + channel
                 if y < height:
-                    _next_row(x, start + channel, channels, ring, pitch, y, height, width)
+                    _next_row(x, start + channel, channels, shift[s], ring, pitch, y, height, width)
                     _spread(bias[s], z, padded)
                     convolve(ring, y % ROWS, ROWS, pitch, 0, weight[s], 3, 3, z, 0, width)
                     _slopes(z, grad, out, at, channels, of_z, slot, width)

@@ -60,6 +60,7 @@ BRAINS = ir.VectorType(_Brain(), WIDTH)
 ROUNDS = bool(binding.get_host_cpu_features().get("avx512bf16"))  # whether the processor rounds to bfloat16
 
 compiled = compiling.compiled(error_model="numpy")
+inlined = compiling.compiled(error_model="numpy", forceinline=True)  # compiled for what each of its calls is given
 
 
 class _Lanes(types.Type):
@@ -83,7 +84,8 @@ def _floats(value: float) -> ir.Constant:
     return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), float(np.float32(value)))] * WIDTH)
 
 
-def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Emit a b + c, rounded once."""
     kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32")  # type: ignore[no-untyped-call]
     return builder.call(function, [a, b, c])
@@ -94,15 +96,34 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector
     return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
 
+def read(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    """Emit what reads lanes from a flat array of type `kind`, from `index` on."""
+    if kind.dtype == types.float32:
+        return builder.load(_place(context, builder, kind, array, index, FLOATS), align=4)
+    halves = builder.load(_place(context, builder, kind, array, index, HALVES), align=2)
+    return builder.bitcast(builder.shl(builder.zext(halves, WORDS), _words(16)), FLOATS)
+
+
+def write(context: Any, builder: Any, kind: Any, array: Any, index: Any, value: Any) -> None:
+    """Emit what writes lanes into a flat array of type `kind`, from `index` on."""
+    if kind.dtype == types.float32:
+        builder.store(value, _place(context, builder, kind, array, index, FLOATS), align=4)
+        return
+    place = _place(context, builder, kind, array, index, HALVES)
+    if ROUNDS:
+        builder.store(builder.bitcast(builder.fptrunc(value, BRAINS), HALVES), place, align=2)
+        return
+    words = builder.bitcast(value, WORDS)
+    odd = builder.and_(builder.lshr(words, _words(16)), _words(1))
+    rounded = builder.lshr(builder.add(words, builder.add(odd, _words(0x7FFF))), _words(16))
+    builder.store(builder.trunc(rounded, HALVES), place, align=2)
+
+
 def _load(_: Any, array: Any, index: Any) -> Any:
     """Lanes from a flat array, from `index` on."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = signature.args[0]
-        if kind.dtype == types.float32:
-            return builder.load(_place(context, builder, kind, args[0], args[1], FLOATS), align=4)
-        halves = builder.load(_place(context, builder, kind, args[0], args[1], HALVES), align=2)
-        return builder.bitcast(builder.shl(builder.zext(halves, WORDS), _words(16)), FLOATS)
+        return read(context, builder, signature.args[0], *args)
 
     return LANES(array, types.intp), generate
 
@@ -111,18 +132,7 @@ def _store(_: Any, array: Any, index: Any, value: Any) -> Any:
     """Write lanes into a flat array, from `index` on."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind, (array, index, value) = signature.args[0], args
-        if kind.dtype == types.float32:
-            builder.store(value, _place(context, builder, kind, array, index, FLOATS), align=4)
-            return context.get_dummy_value()
-        place = _place(context, builder, kind, array, index, HALVES)
-        if ROUNDS:
-            builder.store(builder.bitcast(builder.fptrunc(value, BRAINS), HALVES), place, align=2)
-            return context.get_dummy_value()
-        words = builder.bitcast(value, WORDS)
-        odd = builder.and_(builder.lshr(words, _words(16)), _words(1))
-        rounded = builder.lshr(builder.add(words, builder.add(odd, _words(0x7FFF))), _words(16))
-        builder.store(builder.trunc(rounded, HALVES), place, align=2)
+        write(context, builder, signature.args[0], *args)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, LANES), generate
@@ -160,7 +170,7 @@ splat: Any = intrinsic(_splat)
 add = _operation(2, lambda builder, a, b: builder.fadd(a, b, flags=FLAGS))
 sub = _operation(2, lambda builder, a, b: builder.fsub(a, b, flags=FLAGS))
 mul = _operation(2, lambda builder, a, b: builder.fmul(a, b, flags=FLAGS))
-fma = _operation(3, lambda builder, a, b, c: _fused(builder, a, b, c))  # a b + c, rounded once
+fma = _operation(3, lambda builder, a, b, c: fused(builder, a, b, c))  # a b + c, rounded once
 maximum = _operation(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 
 
@@ -170,11 +180,11 @@ def _polynomial(builder: Any, x: Any, coefficients: list[float]) -> Any:
     def part(coefficients: list[float]) -> Any:
         result = _floats(coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
-            result = _fused(builder, result, square, _floats(coefficient))
+            result = fused(builder, result, square, _floats(coefficient))
         return result
 
     square = builder.fmul(x, x, flags=FLAGS)
-    return _fused(builder, part(coefficients[1::2]), x, part(coefficients[::2]))
+    return fused(builder, part(coefficients[1::2]), x, part(coefficients[::2]))
 
 
 def _power_of_two(builder: Any, x: Any) -> Any:
@@ -191,8 +201,8 @@ def _sigmoid(builder: Any, x: Any, coefficients: list[float], end: float) -> Any
     for sign, bound in ((">", -end), ("<", end)):
         limit = _floats(bound)
         x = builder.select(builder.fcmp_ordered(sign, limit, x), limit, x)  # what is no number stays so
-    argument = _fused(builder, builder.fmul(x, x, flags=FLAGS), _floats(2 / end**2), _floats(-1.0))
-    return _fused(builder, _polynomial(builder, argument, coefficients), x, _floats(0.5))
+    argument = fused(builder, builder.fmul(x, x, flags=FLAGS), _floats(2 / end**2), _floats(-1.0))
+    return fused(builder, _polynomial(builder, argument, coefficients), x, _floats(0.5))
 
 
 def _sigmoidal(coefficients: list[float], short: list[float]) -> Any:

@@ -15,13 +15,16 @@ from segnext.kernels.threads import PARTS, share
 
 FORMATS = (torch.float32, torch.bfloat16)
 CHANNELS = 32  # of which a map's channels must be a multiple: what kernels take at once
+LANES = 16  # the same for those that take positions one by one, as norms do
 
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
 
 
-def fused(layer: nn.Module, x: Tensor) -> bool:
+def fused(layer: nn.Module, x: Tensor, multiple: int = CHANNELS) -> bool:
     """Whether `layer`'s forward pass over x (B, C, H, W) is to be taken by a kernel instead of its plain definition.
+
+    The kernel takes maps whose channels are a multiple of `multiple`.
 
     That is training on a CPU, in float32 or bfloat16, of a map whose channels lie side by side; never evaluation,
     export, tracing, or a transformed function, which see plain torch.
@@ -36,7 +39,7 @@ def fused(layer: nn.Module, x: Tensor) -> bool:
         and x.dtype in FORMATS
         and working_type(x) in FORMATS
         and x.ndim == 4
-        and x.shape[1] % CHANNELS == 0
+        and x.shape[1] % multiple == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
         and usable()

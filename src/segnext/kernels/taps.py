@@ -9,12 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from segnext.kernels.lanes import WIDTH, add, compiled, fma, load, mul, store
+from segnext.kernels.blocks import (
+    appended,
+    convolved,
+    correlated,
+    each,
+    gathered,
+    grids,
+    leading,
+    loads,
+    rest,
+    spread,
+    store_grids,
+    stores,
+    total,
+)
+from segnext.kernels.lanes import WIDTH, add, compiled, inlined, load, store
 
 SLICE = 32
 SHORT = 5  # taps of a row that are never left out
 BLOCK = 6  # positions done together: so many sums are kept in registers, while each weight is read once
-TALL = 3  # rows of results done together for a column of taps, so that each row is read a third as often
+LONG = 4  # taps of a longer row done together, so that each position is read for all of them
+TALL = 4  # rows of results done together for a column of taps, so that each row is read a fourth as often,
+NARROW = 3  # and so many positions of each
+_positions, _narrow = loads(BLOCK), loads(NARROW)
+_one, _three, _long, _five = (loads(taps) for taps in (1, 3, LONG, 5))
+_around_three, _around_long, _around_five = (loads(BLOCK + taps - 1) for taps in (3, LONG, 5))
+_rows_of_taps, _taps_before = loads(TALL), loads(TALL - 1)
+_tall, _store_tall = grids(TALL, NARROW), store_grids(TALL, NARROW)
 
 
 @compiled
@@ -75,7 +97,7 @@ def rows_inside(y: int, taps: int, height: int) -> tuple[int, int]:
     return first, min(taps, height + taps // 2 - y) - first
 
 
-@compiled
+@inlined
 def convolve(
     x: Any, first: int, ring: int, pitch: int, at: int, weight: Any, kh: int, kw: int, out: Any, to: int, width: int
 ) -> None:
@@ -98,31 +120,28 @@ def convolve(
         left, right = _inside(w, kw, width)
         for c in range(0, SLICE, WIDTH):
             o = to + w * SLICE + c
-            s0, s1, s2 = load(out, o), load(out, o + SLICE), load(out, o + 2 * SLICE)
-            s3, s4, s5 = load(out, o + 3 * SLICE), load(out, o + 4 * SLICE), load(out, o + 5 * SLICE)
+            sums = _positions(out, o, SLICE)
             for i in range(kh):
                 row = first + i if first + i < ring else first + i - ring
                 p = row * pitch + at + (w + left) * SLICE + c
                 q = (i * kw + left) * SLICE + c
-                for _ in range(left, right):
-                    k = load(weight, q)
-                    s0 = fma(load(x, p), k, s0)
-                    s1 = fma(load(x, p + SLICE), k, s1)
-                    s2 = fma(load(x, p + 2 * SLICE), k, s2)
-                    s3 = fma(load(x, p + 3 * SLICE), k, s3)
-                    s4 = fma(load(x, p + 4 * SLICE), k, s4)
-                    s5 = fma(load(x, p + 5 * SLICE), k, s5)
-                    p += SLICE
-                    q += SLICE
-            store(out, o, s0)
-            store(out, o + SLICE, s1)
-            store(out, o + 2 * SLICE, s2)
-            store(out, o + 3 * SLICE, s3)
-            store(out, o + 4 * SLICE, s4)
-            store(out, o + 5 * SLICE, s5)
+                if kw == 3:
+                    sums = convolved(_around_three(x, p, SLICE), _three(weight, q, SLICE), sums)
+                elif kw == 5:
+                    sums = convolved(_around_five(x, p, SLICE), _five(weight, q, SLICE), sums)
+                else:
+                    for _ in range((right - left) // LONG):
+                        sums = convolved(_around_long(x, p, SLICE), _long(weight, q, SLICE), sums)
+                        p += LONG * SLICE
+                        q += LONG * SLICE
+                    for _ in range((right - left) % LONG):
+                        sums = each(_positions(x, p, SLICE), load(weight, q), sums)
+                        p += SLICE
+                        q += SLICE
+            stores(out, o, SLICE, sums)
 
 
-@compiled
+@inlined
 def correlate(
     x: Any, first: int, ring: int, pitch: int, at: int, grad: Any, start: int, kh: int, kw: int, sums: Any, bias: int,
     width: int,
@@ -146,25 +165,29 @@ def correlate(
     for w in range(0, width, BLOCK):
         left, right = _inside(w, kw, width)
         for c in range(0, SLICE, WIDTH):
-            o = start + w * SLICE + c
-            g0, g1, g2 = load(grad, o), load(grad, o + SLICE), load(grad, o + 2 * SLICE)
-            g3, g4, g5 = load(grad, o + 3 * SLICE), load(grad, o + 4 * SLICE), load(grad, o + 5 * SLICE)
+            slopes = _positions(grad, start + w * SLICE + c, SLICE)
             for i in range(kh):
                 row = first + i if first + i < ring else first + i - ring
                 p = row * pitch + at + (w + left) * SLICE + c
                 q = (i * kw + left) * SLICE + c
-                for _ in range(left, right):
-                    even = fma(g0, load(x, p), load(sums, q))
-                    odd = mul(g1, load(x, p + SLICE))
-                    even = fma(g2, load(x, p + 2 * SLICE), even)
-                    odd = fma(g3, load(x, p + 3 * SLICE), odd)
-                    even = fma(g4, load(x, p + 4 * SLICE), even)
-                    odd = fma(g5, load(x, p + 5 * SLICE), odd)
-                    store(sums, q, add(even, odd))
-                    p += SLICE
-                    q += SLICE
-            whole = add(add(add(g0, g1), add(g2, g3)), add(g4, g5))
-            store(sums, bias + c, add(load(sums, bias + c), whole))
+                if kw == 3:
+                    found = correlated(_around_three(x, p, SLICE), slopes, _three(sums, q, SLICE))
+                    stores(sums, q, SLICE, found)
+                elif kw == 5:
+                    found = correlated(_around_five(x, p, SLICE), slopes, _five(sums, q, SLICE))
+                    stores(sums, q, SLICE, found)
+                else:
+                    for _ in range((right - left) // LONG):
+                        found = correlated(_around_long(x, p, SLICE), slopes, _long(sums, q, SLICE))
+                        stores(sums, q, SLICE, found)
+                        p += LONG * SLICE
+                        q += LONG * SLICE
+                    for _ in range((right - left) % LONG):
+                        found = correlated(_positions(x, p, SLICE), slopes, _one(sums, q, SLICE))
+                        stores(sums, q, SLICE, found)
+                        p += SLICE
+                        q += SLICE
+            store(sums, bias + c, add(load(sums, bias + c), total(slopes)))
 
 
 @compiled
@@ -198,64 +221,17 @@ def convolve_down(
         out_pitch: numbers from a row of it to the next.
         width: see `convolve`.
     """
-    for w in range(0, width, BLOCK):
+    for w in range(0, width, NARROW):
         for c in range(0, SLICE, WIDTH):
-            first_row = to + w * SLICE + c
-            second_row, third_row = first_row + out_pitch, first_row + 2 * out_pitch
-            a0, a1, a2 = load(out, first_row), load(out, first_row + 1 * SLICE), load(out, first_row + 2 * SLICE)
-            a3, a4, a5 = (
-                load(out, first_row + 3 * SLICE),
-                load(out, first_row + 4 * SLICE),
-                load(out, first_row + 5 * SLICE),
-            )
-            b0, b1, b2 = load(out, second_row), load(out, second_row + 1 * SLICE), load(out, second_row + 2 * SLICE)
-            b3, b4, b5 = (
-                load(out, second_row + 3 * SLICE),
-                load(out, second_row + 4 * SLICE),
-                load(out, second_row + 5 * SLICE),
-            )
-            d0, d1, d2 = load(out, third_row), load(out, third_row + 1 * SLICE), load(out, third_row + 2 * SLICE)
-            d3, d4, d5 = (
-                load(out, third_row + 3 * SLICE),
-                load(out, third_row + 4 * SLICE),
-                load(out, third_row + 5 * SLICE),
-            )
+            o = to + w * SLICE + c
+            sums = _tall(out, o, out_pitch, SLICE)
             slot, q = first % ring, tap * SLICE + c
             for _ in range(first, end):
-                p = slot * pitch + at + w * SLICE + c
-                k0, k1, k2 = load(weight, q), load(weight, q - SLICE), load(weight, q - 2 * SLICE)
-                v = load(x, p)
-                a0, b0, d0 = fma(v, k0, a0), fma(v, k1, b0), fma(v, k2, d0)
-                v = load(x, p + 1 * SLICE)
-                a1, b1, d1 = fma(v, k0, a1), fma(v, k1, b1), fma(v, k2, d1)
-                v = load(x, p + 2 * SLICE)
-                a2, b2, d2 = fma(v, k0, a2), fma(v, k1, b2), fma(v, k2, d2)
-                v = load(x, p + 3 * SLICE)
-                a3, b3, d3 = fma(v, k0, a3), fma(v, k1, b3), fma(v, k2, d3)
-                v = load(x, p + 4 * SLICE)
-                a4, b4, d4 = fma(v, k0, a4), fma(v, k1, b4), fma(v, k2, d4)
-                v = load(x, p + 5 * SLICE)
-                a5, b5, d5 = fma(v, k0, a5), fma(v, k1, b5), fma(v, k2, d5)
+                positions = _narrow(x, slot * pitch + at + w * SLICE + c, SLICE)
+                sums = spread(positions, _rows_of_taps(weight, q, -SLICE), sums)
                 slot = slot + 1 if slot + 1 < ring else 0
                 q += SLICE
-            store(out, first_row, a0)
-            store(out, first_row + 1 * SLICE, a1)
-            store(out, first_row + 2 * SLICE, a2)
-            store(out, first_row + 3 * SLICE, a3)
-            store(out, first_row + 4 * SLICE, a4)
-            store(out, first_row + 5 * SLICE, a5)
-            store(out, second_row, b0)
-            store(out, second_row + 1 * SLICE, b1)
-            store(out, second_row + 2 * SLICE, b2)
-            store(out, second_row + 3 * SLICE, b3)
-            store(out, second_row + 4 * SLICE, b4)
-            store(out, second_row + 5 * SLICE, b5)
-            store(out, third_row, d0)
-            store(out, third_row + 1 * SLICE, d1)
-            store(out, third_row + 2 * SLICE, d2)
-            store(out, third_row + 3 * SLICE, d3)
-            store(out, third_row + 4 * SLICE, d4)
-            store(out, third_row + 5 * SLICE, d5)
+            _store_tall(out, o, out_pitch, SLICE, sums)
 
 
 @compiled
@@ -278,47 +254,17 @@ def correlate_down(
         tap: see `convolve_down`.
         width: see there.
     """
-    for w in range(0, width, BLOCK):
+    before = (TALL - 1) * SLICE
+    for w in range(0, width, NARROW):
         for c in range(0, SLICE, WIDTH):
-            first_row = w * SLICE + c
-            second_row, third_row = first_row + grad_pitch, first_row + 2 * grad_pitch
-            a0, a1, a2 = load(grad, first_row), load(grad, first_row + 1 * SLICE), load(grad, first_row + 2 * SLICE)
-            a3, a4, a5 = (
-                load(grad, first_row + 3 * SLICE),
-                load(grad, first_row + 4 * SLICE),
-                load(grad, first_row + 5 * SLICE),
-            )
-            b0, b1, b2 = load(grad, second_row), load(grad, second_row + 1 * SLICE), load(grad, second_row + 2 * SLICE)
-            b3, b4, b5 = (
-                load(grad, second_row + 3 * SLICE),
-                load(grad, second_row + 4 * SLICE),
-                load(grad, second_row + 5 * SLICE),
-            )
-            d0, d1, d2 = load(grad, third_row), load(grad, third_row + 1 * SLICE), load(grad, third_row + 2 * SLICE)
-            d3, d4, d5 = (
-                load(grad, third_row + 3 * SLICE),
-                load(grad, third_row + 4 * SLICE),
-                load(grad, third_row + 5 * SLICE),
-            )
+            slopes = _tall(grad, w * SLICE + c + (TALL - 1) * grad_pitch, -grad_pitch, SLICE)  # the last row first
             slot, q = first % ring, tap * SLICE + c
-            s1, s2 = load(sums, q - SLICE), load(sums, q - 2 * SLICE)  # of the taps before this one
+            found = _taps_before(sums, q - before, SLICE)
             for _ in range(first, end):
-                p = slot * pitch + at + w * SLICE + c
-                v = load(x, p)
-                e0, e1, e2 = mul(v, a0), mul(v, b0), mul(v, d0)
-                v = load(x, p + 1 * SLICE)
-                e0, e1, e2 = fma(v, a1, e0), fma(v, b1, e1), fma(v, d1, e2)
-                v = load(x, p + 2 * SLICE)
-                e0, e1, e2 = fma(v, a2, e0), fma(v, b2, e1), fma(v, d2, e2)
-                v = load(x, p + 3 * SLICE)
-                e0, e1, e2 = fma(v, a3, e0), fma(v, b3, e1), fma(v, d3, e2)
-                v = load(x, p + 4 * SLICE)
-                e0, e1, e2 = fma(v, a4, e0), fma(v, b4, e1), fma(v, d4, e2)
-                v = load(x, p + 5 * SLICE)
-                e0, e1, e2 = fma(v, a5, e0), fma(v, b5, e1), fma(v, d5, e2)
-                store(sums, q - 2 * SLICE, add(s2, e2))
-                s2, s1 = add(s1, e1), add(load(sums, q), e0)
+                positions = _narrow(x, slot * pitch + at + w * SLICE + c, SLICE)
+                reached = gathered(positions, slopes, appended(found, load(sums, q)))
+                store(sums, q - before, leading(reached))
+                found = rest(reached)
                 slot = slot + 1 if slot + 1 < ring else 0
                 q += SLICE
-            store(sums, q - 2 * SLICE, s2)
-            store(sums, q - SLICE, s1)
+            stores(sums, q - before, SLICE, found)

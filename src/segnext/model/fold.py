@@ -38,7 +38,7 @@ def _folded(module: nn.Module) -> nn.Module:
         return form(module)
     for name, part in module.named_children():
         setattr(module, name, _folded(part))
-    return _fold_norms(module) if type(module) is nn.Sequential else module
+    return _fold_norms(module) if isinstance(module, nn.Sequential) else module
 
 
 class FoldedNetwork(nn.Module):

@@ -196,11 +196,13 @@ def test_fractions_are_not_cut_to_labels(folder: Folder, tmp_path: Path) -> None
     assert np.bincount(mask.ravel()).tolist() == [48 * 64]  # 0.5 of 1 is 127, below the threshold
 
 
-def test_black_and_white_mixed_with_labels(folder: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("white", "one"), [(255, 1), (65535, 1), (65535, 255)])
+def test_black_and_white_mixed_with_labels(folder: Folder, tmp_path: Path, white: int, one: int) -> None:
     for index in range(4):
-        mask = np.roll((folder.mask() == 1).astype(np.uint8), index, axis=1)
+        mask = np.roll(folder.mask() == 1, index, axis=1)
+        value = white if index < 2 else one
         folder.save(f"images/{index}.png", folder.picture())
-        folder.save(f"masks/{index}.png", mask * np.uint8(255 if index < 2 else 1))
+        folder.save(f"masks/{index}.png", np.where(mask, value, 0).astype(np.uint16 if value > 255 else np.uint8))
     found = folder.found()
     assert "grey-levels" not in found
     assert found["mixed-binary"].fix == found["other-layout"].fix

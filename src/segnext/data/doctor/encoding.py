@@ -16,6 +16,7 @@ EDGES = 0.03  # share of all pixels up to which grey between black and white is 
 EDGE_WIDTH = 8  # pixels of such edges along a side of small masks, of which they are a larger share
 SLACK = 1.15
 PEAK = 5  # times as many pixels as a value of the blur between them have labels of blurred masks
+WHITE = {1, 255, 65535}  # the highest values of 1, 8 and 16 bits
 GAPS = 2  # labels that use less than one of this many numbers are grey levels
 LEVELS, NEAR = 64, 12  # masks with higher values are grey levels; of these, values so near are one
 
@@ -139,6 +140,8 @@ def _is_even(pixels: Counter[int]) -> bool:
 def mixed_binary(found: Encoding) -> tuple[list[Pair], list[Pair]]:
     """Pairs with masks of 0 and 255, and those with masks of 0 and 1, where there are both and nothing else.
 
+    Masks of 16 bits, 0 and 65535, may stand for either.
+
     The higher values may be others where one is of grey masks alone and the other of palette masks alone.
     """
     low, high = binary_values(found)
@@ -149,7 +152,7 @@ def mixed_binary(found: Encoding) -> tuple[list[Pair], list[Pair]]:
             if value in counts and counts <= {0, value}:
                 pairs.append(pair)
     kinds = [{record.mask.mode == "P" for _, record in pairs} for pairs in both]
-    alone = (low, high) == (1, 255) or kinds in ([{True}, {False}], [{False}, {True}])
+    alone = {low, high} <= WHITE or kinds in ([{True}, {False}], [{False}, {True}])
     return both if alone and all(both) and found.solid <= {0, low, high} else ([], [])
 
 
@@ -260,6 +263,6 @@ def _kind(found: Encoding) -> str:
     grey = {color for color in found.colors if color >> 16 == (color >> 8 & 255) == (color & 255)}
     if found.color and not found.grey and len(grey) < len(found.colors):
         return "colors"
-    if found.solid and found.solid <= {0, 255} and 255 in found.solid:
+    if any(white in found.solid and found.solid <= {0, white} for white in WHITE - {1}):
         return "binary"
     return "labels"

@@ -32,7 +32,7 @@ LISTS = ("images", "annotations", "categories")
 _OTHER = re.compile(r"captions|person_keypoints|panoptic|image_info|classes\.json$")
 _NEEDED = {"images": ("id",), "annotations": ("image_id",), "categories": ("id", "name")}
 _EMPTY = "annotations without a segmentation left out"
-_LIE = "overlapping annotations: crowd regions lie lowest, then from large to small, the small on top"
+_LIE = "where annotations overlap, crowd regions lie lowest, then from large to small, the small on top"
 
 Key = int | str  # of a picture or category
 

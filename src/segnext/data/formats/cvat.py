@@ -22,7 +22,7 @@ KINDS = ("polygon", "box", "ellipse", "mask")
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """The pictures of all annotations*.xml; classes are their labels, sorted by name, after the background."""
     documents, pictures = annotations_of(options, ".xml")
-    found = Found(remarks=["overlapping shapes: those of higher z lie on top, of equal z later ones in the file"])
+    found = Found(remarks=["where shapes overlap, those of higher z lie on top, of equal z later ones in the file"])
     for done, file in enumerate(documents, 1):
         with found.reading(file):
             _read(file, pictures, found)

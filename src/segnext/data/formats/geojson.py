@@ -33,7 +33,7 @@ RASTERS = (".tif", ".tiff", ".jp2")
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """Every raster that features lie on; classes are a property's values, sorted by name, after the background."""
     documents, pictures = annotations_of(options, ".geojson")
-    found = Found(remarks=["overlapping features: later ones in the file lie on top"])
+    found = Found(remarks=["where features overlap, later ones in the file lie on top"])
     layers: dict[Path, tuple[str, list[Json]]] = {}
     for file in documents:
         with found.reading(file):

@@ -28,7 +28,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     """A pair for each labelme file; classes are its labels, sorted by name, after the background."""
     documents = [file for file in files_of(options.source) if file.suffix.lower() == ".json"]
     pictures = Pictures(options.source)
-    found = Found(remarks=["overlapping shapes: later ones in the file lie on top"])
+    found = Found(remarks=["where shapes overlap, later ones in the file lie on top"])
     for done, file in enumerate(documents, 1):
         drawing = _open(file, options.source, pictures)
         if isinstance(drawing, Problem):

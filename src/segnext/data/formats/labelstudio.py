@@ -26,7 +26,7 @@ KINDS = ("polygonlabels", "brushlabels", "rectanglelabels", "ellipselabels")
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """The pictures of all tasks; of a task that several people annotated, the last annotation counts."""
     documents, pictures = annotations_of(options, ".json")
-    found = Found(remarks=["overlapping shapes: later ones of an annotation lie on top"])
+    found = Found(remarks=["where shapes overlap, later ones of an annotation lie on top"])
     several = 0
     for done, file in enumerate(documents, 1):
         with found.reading(file):

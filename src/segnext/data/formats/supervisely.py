@@ -25,7 +25,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     files = files_of(options.source)
     documents = [file for file in files if file.parent.name == "ann" and file.suffix == ".json"]
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
-    found = Found(remarks=["overlapping shapes: later ones in the file lie on top"])
+    found = Found(remarks=["where shapes overlap, later ones in the file lie on top"])
     for done, file in enumerate(documents, 1):
         watch("JSON files", done, len(documents))
         image = file.parent.parent / "img" / file.stem

@@ -28,7 +28,7 @@ KINDS = ("polygon", "rect", "circle", "ellipse")
 def open_source(options: Options, watch: Watch = quiet) -> Source:
     """The pictures of all files; classes are the values of an attribute, sorted by name, after the background."""
     documents, pictures = annotations_of(options, ".json")
-    found = Found(remarks=["overlapping regions: later ones in the file lie on top"])
+    found = Found(remarks=["where regions overlap, later ones in the file lie on top"])
     entries: list[tuple[Path, Json]] = []
     for done, file in enumerate(documents, 1):
         with found.reading(file):

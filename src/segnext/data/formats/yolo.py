@@ -32,7 +32,7 @@ def open_source(options: Options, watch: Watch = quiet) -> Source:
     texts = {_key(file.relative_to(options.source)): file for file in files if file.suffix == ".txt"}
     pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
     names = _names(options.source, files)
-    found = Found(ordered=True, remarks=["overlapping polygons: later ones in the file lie on top"])
+    found = Found(ordered=True, remarks=["where polygons overlap, later ones in the file lie on top"])
     used: set[int] = set()
     for done, image in enumerate(pictures, 1):
         path = image.relative_to(options.source)

@@ -13,7 +13,7 @@ from segnext.kernels.attention import attention_residual
 from segnext.kernels.ffn import ffn_residual
 from segnext.kernels.launch import fused
 from segnext.model.encoders.encoder import Depthwise, Stage, Staged, drop_path_rates, init_encoder_weights
-from segnext.model.layers import DropPath, LayerScale, batch_normalised
+from segnext.model.layers import DropPath, LayerScale, Row, batch_normalised
 
 STRIPS = (7, 11, 21)
 
@@ -147,9 +147,9 @@ class Block(nn.Module):
         return ffn_residual(x, normal, expand, depthwise, project, self.scale2.factor, self.drop_path.mask(x))
 
 
-def stem(in_channels: int, channels: int) -> nn.Sequential:
+def stem(in_channels: int, channels: int) -> Row:
     """Image to the first stage: two stride-2 3x3 convolutions with BatchNorm, GELU between."""
-    return nn.Sequential(
+    return Row(
         nn.Conv2d(in_channels, channels // 2, 3, stride=2, padding=1),
         nn.BatchNorm2d(channels // 2),
         nn.GELU(),
@@ -158,9 +158,9 @@ def stem(in_channels: int, channels: int) -> nn.Sequential:
     )
 
 
-def downsampling(in_channels: int, channels: int) -> nn.Sequential:
+def downsampling(in_channels: int, channels: int) -> Row:
     """Between stages: a stride-2 3x3 convolution and BatchNorm."""
-    return nn.Sequential(nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels))
+    return Row(nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), nn.BatchNorm2d(channels))
 
 
 class MSCAN(Staged):
