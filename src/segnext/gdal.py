@@ -51,6 +51,8 @@ def reading(name: str | Path, **environment: Any) -> Iterator[None]:
         reason = " ".join(str(error.__cause__ or error).split()).split(" (this error can be turned")[0]
         far = "check the address and the network, or download it: some servers give no parts of files"
         where = far if ADDRESS.match(str(name)) else "copy it again or check its kind"
+        if str(name).lower().endswith(".vrt"):
+            where = "a .vrt refers to other files, which are not followed: gdal_translate makes one .tif of them"
         raise SegNextError(f"{name}: cannot be read as a raster ({reason}); {where}") from error
 
 

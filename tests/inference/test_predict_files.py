@@ -332,3 +332,36 @@ def test_another_run_waits_for_the_shares(segmenter: Segmenter, pictures: Path, 
 
     predict_files(segmenter, [pictures], out, intrude, share=(0, 1))
     assert len(lines(out)) == 3
+
+
+def test_what_was_killed_and_then_changed_leaves_no_second_names(
+    segmenter: Segmenter, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(segmenter, [pictures], out, stop_after(1))
+    for name in ("b.mask.png", "b.overlay.png", "c.overlay.png"):  # written before their lines, which never were
+        (out / name).write_bytes(b"old")
+    (pictures / "c.png").unlink()
+    (pictures / "b.png").write_bytes((pictures / "a.png").read_bytes())
+    predict_files(segmenter, [pictures], out)
+    predict_files(segmenter, [pictures], tmp_path / "fresh")
+    assert everything(out).keys() == everything(tmp_path / "fresh").keys()
+    assert (out / "b.mask.png").read_bytes() == (tmp_path / "fresh" / "b.mask.png").read_bytes()
+
+
+def test_a_picture_that_breaks_keeps_its_name_and_what_was_done(
+    segmenter: Segmenter, pictures: Path, tmp_path: Path
+) -> None:
+    predict_files(segmenter, [pictures], tmp_path)
+    before, content = everything(tmp_path), (pictures / "b.png").read_bytes()
+    (pictures / "b.png").write_bytes(b"no picture")
+    for _ in range(2):
+        assert predict_files(segmenter, [pictures], tmp_path).failed == 1
+        assert everything(tmp_path).keys() == before.keys()
+        assert everything(tmp_path)["b.mask.png"] == before["b.mask.png"]
+        (line,) = (line for line in lines(tmp_path) if not line["ok"])
+        assert line["files"] == {"mask": "b.mask.png", "overlay": "b.overlay.png"}
+    (pictures / "b.png").write_bytes(content)
+    predict_files(segmenter, [pictures], tmp_path)
+    assert everything(tmp_path).keys() == before.keys()

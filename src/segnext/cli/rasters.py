@@ -66,14 +66,15 @@ def wants_raster(args: argparse.Namespace) -> bool:
 
 def run_raster(args: argparse.Namespace, streams: int) -> int:
     """Segment one raster, say what was found and where it is."""
-    from segnext.inference.rasters.run import Outputs, segment_raster
+    from segnext.inference.rasters.run import Outputs, segment_raster, summary_of_finished
     from segnext.inference.unfinished import own_share
 
     outputs = Outputs(args.out, args.polygons, args.confidence, args.probabilities, args.simplify or 0)
     chosen = {name: getattr(args, name) for name in ("tile", "overlap", "d4") if getattr(args, name) is not None}
+    segmenter = load_segmenter(args, streams=streams)
     with progress("strips") as watch:
         summary = segment_raster(
-            load_segmenter(args, streams=streams),
+            segmenter,
             args.paths[0],
             outputs,
             share=args.share or own_share(),
@@ -84,6 +85,8 @@ def run_raster(args: argparse.Namespace, streams: int) -> int:
         _print(summary)
     elif args.out.exists():
         show(f"labels: {args.out}, finished already")
+        if args.json:  # which may have failed alone, or is asked for now
+            summary = summary_of_finished(segmenter, args.paths[0], outputs)
     else:
         show(f"this part is done; the process that ends last writes {args.out}")
     if args.json:

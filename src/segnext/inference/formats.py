@@ -85,6 +85,14 @@ def save(
     return {"mask" if form == "npz" else form: file, **overlay}, None
 
 
+def kept(form: Format, folder: Path, name: str) -> dict[str, Any] | None:
+    """What an earlier run has left of a picture, by kind, as `save` tells it; None for nothing."""
+    files = {"overlay": f"{name}.overlay.png"}
+    if form in NAMES:
+        files["mask" if form in ("png", "npz") else form] = NAMES[form].format(name)
+    return {kind: file for kind, file in files.items() if name and (folder / file).exists()} or None
+
+
 def encode(result: Result, form: Format, entry: Input, folder: Path = Path(), mask: MaskKind = "palette") -> bytes:
     """A picture's mask as the content of one file.
 

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import filelock
-
 from segnext.errors import SegNextError
 from segnext.files import remove_leftovers, replacing
 from segnext.inference.coco import Picture, write_coco
@@ -35,13 +33,21 @@ from segnext.inference.outputs import (
     writing,
 )
 from segnext.inference.sources import PLANES, Input
-from segnext.inference.unfinished import SETTINGS, Share, alone, begin, digest, fits, folder_for, identity
+from segnext.inference.unfinished import SETTINGS, Share, alone, begin, digest, fits, folder_for, identity, require_idle
 from segnext.labels import Labels
 
 PLAN = "plan.json"
 FINISHED = ".results.jsonl.finished"  # for a process that comes late
 PICTURE = "coco_picture"  # in a line, until all are done
 PATIENCE = 120.0  # seconds that a process waits while another one makes the plan
+
+
+class Plan(NamedTuple):
+    """What a run was planned as: how many pictures had been done before, the inputs' names, the masks' format."""
+
+    again: int
+    names: list[str]
+    form: Format
 
 
 class Place(NamedTuple):
@@ -226,7 +232,8 @@ def _planned(
     """The run as its plan says, or a new plan."""
     parts = folder_for(folder / RESULTS)
     if not fits(parts, settings):
-        _require_idle(parts)
+        require_idle(parts)
+        unfinished = _read_plan(parts)
         for journal in journals(folder):  # of a run that was broken off
             files = {os.path.realpath(line["file"]) for _, line in lines_in(journal)}
             merge(folder / RESULTS, files, (_without_data_set(line) for _, line in lines_in(journal)))
@@ -234,17 +241,26 @@ def _planned(
         if form == "coco":
             _require_own(folder, inputs)
         outputs = OutputFolder(folder, NAMES.get(form, NAMES["png"]))
+        if unfinished is not None:
+            outputs.remove_unlisted(unfinished.names, NAMES.get(unfinished.form, NAMES["png"]))
         names = ["" if entry.error else outputs.name(entry) for entry in inputs]
         begin(parts, settings)
         with replacing(parts / PLAN) as temporary:
-            temporary.write_text(json.dumps({"again": outputs.again, "names": names}), encoding="utf-8")
-    try:
-        plan = json.loads((parts / PLAN).read_text(encoding="utf-8"))
-        names, again = [*map(str, plan["names"])], int(plan["again"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # killed between the two, or damaged since
+            temporary.write_text(json.dumps(Plan(outputs.again, names, form)._asdict()), encoding="utf-8")
+    plan = _read_plan(parts)
+    if plan is None:  # killed between the two, or damaged since
         (parts / SETTINGS).unlink()  # so that it is planned anew, when nobody works on it, and its lines are kept
         return _planned(folder, labels, settings, inputs, share, form)
-    return Run(folder, inputs, names, again, share, digest(settings), labels, form)
+    return Run(folder, inputs, plan.names, plan.again, share, digest(settings), labels, form)
+
+
+def _read_plan(parts: Path) -> Plan | None:
+    """The plan of a run; None when it is not there or damaged."""
+    try:
+        plan = json.loads((parts / PLAN).read_text(encoding="utf-8"))
+        return Plan(int(plan["again"]), [*map(str, plan["names"])], plan.get("form", "png"))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _without_data_set(line: dict[str, Any]) -> str:
@@ -278,22 +294,6 @@ def _finished(folder: Path) -> str:
         return (folder / FINISHED).read_text()
     except OSError:
         return ""
-
-
-def _require_idle(parts: Path) -> None:
-    """Refuse to begin another run while processes still work on one.
-
-    Raises:
-        SegNextError: saying so.
-    """
-    for file in parts.glob("share-*.lock"):
-        try:
-            filelock.FileLock(file, blocking=False).acquire().lock.release()
-        except filelock.Timeout as error:
-            raise SegNextError(
-                f"{parts.parent}: another process writes its results there, of other inputs or with other settings; "
-                "wait for it or choose another --out"
-            ) from error
 
 
 def _identity(entry: Input) -> list[Any]:

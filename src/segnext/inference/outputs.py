@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -25,7 +26,8 @@ class Record:
     Attributes:
         file: the picture's path.
         ok: whether its outputs were written.
-        error: the sentence that says what went wrong; the fields below are then None.
+        error: the sentence that says what went wrong; the fields below are then None, but for `files`, which are those
+            that an earlier run has left of the picture.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         shares: each class's share of the pixels, 0..1.
@@ -95,6 +97,14 @@ class OutputFolder:
             name = distinct(entry.name, self._taken)
         self._taken.add(name.casefold())
         return name
+
+    def remove_unlisted(self, names: Iterable[str], ending: str) -> None:
+        """Remove what a run that was killed has written under these names, of pictures that no line is about."""
+        for name in names:
+            if name and name.casefold() not in self._taken:
+                for file in (ending.format(name), f"{name}.overlay.png"):
+                    (self.folder / file).unlink(missing_ok=True)
+                shutil.rmtree(self.folder / f"{name}{PLANES}", ignore_errors=True)
 
     def _is_foreign(self, file: str) -> bool:
         return file not in self._own and (self.folder / file).exists()

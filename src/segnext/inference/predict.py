@@ -8,7 +8,7 @@ from pathlib import Path
 from segnext.errors import NoRoomError, SegNextError
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.coco import Picture
-from segnext.inference.formats import require_format, save
+from segnext.inference.formats import kept, require_format, save
 from segnext.inference.journal import Run, open_run
 from segnext.inference.kinds import Format
 from segnext.inference.outputs import RESULTS, Record, read_records
@@ -114,7 +114,8 @@ def _predict(
         except NoRoomError:
             raise
         except SegNextError as error:
-            return Record(entry.file, False, str(error).removeprefix(f"{entry.file}: ")), None
+            sentence = str(error).removeprefix(f"{entry.file}: ")
+            return Record(entry.file, False, sentence, files=kept(run.form, run.folder, name)), None
         with suppress(SegNextError):  # another reader than Pillow has read it
             if pages(entry.file) > 1:
                 summary.more_pages.append(entry.file)

@@ -86,6 +86,22 @@ def alone(folder: Path, share: Share) -> Iterator[None]:
         ) from error
 
 
+def require_idle(folder: Path) -> None:
+    """Refuse to begin another run while processes still work on the one whose parts are in `folder`.
+
+    Raises:
+        SegNextError: saying so.
+    """
+    for file in folder.glob("share-*.lock"):
+        try:
+            filelock.FileLock(file, blocking=False).acquire().lock.release()
+        except filelock.Timeout as error:
+            raise SegNextError(
+                f"{folder.parent}: another process writes its results there, of other inputs or with other settings; "
+                "wait for it or choose another --out"
+            ) from error
+
+
 @contextmanager
 def joining(folder: Path) -> Iterator[bool]:
     """Hold the lock of putting the parts together; yields whether they are still there, or another process did it."""

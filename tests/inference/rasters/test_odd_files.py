@@ -66,6 +66,19 @@ def test_what_lies_beside_a_file_belongs_to_it(segmenter: Segmenter, tmp_path: P
         np.testing.assert_array_equal(raster.read(slice(0, 64), slice(0, 96))[1], mask > 0)
 
 
+def test_what_refers_to_other_files_is_told_how_to_become_one(tmp_path: Path) -> None:
+    (tmp_path / "a.vrt").write_text("<VRTDataset rasterXSize='64' rasterYSize='64'></VRTDataset>")
+    with pytest.raises(SegNextError, match=r"other files, which are not followed: gdal_translate makes one \.tif"):
+        RasterFile(tmp_path / "a.vrt", None)
+
+
+def test_inks_are_read_as_colours(tmp_path: Path) -> None:
+    image = picture(64, 64)
+    inks = np.dstack([255 - image, np.zeros((64, 64, 1), np.uint8)])
+    with RasterFile(write_tiff(tmp_path / "a.tif", inks, photometric="cmyk"), None) as raster:
+        np.testing.assert_array_equal(raster.read(EVERYTHING, EVERYTHING)[0], image)
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_few_bits_are_black_to_white(tmp_path: Path, bits: int) -> None:
     grey = picture(64, 64)[..., 0] >> (8 - bits)

@@ -1,5 +1,6 @@
 """Outputs of rasters: whole or not there, and never in the place of something else."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -96,6 +97,17 @@ def test_results_for_programs_take_no_other_files_place(
     assert raster.read_bytes() == before
     assert main([*command, "--out", str(tmp_path / "labels.jp2")]) == 2
     assert "a raster's labels are written as .tif" in capsys.readouterr().err
+
+
+def test_results_for_programs_are_told_of_what_is_finished(weights_file: Path, tmp_path: Path) -> None:
+    ground = {"crs": "EPSG:32631", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
+    raster = write_tiff(tmp_path / "in.tif", picture(600, 96), nodata=0, **ground)
+    command = ["predict", str(raster), "--weights", str(weights_file), "--engine", "torch"]
+    found = []
+    for name in ("first.json", "again.json"):
+        assert main([*command, "--out", str(tmp_path / "labels.tif"), "--json", str(tmp_path / name)]) == 0
+        found.append({**json.loads((tmp_path / name).read_text()), "seconds": None})
+    assert found[0] == found[1]
 
 
 def test_a_folder_of_strips_that_goes_is_said(segmenter: Segmenter, tmp_path: Path) -> None:

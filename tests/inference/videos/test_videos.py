@@ -175,6 +175,33 @@ def test_again_is_nothing_to_do_or_replaces(segmenter: Segmenter, tmp_path: Path
     assert segment_video(segmenter, other, out).overlay == out / "a_2.overlay.mp4"
 
 
+def test_masks_of_frames_that_are_not_looked_at_any_more_go(segmenter: Segmenter, tmp_path: Path) -> None:
+    path, out = write_video(tmp_path / "a.mp4", 4), tmp_path / "out"
+    segment_video(segmenter, path, out)
+    segment_video(segmenter, path, out, every=2)
+    assert sorted(file.name for file in (out / "a.frames").iterdir()) == ["000000.mask.png", "000002.mask.png"]
+
+
+@pytest.mark.parametrize("change", ["content", "settings"])
+def test_a_video_that_was_broken_off_and_changed_is_done_anew(
+    segmenter: Segmenter, tmp_path: Path, change: str
+) -> None:
+    path, out = write_video(tmp_path / "a.mp4", 15), tmp_path / "out"
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segment_video(segmenter, path, out, progress=interrupt)
+    if change == "content":
+        write_video(path, 6)
+    every = 2 if change == "settings" else 1
+    assert segment_video(segmenter, path, out, every=every).overlay == out / "a.overlay.mp4"
+    segment_video(segmenter, path, tmp_path / "fresh", every=every)
+    assert bytes_of(out) == bytes_of(tmp_path / "fresh")
+
+
 def test_damaged_and_resized_frames_are_said(
     segmenter: Segmenter, weights_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from segnext.errors import SegNextError
 from segnext.files import ADDRESS, replacing
@@ -23,14 +24,16 @@ from segnext.inference.rasters.ground import Ground
 from segnext.inference.rasters.parts import DamagedStripError, Parts
 from segnext.inference.rasters.polygons import areas, driver_of, write_polygons
 from segnext.inference.rasters.polygons import run_of as polygons_of
-from segnext.inference.rasters.source import RasterFile
+from segnext.inference.rasters.source import RasterFile, open_raster
 from segnext.inference.rasters.strips import Wanted, strips
 from segnext.inference.segmenter import Segmenter
 from segnext.inference.tiling import OVERLAP, TILE, Grid
 from segnext.inference.unfinished import Share, alone, digest, identity, joining
+from segnext.labels import Labels
 from segnext.model.config import aligns_corners
 
 GEOTIFF = (".tif", ".tiff")
+ROWS = 512  # of finished labels that are counted at a time
 Progress = Callable[[int, int], None]
 
 
@@ -173,28 +176,14 @@ def _write(
     parts: Parts, raster: RasterFile, outputs: Outputs, segmenter: Segmenter, settings: dict[str, Any], started: float
 ) -> RasterSummary:
     """The outputs from all strips: each written beside the strips, then moved to its place."""
-    labels = segmenter.labels
-    ground = Ground(raster.crs, raster.transform, raster.height, raster.width)
-    counts, metres = np.zeros(256, np.int64), np.zeros(256)
-
-    def counted() -> Iterator[NDArray[np.uint8]]:
-        top = 0
-        for strip in parts.layers("labels"):
-            for row, line in enumerate(strip, top):
-                found = np.bincount(line, minlength=256)
-                counts[:] += found
-                if ground.known:
-                    metres[:] += np.bincount(line, ground.row(row), 256)
-            top += len(strip)
-            yield strip
-
+    labels, census = segmenter.labels, Census(raster)
     made: list[tuple[Path, Path]] = []
     for kind, file in outputs.files().items():
         part = parts.folder / f"{kind}{file.suffix}"
         part.unlink(missing_ok=True)
         run = _run(kind, outputs, settings)
         if kind == "labels":
-            write_labels(part, counted(), raster, labels, run)
+            write_labels(part, census.counted(parts.layers("labels")), raster, labels, run)
         elif kind == "polygons":
             found = areas(parts.layers("labels"), labels.ignore)
             write_polygons(part, found, raster.transform, raster.crs, labels, outputs.simplify, run)
@@ -205,18 +194,61 @@ def _write(
     for part, file in made:
         file.parent.mkdir(parents=True, exist_ok=True)
         _move(part, file)
-    counts[labels.ignore] = 0
-    measured = int(counts.sum())
-    return RasterSummary(
-        raster.name,
-        raster.width,
-        raster.height,
-        measured / (raster.height * raster.width),
-        {name: int(counts[label]) / max(measured, 1) for label, name in enumerate(labels.classes)},
-        None if not ground.known else {name: float(metres[label]) for label, name in enumerate(labels.classes)},
-        time.perf_counter() - started,
-        {kind: str(file) for kind, file in outputs.files().items()},
-    )
+    return census.summary(raster, outputs, labels, started)
+
+
+class Census:
+    """The pixels of each label, and the ground under them.
+
+    Args:
+        raster: on whose grid the labels are.
+    """
+
+    def __init__(self, raster: RasterFile) -> None:
+        self._ground = Ground(raster.crs, raster.transform, raster.height, raster.width)
+        self._counts, self._metres = np.zeros(256, np.int64), np.zeros(256)
+
+    def counted(self, strips: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """The strips (H, W), from the top to the bottom, each counted as it goes by."""
+        top = 0
+        for strip in strips:
+            for row, line in enumerate(strip, top):
+                self._counts += np.bincount(line, minlength=256)
+                if self._ground.known:
+                    self._metres += np.bincount(line, self._ground.row(row), 256)
+            top += len(strip)
+            yield strip
+
+    def summary(self, raster: RasterFile, outputs: Outputs, labels: Labels, started: float) -> RasterSummary:
+        """Of all labels, once they are counted; `started` is when this process began, by `time.perf_counter`."""
+        counts = {label: int(self._counts[label]) for label in range(256) if label != labels.ignore}
+        measured, metres = sum(counts.values()), self._metres
+        return RasterSummary(
+            raster.name,
+            raster.width,
+            raster.height,
+            measured / (raster.height * raster.width),
+            {name: counts[label] / max(measured, 1) for label, name in enumerate(labels.classes)},
+            {name: float(metres[label]) for label, name in enumerate(labels.classes)} if self._ground.known else None,
+            time.perf_counter() - started,
+            {kind: str(file) for kind, file in outputs.files().items()},
+        )
+
+
+def summary_of_finished(segmenter: Segmenter, name: str | Path, outputs: Outputs) -> RasterSummary:
+    """What `segment_raster` found, by the labels that it has written.
+
+    Raises:
+        SegNextError: when the raster or its labels cannot be read.
+    """
+    started = time.perf_counter()
+    with RasterFile(name, segmenter.preprocess.bands) as raster, open_raster(str(outputs.labels)) as labels:
+        census = Census(raster)
+        tops = range(0, raster.height, ROWS)
+        windows = (Window(0, top, raster.width, min(ROWS, raster.height - top)) for top in tops)
+        for _ in census.counted(labels.read(1, window=window) for window in windows):
+            pass
+        return census.summary(raster, outputs, segmenter.labels, started)
 
 
 def _move(part: Path, file: Path) -> None:

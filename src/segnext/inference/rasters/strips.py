@@ -1,5 +1,6 @@
 """The tiles of a raster through the network, and out come finished strips of labels, from the top to the bottom."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -89,12 +90,41 @@ class Strip(NamedTuple):
         number: which strip, from 0.
         rows: of the raster.
         layers: "labels" (H, W), the ignore label where nothing was measured; "confidence" (H, W) and "probabilities"
-            (classes, H, W), where wanted, in steps of 1/254, 255 where nothing was measured; all uint8.
+            (classes, H, W), where wanted, in steps of 1/254, 255 where nothing was measured; all uint8. Their memory is
+            the next strip's too: what is to stay is copied before that is asked for.
     """
 
     number: int
     rows: slice
     layers: dict[str, NDArray[np.uint8]]
+
+
+class Rows:
+    """Room for what is known of the pixels of a strip, taken once: large arrays that come and go leave holes in memory.
+
+    Args:
+        grid: of the strips.
+        classes: how many there are.
+        wanted: what is made of them.
+
+    Attributes:
+        valid: where anything was measured, (H, W): as many rows above those of the tiles as reach into the strip.
+    """
+
+    def __init__(self, grid: Grid, classes: int, wanted: Wanted) -> None:
+        shape = grid.size[0] + grid.step // 2, grid.width
+        self.valid = np.zeros(shape, np.bool_)
+        depths: dict[str, tuple[int, ...]] = {"labels": (), "confidence": (), "probabilities": (classes,)}
+        asked = {"labels": True, "confidence": wanted.confidence, "probabilities": wanted.probabilities}
+        self._layers = {name: np.empty((*depth, *shape), np.uint8) for name, depth in depths.items() if asked[name]}
+
+    def layers(self, height: int) -> dict[str, NDArray[np.uint8]]:
+        """Those of a strip of so many rows, in one piece each, to be filled."""
+        found = {}
+        for name, layer in self._layers.items():
+            shape = *layer.shape[:-2], height, layer.shape[-1]
+            found[name] = layer.ravel()[: math.prod(shape)].reshape(shape)
+        return found
 
 
 class Tile(NamedTuple):
@@ -125,22 +155,24 @@ def strips(
     ready = grid.rows[numbers[0]].start // grid.step - 1
     tall = grid.size[0] // grid.step + 1  # a row of tiles, and what the strip below it begins between
     blend = Blend(grid.columns[-1].stop // grid.step, len(pipeline.labels), max(ready, 0), tall)
-    above = np.zeros((0, grid.width), np.bool_)
+    room, above = Rows(grid, len(pipeline.labels), wanted), 0
     with threads(1, "read") as reading, threads(pipeline.engine.streams, "look") as working:
         tiles = ahead(reading, partial(_read, pipeline, raster, grid), places, 2 * pipeline.engine.streams)
         looked = ahead(working, partial(_look, pipeline, wanted, together), tiles, pipeline.engine.streams + 1)
         done = chain.from_iterable(looked)
         for row in range(first, numbers[-1] + 1):
             span = grid.rows[row]
-            valid = np.zeros((len(above) + min(span.stop, grid.height) - span.start, grid.width), np.bool_)
-            valid[: len(above)] = above
+            valid = room.valid[above : above + min(span.stop, grid.height) - span.start]
+            valid[:] = False
             for _ in columns:
-                _add(blend, valid[len(above) :], next(done), grid)
+                _add(blend, valid, next(done), grid)
             if row in numbers:
-                yield _finish(blend, valid, row, grid, pipeline.labels.ignore, wanted)
+                yield _finish(blend, room, row, grid, pipeline.labels.ignore)
             if row < len(grid.rows) - 1:
-                end = len(above) + grid.rows[row + 1].start - span.start
-                above = valid[max(end - grid.step // 2, len(above)) : end].copy()
+                end = above + grid.rows[row + 1].start - span.start
+                kept = room.valid[max(end - grid.step // 2, above) : end]
+                above = len(kept)
+                room.valid[:above] = kept
 
 
 def _read(pipeline: Pipeline, raster: RasterFile, grid: Grid, place: tuple[int, list[int]]) -> list[Tile]:
@@ -181,25 +213,20 @@ def _add(blend: Blend, valid: NDArray[np.bool_], tile: Tile, grid: Grid) -> None
         blend.add(rows.start // grid.step, columns.start // grid.step, tile.logits, down, across)
 
 
-def _finish(blend: Blend, valid: NDArray[np.bool_], number: int, grid: Grid, ignore: int, wanted: Wanted) -> Strip:
-    """The strip that is finished with row `number` of tiles; `valid` begins with the strip."""
+def _finish(blend: Blend, room: Rows, number: int, grid: Grid, ignore: int) -> Strip:
+    """The strip that is finished with row `number` of tiles; what is known in `room` begins with the strip."""
     rows = grid.strip(number)
     last = number == len(grid.rows) - 1
     bottom = grid.rows[number].stop if last else grid.rows[number + 1].start
     logits = blend.means(bottom // grid.step)
-    height = rows.stop - rows.start
-    layers = {"labels": np.empty((height, grid.width), np.uint8)}
-    if wanted.confidence:
-        layers["confidence"] = np.empty((height, grid.width), np.uint8)
-    if wanted.probabilities:
-        layers["probabilities"] = np.empty((logits.shape[2], height, grid.width), np.uint8)
+    layers = room.layers(rows.stop - rows.start)
     for start in range(rows.start, rows.stop, PIECE):
         piece = slice(start, min(start + PIECE, rows.stop))
         place = slice(start - rows.start, piece.stop - rows.start)
         part = {name: layer[..., place, :] for name, layer in layers.items()}
         _fill(*_around(logits, blend.top, piece, grid), part)
         for name, layer in part.items():
-            layer[..., ~valid[place]] = ignore if name == "labels" else LEVELS + 1
+            np.copyto(layer, ignore if name == "labels" else LEVELS + 1, where=~room.valid[place])
     blend.forget(bottom // grid.step - 1)
     return Strip(number, rows, layers)
 

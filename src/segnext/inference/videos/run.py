@@ -1,6 +1,7 @@
 """A video from its file or stream to a painted video, masks and lines of results."""
 
 import datetime
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,15 +15,26 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from segnext.errors import SegNextError
-from segnext.files import remove_leftovers
+from segnext.files import remove_leftovers, replacing
 from segnext.inference.ahead import ahead, threads
 from segnext.inference.legend import attached, film_legend
 from segnext.inference.outputs import RESULTS, FrameRecord, add_records, open_outputs
 from segnext.inference.overlay import paint
 from segnext.inference.result import MaskKind, Result
 from segnext.inference.segmenter import Segmenter
-from segnext.inference.sources import FILM, FRAMES, Input
-from segnext.inference.unfinished import Share, alone, begin, digest, fits, folder_for, identity, joining, made_by
+from segnext.inference.sources import FILM, FRAMES, PLANES, Input
+from segnext.inference.unfinished import (
+    Share,
+    alone,
+    begin,
+    digest,
+    fits,
+    folder_for,
+    identity,
+    joining,
+    made_by,
+    require_idle,
+)
 from segnext.inference.videos.each import name_of, require_pictures
 from segnext.inference.videos.encode import Format, Sound, join, run_of, scaled, write_segment
 from segnext.inference.videos.segments import Segments, length_for
@@ -34,6 +46,7 @@ from segnext.preprocess import Image
 from segnext.words import counted, listed
 
 SOUND = "sound.mkv"
+SOURCE = "source.txt"  # whose parts they are, for when the video or the settings have changed
 
 
 @dataclass
@@ -226,6 +239,9 @@ def segment_video(
             return summary
         folder = folder_for(out / f"{name}{FILM}")
         begin(folder, settings)
+        if not video.live:
+            with replacing(folder / SOURCE) as temporary:
+                temporary.write_text(_place(source), encoding="utf-8", errors="surrogateescape")
         segments = Segments(folder, length_for(every))
         done = set(segments.numbers())
 
@@ -257,10 +273,40 @@ def _name(
                 return name, None
             _join(Segments(folder, length_for(1)), segmenter, out, name, settings, None, Fraction(0))
     with open_outputs(out, segmenter.labels) as outputs:
+        if not live:
+            _forget(out, source)
         name = outputs.name(Input(file, name_of(source)))
         if not outputs.again:
             return name, None
         return name, "finished" if run_of(out / f"{name}{FILM}") == digest(settings) else "replaced"
+
+
+def _forget(out: Path, source: str | Path) -> None:
+    """Remove what runs of this video have left that were broken off, with other frames or settings than now.
+
+    Raises:
+        SegNextError: when a process still works on one.
+    """
+    for file in out.glob(f".*{FILM}.parts/{SOURCE}"):
+        if file.read_text(encoding="utf-8", errors="surrogateescape") == _place(source):
+            require_idle(file.parent)
+            shutil.rmtree(file.parent, ignore_errors=True)
+            name = file.parent.name[1:].removesuffix(f"{FILM}.parts")
+            if not (out / f"{name}{FILM}").exists():
+                shutil.rmtree(out / f"{name}{FRAMES}", ignore_errors=True)
+
+
+def _place(source: str | Path) -> str:
+    return os.path.realpath(source)
+
+
+def _remove_unlisted(masks: Path, records: Iterable[FrameRecord]) -> None:
+    """Remove masks of frames that were segmented by a run before, and not by this one."""
+    kept = {f"{record.frame:06d}" for record in records if record.ok}
+    for path in masks.iterdir():
+        number, _, ending = path.name.partition(".")
+        if number.isdecimal() and number not in kept and ending in ("mask.png", PLANES[1:]):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _segments(work: Work, progress: Callable[[int, int], None]) -> Seen:
@@ -364,5 +410,6 @@ def _join(
             add_records(out, segmenter.labels, first.file, segments.records())
         if (masks := out / f"{name}{FRAMES}").is_dir():
             remove_leftovers(masks)  # of processes that were killed while they wrote one
+            _remove_unlisted(masks, segments.records())
         shutil.rmtree(segments.folder, ignore_errors=True)
     return True
