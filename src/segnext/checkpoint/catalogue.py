@@ -108,7 +108,7 @@ _FILES: Sequence[Published] = (
     _authors("segnext_s.cityscapes", "14148cf5371a4f248db1", "cityscapes", 0.813),
     _authors("segnext_b.cityscapes", "adb49029f66f426bb046", "cityscapes", 0.826),
     _authors("segnext_l.cityscapes", "b5308d092b034f81aac0", "cityscapes", 0.832),
-    _ours("segnext_t.vessels", "d4a8302bf9dcdcacf53f38c663fc0918fbc3f9780fc243e759a0beedfa16e4a5"),
+    _ours("segnext_t.vessels", "05a959f6a8abc0f913b13faed5844e7d5dea38c494a6f19329064e79370bf1f0"),
     _ours("segnext_t.defects", "c5924d107b6d510786a3117773d4c06304b60d0894e675ece221b12cd0ccb6b0"),
     _ours("segnext_t.dubai", "0b6197c18edd1b912e3847067bfd493209fe765f9d289983f17011b2ea06d96e"),
 )
