@@ -15,7 +15,7 @@ from segnext.kernels.threads import PARTS, share
 
 FORMATS = (torch.float32, torch.bfloat16)
 CHANNELS = 32  # of which a map's channels must be a multiple: what kernels take at once
-LANES = 16  # the same for those that take positions one by one, as norms do
+NORM_CHANNELS = 16  # the same for those of norms
 
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)

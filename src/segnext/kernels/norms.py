@@ -21,8 +21,13 @@ def batch_norm(x: Tensor, norm: torch.nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """`norm` of x (B, C, H, W) in training, in autocast's number format, its running statistics taken along; and x.
 
     What takes this x gives its gradient to the norm, which adds its own to it in the pass that makes it.
+
+    Raises:
+        ValueError: as torch does, when a channel has a single value, and so no variance.
     """
     count = x.numel() // x.shape[1]
+    if count == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.size()}")
     y, x, mean, variance = _Norm.apply(x, norm.weight, norm.bias, norm.eps, None, working_type(x))  # type: ignore[no-untyped-call]
     with torch.no_grad():
         assert norm.running_mean is not None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from segnext.kernels.launch import CHANNELS, LANES, fused
+from segnext.kernels.launch import CHANNELS, NORM_CHANNELS, fused
 from segnext.kernels.norms import batch_norm, group_norm
 from segnext.kernels.pointwise import pointwise_conv2d
 
@@ -88,7 +88,7 @@ class ChannelDropout(_Drop):
 
 def batch_normalised(norm: nn.BatchNorm2d, x: Tensor) -> tuple[Tensor, Tensor]:
     """`norm` of x, in training on a CPU by a kernel; and x, for a shortcut around what the norm begins."""
-    return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x, LANES) else (norm(x), x)
+    return batch_norm(x, norm) if type(norm) is nn.BatchNorm2d and fused(norm, x, NORM_CHANNELS) else (norm(x), x)
 
 
 class Row(nn.Sequential):
