@@ -1,6 +1,7 @@
 """The attention's half of an MSCAN block in training, from its norm on.
 
-Four maps are kept for the backward pass: the input, what goes into GELU, the branches' sum and the attention map.
+Four maps are kept for the backward pass: the input, what goes into GELU, the branches' sum and the attention map; and
+the 1x1 convolutions' weights as they were used, cast and scaled.
 GELU, the 5x5 and the strips are computed again while they are in the cache.
 """
 
@@ -54,16 +55,17 @@ class _Attention(torch.autograd.Function):
         from segnext.kernels.msca_numba import forward
 
         w_in, b_in, w_mix, b_mix, w_out, b_out = parameters[:6]
-        small = [t.to(normal.dtype) for t in (w_in, w_mix, *scaled(w_out, b_out, scale))]
-        inner = pointwise(normal, small[0], b_in)
+        used_in, used_mix, used_out, offset = (t.to(normal.dtype) for t in (w_in, w_mix, *scaled(w_out, b_out, scale)))
+        inner = pointwise(normal, used_in, b_in)
         u, branches = empty_map(inner, inner.dtype), empty_map(inner, inner.dtype)
         weights, biases = _tables(parameters)
         arguments = flat(inner), weights, biases, lengths, flat(u), flat(branches)
         launch(forward, _tasks(inner), *arguments, tuple(inner.shape[2:]), inner.shape[1])
-        attention = pointwise(branches, small[1], b_mix)
-        branch = pointwise(u.mul_(attention), *small[2:])
+        attention = pointwise(branches, used_mix, b_mix)
+        branch = pointwise(u.mul_(attention), used_out, offset)
         ctx.lengths = lengths
-        ctx.save_for_backward(normal, inner, branches, attention, scale, keep, *small[:3], *parameters)
+        used = used_in, used_mix, used_out
+        ctx.save_for_backward(normal, inner, branches, attention, scale, keep, *used, *parameters)
         y, factor = empty_map(x, torch.float32), kept(x, keep)
         x, of_normal = channels_last(x), factor * flat(scale.float())
         over(x, "residual", flat(x), flat(branch), factor, flat(normal), of_normal, True, flat(y))
@@ -76,16 +78,16 @@ class _Attention(torch.autograd.Function):
         from segnext.kernels.msca_numba import backward, gate
 
         normal, inner, branches, attention, scale, keep, *parameters = ctx.saved_tensors
-        small, parameters = parameters[:3], parameters[3:]  # the 1x1 convolutions' weights as they were used
+        (used_in, used_mix, used_out), parameters = parameters[:3], parameters[3:]
         w_in, b_in, w_mix, b_mix, w_out, b_out = parameters[:6]
         grad = channels_last(grad)
         slope = branch_gradient(grad, kept(grad, keep), normal.dtype)
-        of_u = input_gradient(slope, small[2])
+        of_u = input_gradient(slope, used_out)
         gated, of_attention = empty_map(inner, inner.dtype), empty_map(inner, inner.dtype)
         launch(gate, inner.numel() // WIDTH, *map(flat, (inner, attention, of_u, gated, of_attention)))
         of_w_out = weight_gradient(slope, gated, w_out)
         of_mix = weight_gradient(of_attention, branches, w_mix), bias_gradient(of_attention, b_mix)
-        of_branches = input_gradient(of_attention, small[1])
+        of_branches = input_gradient(of_attention, used_mix)
         weights, biases = _tables(parameters)
         turned, _ = _tables(parameters, turned=True)
         tasks, of_inner = _tasks(inner), gated
@@ -93,7 +95,7 @@ class _Attention(torch.autograd.Function):
         arguments = flat(inner), flat(of_u), flat(of_branches), weights, turned, biases, ctx.lengths, flat(of_inner)
         launch(backward, tasks, *arguments, sums, tuple(inner.shape[2:]), inner.shape[1])
         of_in = weight_gradient(of_inner, normal, w_in), bias_gradient(of_inner, b_in)
-        of_normal, of_b_out, of_scale = _shortcut(input_gradient(of_inner, small[0]), slope, normal, scale)
+        of_normal, of_b_out, of_scale = _shortcut(input_gradient(of_inner, used_in), slope, normal, scale)
         of_out = scale_gradients(of_w_out, of_b_out.to(b_out.dtype), w_out, b_out, scale)
         of_depthwise = _split(gathered(sums, inner), parameters[6:])
         return grad, of_normal, None, of_out[2] + of_scale, None, *of_in, *of_mix, *of_out[:2], *of_depthwise

@@ -42,14 +42,16 @@ class _FFN(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         from segnext.kernels.ffn_numba import forward
 
-        small = w_expand.to(normal.dtype), *(t.to(normal.dtype) for t in scaled(weight, bias, scale))
-        expanded = pointwise(normal, small[0])  # its bias is added where it is read
-        ctx.save_for_backward(normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, *small[:2])
+        used_expand, used, shift = (t.to(normal.dtype) for t in (w_expand, *scaled(weight, bias, scale)))
+        expanded = pointwise(normal, used_expand)  # its bias is added where it is read
+        ctx.save_for_backward(
+            normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, used_expand, used
+        )
         active = empty_map(expanded, expanded.dtype)
         tables = _slices(flat(b_expand.float()), table(taps), flat(offset.float()))
         arguments = flat(expanded), *tables, flat(active)
         launch(forward, _tasks(expanded), *arguments, tuple(expanded.shape[2:]), expanded.shape[1])
-        branch = pointwise(active, *small[1:])
+        branch = pointwise(active, used, shift)
         return add_branch(channels_last(x), branch, kept(x, keep))
 
     @staticmethod
@@ -57,10 +59,12 @@ class _FFN(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         from segnext.kernels.ffn_numba import SUMS, TAPS, backward
 
-        normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, *small = ctx.saved_tensors
+        normal, expanded, w_expand, b_expand, taps, offset, weight, bias, scale, keep, used_expand, used = (
+            ctx.saved_tensors
+        )
         grad = channels_last(grad)
         slope = branch_gradient(grad, kept(grad, keep), expanded.dtype)
-        of_expanded = input_gradient(slope, small[1])
+        of_expanded = input_gradient(slope, used)
         active, kernel = empty_map(expanded, expanded.dtype), table(taps)
         sums = np.zeros((expanded.shape[0] * expanded.shape[1] // CHANNELS, SUMS * CHANNELS), np.float32)
         tables = _slices(flat(b_expand.float()), kernel, kernel[::-1], flat(offset.float()))
@@ -72,7 +76,7 @@ class _FFN(torch.autograd.Function):
         of_weight, of_bias = weight_gradient(slope, active, weight), bias_gradient(slope, bias)
         of_branch = scale_gradients(of_weight, of_bias, weight, bias, scale)
         of_expand = weight_gradient(of_expanded, normal, w_expand), total[TAPS + 1].to(b_expand.dtype)
-        return grad, input_gradient(of_expanded, small[0]), *of_expand, of_taps, of_offset, *of_branch, None
+        return grad, input_gradient(of_expanded, used_expand), *of_expand, of_taps, of_offset, *of_branch, None
 
 
 def _tasks(x: Tensor) -> int:
